@@ -1,0 +1,101 @@
+"""What every shape meets alike: an AWS and a webhook's receiver, both over TLS.
+
+Clients trust a whole CA bundle, certifi's, with the bed's own authority at its end. Everything is
+on this machine: no time of the network, nor of Slack and KMS themselves, is in any number.
+"""
+
+import threading
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import certifi
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from playground.catalogue import read, renewed
+from playground.embedded_aws import EmbeddedAws
+from playground.rate import Rate
+from playground.receiver import Receiver
+from tests.tls import make_certificates
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+KEY = "alias/bench"
+
+
+class Bed:
+    """An embedded AWS and a receiver, as a context manager; its files go to `scratch`.
+
+    The receiver enforces `rate`, if given. Functions reach AWS at a server of the bed's own, which
+    speaks TLS and answers one request at a time: moto's queues are not made for several.
+    """
+
+    def __init__(
+        self, scratch: Path, *, rate: Rate | None = None, aws_over_tls: bool = True
+    ) -> None:
+        certificates = make_certificates(scratch)
+        self.bundle = scratch / "bundle.pem"
+        self.bundle.write_bytes(
+            Path(certifi.where()).read_bytes() + certificates.ca_file.read_bytes()
+        )
+        self.aws = EmbeddedAws()
+        self.receiver = Receiver(tls=certificates.good, rate=rate)
+        self._aws_server = make_server(
+            "127.0.0.1",
+            0,
+            _in_turns(DomainDispatcherApplication(create_backend_app)),
+            threaded=True,
+            request_handler=_Request,
+            ssl_context=certificates.good if aws_over_tls else None,
+        )
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.aws)
+        self._stack.enter_context(self.receiver)
+        serving = threading.Thread(target=self._aws_server.serve_forever, args=(0.05,))
+        serving.start()
+        self._stack.callback(serving.join)
+        self._stack.callback(self._aws_server.server_close)
+        self._stack.callback(self._aws_server.shutdown)
+        self.aws.make_key(KEY)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead a function to this AWS and make it trust both servers."""
+        trusted = dict.fromkeys(
+            ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.bundle)
+        )
+        scheme = "https" if self._aws_server.ssl_context else "http"
+        url = f"{scheme}://127.0.0.1:{self._aws_server.server_port}"
+        return self.aws.environment | {"AWS_ENDPOINT_URL": url} | trusted
+
+
+def sign_in_event(name: str = "iam-user-with-mfa") -> dict[str, Any]:
+    """Give a sign-in, by its file's name, that happened just now, unlike any before."""
+    return renewed(read(name), datetime.now(UTC))
+
+
+def _in_turns(app: "WSGIApplication") -> "WSGIApplication":
+    turn = threading.Lock()
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with turn:
+            return app(environ, start_response)
+
+    return answer
+
+
+class _Request(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # else delayed acknowledgements add 40 ms to an answer
+
+    def log(self, *_: object) -> None:
+        """Leave the terminal to the table."""

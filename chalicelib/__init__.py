@@ -1,0 +1,1 @@
+"""All of signin-monitor that is deployed."""

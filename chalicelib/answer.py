@@ -1,0 +1,131 @@
+"""What a receiver's answer means: told, later, never, or our own fault.
+
+A word decides, not the status: statuses drift between years. Sources: "Sending messages using
+incoming webhooks" and "Rate limits" (Slack developer documentation).
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
+
+SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+
+_PAYLOAD_WORDS: Final = frozenset(
+    {
+        "invalid_payload",
+        "invalid_blocks",
+        "invalid_attachments",
+        "no_text",
+        "missing_text_or_fallback_or_attachments",
+        "too_many_attachments",
+    }
+)
+_DEAD_WORDS: Final = frozenset(
+    {
+        "invalid_token",
+        "no_service",
+        "no_service_id",
+        "no_active_hooks",
+        "no_team",
+        "team_disabled",
+        "user_not_found",
+        "channel_not_found",
+        "channel_is_archived",
+        "action_prohibited",
+        "posting_to_general_channel_denied",
+    }
+)
+_BUSY_WORDS: Final = frozenset({"rate_limited", "rollup_error"})
+
+_LONGEST_WAIT_SECONDS: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered: status, the start of the body, the Retry-After header."""
+
+    status: int
+    body: str
+    retry_after: str | None
+
+
+def verdict(answer: Answer, *, is_slack: bool) -> PostError | None:
+    """Judge an answer: None if the message is in the channel, else the error that it means.
+
+    Slack's own hosts say `ok` and nothing else; other receivers may say nothing, or JSON.
+    """
+    word = _word(answer.body)
+    reason = word or f"http_{answer.status}"
+    if word in _PAYLOAD_WORDS:
+        return _invalid(reason)
+    if word in _DEAD_WORDS:
+        return _dead(reason)
+    if word in _BUSY_WORDS or answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+        return RefusedForNow(
+            reason,
+            f"The receiver is busy or broken ({reason}): later it may take the message.",
+            retry_after=_seconds(answer),
+        )
+    if 200 <= answer.status < 300 and _is_taken(answer.body, is_slack=is_slack):  # noqa: PLR2004
+        return None
+    if answer.status in (400, 413):  # a word that is new to us, most likely about the payload
+        return _invalid(reason)
+    return _dead(reason)
+
+
+def _is_taken(body: str, *, is_slack: bool) -> bool:
+    if body == "ok" or is_slack:
+        return body == "ok"
+    if not body:
+        return True
+    document = _json(body)
+    if isinstance(document, dict):
+        return document.get("ok") is not False and document.get("success") is not False
+    return document is not None
+
+
+def _invalid(reason: str) -> PayloadInvalid:
+    return PayloadInvalid(
+        reason,
+        f"The receiver calls our payload wrong ({reason}): please report this to the developers "
+        "of signin-monitor.",
+    )
+
+
+def _dead(reason: str) -> WebhookDead:
+    return WebhookDead(
+        reason,
+        f"The receiver refuses the webhook ({reason}): it was removed, or its channel is gone. "
+        "Make a new one, then: python -m ops setup --rotate-webhook.",
+    )
+
+
+def _word(body: str) -> str | None:
+    """Find the one word that an answer says, plain or in JSON; nothing else is quoted."""
+    document = _json(body)
+    word = document.get("error") if isinstance(document, dict) else body
+    return word if isinstance(word, str) and re.fullmatch(r"[a-z_]{1,64}", word) else None
+
+
+def _json(body: str) -> Any:  # noqa: ANN401 — any JSON
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _seconds(answer: Answer) -> float | None:
+    """Read how long the receiver asks to wait, in seconds, an hour at most."""
+    document = _json(answer.body)
+    said = answer.retry_after or (isinstance(document, dict) and document.get("retry_after"))
+    try:
+        seconds = float(said or "nan")
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not seconds >= 0:  # not a number either
+        return 1.0 if answer.status == 429 else None  # noqa: PLR2004
+    return min(seconds, _LONGEST_WAIT_SECONDS)

@@ -1,0 +1,106 @@
+"""Is what could not be posted kept and tried again: the undelivered queue and its reader."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from .function import configuration
+from .link import Clients, Deployment, Link
+from .rights import is_missing
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+# Twice the time between two tries of on_undelivered: older means that a retry failed as well.
+_STUCK: Final = timedelta(minutes=15)
+_DEPTHS: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+def queue(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that the undelivered queue is there and that nothing is stuck in it."""
+    name = deployment.settings.undelivered_queue
+    if not name:
+        return
+    sqs: SQSClient = clients("sqs", deployment.region)
+    try:
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+        yield Link.fault("queue", "queue_missing", deployment.ops_command("setup"), queue=name)
+        return
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
+    depth = sum(int(found.get(one, 0)) for one in _DEPTHS)
+    age = _oldest(name, clients("cloudwatch", deployment.region)) if depth else timedelta()
+    facts = {
+        "queue": name,
+        "depth": str(depth),
+        "minutes": "?" if age is None else str(age // timedelta(minutes=1)),
+    }
+    if depth and (age is None or age > _STUCK):
+        remedy = (
+            f"aws logs tail {deployment.log_group('on_undelivered')} "
+            f"--region {deployment.region} --since 1h"
+        )
+        yield Link.fault("queue", "queue_stuck", remedy, **facts)
+    else:
+        yield Link.ok("queue", **facts)
+
+
+def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
+    """Give the oldest message's age as CloudWatch last saw it, if it did within 15 minutes."""
+    now = datetime.now(UTC)
+    answer = cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "age",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": "ApproximateAgeOfOldestMessage",
+                        "Dimensions": [{"Name": "QueueName", "Value": name}],
+                    },
+                    "Period": 60,
+                    "Stat": "Maximum",
+                },
+            }
+        ],
+        StartTime=now - timedelta(minutes=15),
+        EndTime=now,
+        ScanBy="TimestampDescending",
+    )
+    values = answer["MetricDataResults"][0]["Values"]
+    return timedelta(seconds=values[0]) if values else None
+
+
+def redelivery(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that on_undelivered is given what the queue holds."""
+    if not deployment.settings.undelivered_queue:
+        return
+    functions: LambdaClient = clients("lambda", deployment.region)
+    name = deployment.function("on_undelivered")
+    if configuration(functions, name) is None:
+        return  # told with the function
+    arn = deployment.function_arn("on_undelivered")
+    answer = functions.list_event_source_mappings(EventSourceArn=deployment.queue_arn)
+    found = [one for one in answer["EventSourceMappings"] if one.get("FunctionArn") == arn]
+    facts = {"function": name, "queue": deployment.settings.undelivered_queue}
+    off = [one for one in found if one.get("State") in ("Disabled", "Disabling")]
+    if not found:
+        yield Link.fault("redelivery", "redelivery_missing", deployment.deploy_command, **facts)
+    elif off:
+        remedy = (
+            f"aws lambda update-event-source-mapping --region {deployment.region} "
+            f"--uuid {off[0]['UUID']} --enabled"
+        )
+        yield Link.fault("redelivery", "redelivery_disabled", remedy, **facts)
+    else:
+        yield Link.ok("redelivery", **facts)

@@ -1,0 +1,163 @@
+"""Does EventBridge hand events to the functions: the rules, their targets, the permissions."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from .function import configuration
+from .link import Clients, Deployment, Link
+from .rights import is_missing
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import DescribeRuleResponseTypeDef
+    from mypy_boto3_lambda import LambdaClient
+
+
+def rule(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that the rule of each handler is there, on, and asks for what the app asks for."""
+    events: EventBridgeClient = clients("events", deployment.region)
+    for handler in _ruled(deployment):
+        yield _rule(handler, deployment, events)
+
+
+def _rule(handler: str, deployment: Deployment, events: "EventBridgeClient") -> Link:
+    name = deployment.rule(handler)
+    found = _described(events, name)
+    code, remedy = "", deployment.deploy_command
+    if found is None:
+        code = "rule_missing"
+    elif is_off(found):
+        code = "rule_disabled"
+        remedy = f"aws events enable-rule --region {deployment.region} --name {name}"
+    elif handler == "on_sign_in" and not same_pattern(
+        found.get("EventPattern"), deployment.pattern
+    ):
+        code = "rule_pattern"
+    elif handler != "on_sign_in" and found.get("ScheduleExpression") != _schedule(
+        handler, deployment
+    ):
+        code = "rule_schedule"
+    return Link.fault("rule", code, remedy, rule=name) if code else Link.ok("rule", rule=name)
+
+
+def target(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that each rule leads to its function, with the event as it is."""
+    events: EventBridgeClient = clients("events", deployment.region)
+    for handler in _ruled(deployment):
+        try:
+            targets = events.list_targets_by_rule(Rule=deployment.rule(handler))["Targets"]
+        except ClientError as error:
+            if is_missing(error):
+                continue  # the rule is missing: told already
+            raise
+        ours = [one for one in targets if one["Arn"] == deployment.function_arn(handler)]
+        changed = [one for one in ours if {"Input", "InputPath", "InputTransformer"} & set(one)]
+        facts = {"rule": deployment.rule(handler), "function": deployment.function(handler)}
+        if ours and not changed:
+            yield Link.ok("target", **facts)
+        else:
+            code = "target_changes_event" if ours else "target_missing"
+            yield Link.fault("target", code, deployment.deploy_command, **facts)
+
+
+def permission(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that EventBridge may invoke each function."""
+    functions: LambdaClient = clients("lambda", deployment.region)
+    for handler in _ruled(deployment):
+        name = deployment.function(handler)
+        try:
+            policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            if configuration(functions, name) is None:
+                continue  # told with the function
+            policy = {"Statement": []}
+        rule_arn = deployment.arn("events", f"rule/{deployment.rule(handler)}")
+        if any(_lets_invoke(one, rule_arn) for one in policy["Statement"]):
+            yield Link.ok("permission", function=name)
+        else:
+            remedy = deployment.deploy_command
+            yield Link.fault("permission", "permission_missing", remedy, function=name)
+
+
+def is_off(rule: Mapping[str, Any]) -> bool:
+    """Say whether a rule is disabled; EventBridge knows two ways of being enabled."""
+    return rule.get("State") == "DISABLED"
+
+
+def same_pattern(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bool:
+    """Say whether an event pattern is the app's, whatever the order of its lists."""
+    given = _read(pattern)
+    return given.keys() == needed.keys() and all(
+        sorted(map(str, given[name])) == sorted(needed[name]) for name in needed
+    )
+
+
+def covers(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bool:
+    """Say whether an event pattern lets through all that the app asks for, and perhaps more."""
+    given = _read(pattern)
+    return bool(given) and all(
+        isinstance(values, list) and name in needed and all(one in values for one in needed[name])
+        for name, values in given.items()
+    )
+
+
+def _read(pattern: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(pattern or "")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _ruled(deployment: Deployment) -> list[str]:
+    """List the handlers that a rule invokes: all but the queue's."""
+    return [handler for handler in deployment.handlers if handler != "on_undelivered"]
+
+
+def _schedule(handler: str, deployment: Deployment) -> str | None:
+    settings = deployment.settings
+    return {
+        "audit_mfa": settings.mfa_audit_schedule,
+        "self_check": settings.self_check_schedule,
+    }[handler]
+
+
+def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseTypeDef | None":
+    try:
+        return events.describe_rule(Name=name)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def _lets_invoke(statement: Mapping[str, Any], rule_arn: str) -> bool:
+    """Say whether a statement of a function's policy lets EventBridge invoke it for a rule."""
+    principal = statement.get("Principal")
+    services = principal.get("Service", ()) if isinstance(principal, Mapping) else (principal,)
+    sources = [
+        pattern
+        for operator, condition in statement.get("Condition", {}).items()
+        for key, patterns in condition.items()
+        if key.lower() == "aws:sourcearn"
+        for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+    ]
+    return (
+        statement.get("Effect") == "Allow"
+        and any(one in ("events.amazonaws.com", "*") for one in _listed(services))
+        and any(
+            one in ("lambda:InvokeFunction", "lambda:*", "*")
+            for one in _listed(statement.get("Action"))
+        )
+        and (not sources or any(fnmatchcase(rule_arn, source) for source in sources))
+    )
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 — a policy has one value or a list of them
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,83 @@
+"""Can the webhook be had: the key, and the ciphertexts that it must open."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chalicelib.errors import WebhookUnusable
+from chalicelib.webhook import CRITICAL, MAIN, Webhook
+
+from .link import Clients, Deployment, Link
+from .rights import is_missing
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+
+_WRONG: Final = ("InvalidCiphertextException", "IncorrectKeyException")
+_KEY_AT_FAULT: Final = ("DisabledException", "KMSInvalidStateException", "NotFoundException")
+
+
+def key(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that the stage's alias leads to a key that is enabled."""
+    kms: KMSClient = clients("kms", deployment.region)
+    alias = deployment.key_alias
+    try:
+        found = kms.describe_key(KeyId=alias)["KeyMetadata"]
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+        remedy = deployment.ops_command("setup")
+        yield Link.fault("key", "key_missing", remedy, alias=alias)
+        return
+    state = found.get("KeyState", "")
+    command = f"aws kms {{}} --region {deployment.region} --key-id {found['KeyId']}"
+    if state == "Enabled":
+        yield Link.ok("key", alias=alias)
+    elif state == "PendingDeletion":
+        remedy = f"{command.format('cancel-key-deletion')} && {command.format('enable-key')}"
+        yield Link.fault("key", "key_pending_deletion", remedy, alias=alias)
+    else:
+        remedy = command.format("enable-key")
+        yield Link.fault("key", "key_disabled", remedy, alias=alias, state=state)
+
+
+def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """See that the stage's ciphertexts open, in their context, with the key under its alias."""
+    kms: KMSClient = clients("kms", deployment.region)
+    settings = deployment.settings
+    by_setting = {
+        MAIN: settings.webhook_url_encrypted,
+        CRITICAL: settings.critical_webhook_url_encrypted,
+    }
+    remedy = deployment.ops_command("setup", "--rotate-webhook")
+    for setting, blob in by_setting.items():
+        if not blob:
+            continue
+        try:
+            answer = kms.decrypt(
+                CiphertextBlob=blob, EncryptionContext=settings.webhook_encryption_context
+            )
+            alias = kms.describe_key(KeyId=deployment.key_alias)["KeyMetadata"]["Arn"]
+            text = answer["Plaintext"].decode("utf-8", errors="replace")
+            Webhook.parse(text, settings.webhook_hosts, setting=setting)
+        except WebhookUnusable as error:
+            yield Link.fault("ciphertext", "webhook_unusable", remedy, why=str(error))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _WRONG:
+                yield Link.fault("ciphertext", "ciphertext_wrong", remedy, setting=setting)
+            elif code not in _KEY_AT_FAULT:  # told with the key
+                raise
+        else:
+            if answer["KeyId"] == alias:
+                yield Link.ok("ciphertext", setting=setting)
+            else:
+                yield Link.fault(
+                    "ciphertext",
+                    "ciphertext_of_other_key",
+                    remedy,
+                    setting=setting,
+                    alias=deployment.key_alias,
+                )

@@ -1,0 +1,204 @@
+"""The connection to a webhook's host: opened ahead, kept for reuse, given up when it is too old.
+
+requests does the talking. What is added: one TLS context that is loaded once, no look at the
+environment for every request, a bound on the whole exchange, and errors that do not know the URL.
+"""
+
+import logging
+import os
+import re
+import ssl
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+)
+from urllib3.util.ssl_ import create_urllib3_context
+
+from .answer import Answer
+from .deadline import within
+from .errors import NoAnswer
+from .webhook import Webhook, silence
+
+T = TypeVar("T")
+
+_CONNECT_SECONDS: Final = 3.05
+_READ_SECONDS: Final = 7.0
+_EXCHANGE_SECONDS: Final = 12.0
+_KEEP_SECONDS: Final = 50.0  # load balancers commonly drop a silent connection after 60
+_OPEN_SECONDS: Final = 4.0  # INIT has ten, for the webhook's lookup too
+_LONGEST_BODY: Final = 65_536
+_WORD_STARTS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+silence("urllib3.connectionpool", up_to=logging.DEBUG)  # logs the path of every request
+silence("urllib3.connection", up_to=logging.WARNING)  # likewise, if the answer's head is broken
+
+
+class Connection:
+    """A connection to the host of one webhook."""
+
+    def __init__(self, webhook: Webhook, *, clock: Callable[[], float] = time.time) -> None:
+        """Take the webhook and a clock in seconds.
+
+        The wall clock: the monotonic one may stand still while Lambda freezes the sandbox.
+        """
+        self._webhook = webhook
+        self._clock = clock
+        self._session: requests.Session | None = None
+        self._last_used = 0.0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a connection is open that is young enough to be trusted."""
+        return self._session is not None and 0 <= self._clock() - self._last_used < _KEEP_SECONDS
+
+    def open(self) -> None:
+        """Connect to the host, and ask nothing of it. Raises NoAnswer."""
+        if not self.is_kept:
+            self._exchange(_OPEN_SECONDS, self._open)
+
+    def post(self, body: bytes, seconds: float) -> Answer:
+        """Post a JSON document to the webhook; wait so many seconds at most. Raises NoAnswer."""
+        return self._exchange(
+            min(_EXCHANGE_SECONDS, seconds), lambda session: self._post(session, body)
+        )
+
+    def _exchange(self, seconds: float, call: Callable[[requests.Session], T]) -> T:
+        if not self.is_kept:
+            self._close()
+        try:
+            session = self._session = self._session or _session(self._webhook)
+            answer = within(seconds, lambda: call(session))
+        except Exception as error:  # noqa: BLE001 — whatever a library raises may quote the URL
+            failure = _no_answer(error)
+        else:
+            self._last_used = self._clock()
+            return answer
+        self._close()
+        raise failure  # outside of the `except`: no error that knows the URL hangs on ours
+
+    def _post(self, session: requests.Session, body: bytes) -> Answer:
+        with session.post(
+            self._webhook.reveal(),
+            data=body,
+            headers={"Content-Type": "application/json; charset=utf-8"},
+            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = response.raw.read(_LONGEST_BODY, decode_content=True)
+            return Answer(
+                response.status_code,
+                content.decode("utf-8", errors="replace").strip(),
+                response.headers.get("Retry-After"),
+            )
+
+    def _open(self, session: requests.Session) -> None:
+        origin = self._webhook.origin
+        adapter = session.get_adapter(origin)
+        if select_proxy(origin, session.proxies) or not isinstance(adapter, _Adapter):
+            return
+        request = requests.Request(url=origin).prepare()
+        pool = adapter.get_connection_with_tls_context(request, verify=True)
+        # urllib3 has no public way to open a connection ahead of a request.
+        connection = pool._get_conn()  # noqa: SLF001
+        connection.timeout = _CONNECT_SECONDS
+        connection.connect()
+        pool._put_conn(connection)  # noqa: SLF001
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _no_answer(error: Exception) -> NoAnswer:
+    """Translate an error of requests by the names of its classes: its text knows the URL."""
+    cause = error.args[0] if error.args else None
+    inner = cause.reason if isinstance(cause, MaxRetryError) and cause.reason else error
+    # urllib3 blames the proxy for a tunnel that ends later too, when the payload was on its way.
+    origin = inner.original_error if isinstance(inner, ProxyError) else inner
+    unsent = isinstance(origin, NewConnectionError | ConnectTimeoutError)
+    name = _WORD_STARTS.sub("_", type(inner).__name__).lower()
+    return NoAnswer(name, f"The receiver did not answer ({name}): later it may.", unsent=unsent)
+
+
+class _Connection(HTTPSConnection):
+    """A connection that outlives news from the server.
+
+    A TLS 1.3 server sends session tickets right after the handshake. urllib3 finds something to
+    read on a connection that should be silent, and would drop it.
+    """
+
+    @property
+    def is_connected(self) -> bool:
+        if super().is_connected:
+            return True
+        if self.sock is None:
+            return False
+        self.sock.settimeout(0)
+        try:
+            self.sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.sock.settimeout(self.timeout)
+        return False
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    """Uses one TLS context that is loaded once; requests would load the CA bundle per host."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401
+        return super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ANN401
+        """Name no CA bundle: the context has it, and checks every certificate."""
+
+
+@cache
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Load the CA bundle: a file, a directory, or certifi's own where none is named."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    path = ca_bundle or certifi.where()
+    if os.path.isdir(path):  # noqa: PTH112 — one call, in INIT
+        context.load_verify_locations(capath=path)
+    else:
+        context.load_verify_locations(cafile=path)
+    return context
+
+
+def _session(webhook: Webhook) -> requests.Session:
+    """Make a session that has asked the environment once, not for every request."""
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = dict(get_environ_proxies(webhook.origin))
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    session.mount("https://", _Adapter(tls_context(bundle)))
+    return session

@@ -1,0 +1,177 @@
+"""IAM's credential report: who has a console password, and who has MFA.
+
+It believes nothing. What the report does not say clearly counts against the person: a password
+that is not denied is one, MFA that is not confirmed is none.
+
+Sources: "Generate credential reports for your AWS account" (IAM User Guide), by which root has no
+password where `password_enabled` is FALSE; older reports say `not_supported` of every root. "AWS
+GovCloud (US) account root user" (AWS GovCloud User Guide): it cannot sign in to a console.
+"""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import AWSReadError
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+PATIENCE: Final = 30.0  # seconds
+_PAUSE: Final = 1.0  # seconds between two looks
+_CONNECT_SECONDS: Final = 3
+_READ_SECONDS: Final = 6
+
+_NEEDED: Final = ("user", "password_enabled", "mfa_active")
+_ROOT: Final = "<root_account>"
+_NO_PASSWORD: Final = ("false", "n/a")
+_TRACKED_SINCE: Final = datetime(2014, 10, 20, tzinfo=UTC)  # IAM knows no use of a password before
+_NOT_READY: Final = ("ReportExpired", "ReportInProgress", "ReportNotPresent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An IAM user or root, who is called `<root_account>`.
+
+    `password_since` is when the password was last set, `last_used` when it last signed in; None
+    where the report does not say. `never_used` is true where it says that it never did.
+    """
+
+    name: str
+    is_root: bool
+    can_sign_in: bool
+    has_mfa: bool
+    password_since: datetime | None
+    last_used: datetime | None
+    never_used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialReport:
+    """Root, where the account has one, and every IAM user, as they were at `made_at`."""
+
+    made_at: datetime | None
+    people: tuple[Person, ...]
+
+    @classmethod
+    def parse(cls, content: bytes, *, made_at: datetime | None) -> Self:
+        """Read the report's CSV. Raises AWSReadError if it cannot tell who may sign in."""
+        text = io.StringIO(content.decode("utf-8-sig", errors="replace"), newline="")
+        try:
+            header, *rows = list(csv.reader(text)) or [[]]
+        except csv.Error:
+            raise AWSReadError("IAM's credential report cannot be read as CSV.") from None
+        if missing := [column for column in _NEEDED if column not in header]:
+            raise AWSReadError(f"IAM's credential report has no column {', '.join(missing)}.")
+        return cls(
+            made_at=made_at,
+            people=tuple(_person(_cells(header, row)) for row in rows if row),
+        )
+
+
+def iam_client() -> "IAMClient":
+    """Make an IAM client that gives up before the function is killed."""
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+    return boto3.client("iam", config=config)
+
+
+def fetch(
+    iam: "IAMClient",
+    *,
+    patience: float = PATIENCE,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> CredentialReport:
+    """Have IAM make the report, wait for it up to `patience` seconds, and read it.
+
+    IAM makes one every four hours at most, and gives the last one until then. Raises AWSReadError.
+    """
+    give_up_at = clock() + patience
+    while True:
+        if report := _ready_report(iam):
+            return report
+        if clock() + _PAUSE > give_up_at:
+            raise AWSReadError(
+                f"IAM has not finished its credential report in {patience:.0f} seconds. It goes on "
+                "making it: the next try, by Lambda or by hand, will find it."
+            )
+        sleep(_PAUSE)
+
+
+def _ready_report(iam: "IAMClient") -> CredentialReport | None:
+    """Give the report if it is ready; if there is none, or only an old one, have it made."""
+    action = "iam:GenerateCredentialReport"
+    try:
+        if iam.generate_credential_report()["State"] != "COMPLETE":
+            return None
+        action = "iam:GetCredentialReport"
+        answer = iam.get_credential_report()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _NOT_READY:
+            return None
+        if code.startswith("AccessDenied"):
+            raise AWSReadError(
+                f"The right {action} is missing: the MFA audit reads IAM's credential report. "
+                "Allow it in the policy file of audit_mfa, or to whoever runs the command."
+            ) from None
+        raise AWSReadError(f"IAM refused {action}: {code}. A later try may work.") from None
+    except BotoCoreError as error:
+        raise AWSReadError(f"IAM did not answer {action}: {type(error).__name__}.") from None
+    return CredentialReport.parse(answer["Content"], made_at=answer.get("GeneratedTime"))
+
+
+def _cells(header: list[str], row: list[str]) -> Mapping[str, str]:
+    """Name a row's cells; a cell that is not there says nothing.
+
+    A user's name may hold commas. Should the report not quote it, name and ARN, the first two
+    columns, fall into too many cells: the others are then counted from the right.
+    """
+    if surplus := max(0, len(row) - len(header)):
+        name, _, arn = ",".join(row[: surplus + 2]).partition(",arn:")
+        row = [name, f"arn:{arn}", *row[surplus + 2 :]]
+    return dict(zip(header, row, strict=False))
+
+
+def _person(cells: Mapping[str, str]) -> Person:
+    name, arn = cells.get("user", ""), cells.get("arn", "")
+    is_root = name == _ROOT or arn.endswith(":root")
+    has_console = not (is_root and arn.startswith("arn:aws-us-gov:"))
+    has_password = _word(cells, "password_enabled") not in _NO_PASSWORD
+    last_used = _word(cells, "password_last_used")
+    made_at = time_of(cells.get("user_creation_time", ""))
+    return Person(
+        name=name or "?",
+        is_root=is_root,
+        can_sign_in=has_password and has_console,
+        has_mfa=_word(cells, "mfa_active") == "true",
+        password_since=time_of(cells.get("password_last_changed", "")),
+        last_used=time_of(cells.get("password_last_used", "")),
+        never_used=last_used == "never"
+        or (last_used == "no_information" and made_at is not None and made_at > _TRACKED_SINCE),
+    )
+
+
+def _word(cells: Mapping[str, str], column: str) -> str:
+    return cells.get(column, "").strip().lower()
+
+
+def time_of(text: str) -> datetime | None:
+    """Read a time, in UTC where it names no zone; any word such as `N/A` is none."""
+    try:
+        read = datetime.fromisoformat(text.strip())
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,83 @@
+"""Brings a message to its channel: the critical one, the main one, in plain text if need be."""
+
+from typing import Final
+
+from . import log
+from .deadline import Deadline, within
+from .errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
+from .message import Message
+from .settings import Settings
+from .severity import Severity
+from .slack import Slack
+from .webhook import CRITICAL, MAIN, WebhookLookup, kms_client
+
+_LOOKUP_SECONDS: Final = 9.0
+_AHEAD_SECONDS: Final = 5.0  # Lambda starts INIT anew when it takes more than ten
+
+
+class Delivery:
+    """Posts messages to the stage's webhooks, and keeps a line to each while the function is warm.
+
+    A webhook that is dead, or cannot be had, is looked up anew for the next message.
+    """
+
+    def __init__(self, settings: Settings, lookup: WebhookLookup) -> None:
+        """Take the stage's settings and the lookup of its webhooks."""
+        self._lookup = lookup
+        self._has_critical = settings.critical_webhook_url_encrypted is not None
+        self._lines: dict[str, Slack] = {}
+
+    @classmethod
+    def of_stage(cls, settings: Settings) -> "Delivery":
+        """Make the delivery of a stage, with a KMS client of its home region."""
+        return cls(settings, WebhookLookup(kms_client(settings.sign_in_region), settings))
+
+    def connect(self) -> None:
+        """Do ahead what every message needs: decrypt, and open a connection to the host.
+
+        Raises WebhookError or NoAnswer.
+        """
+        self._line(MAIN, Deadline(_AHEAD_SECONDS)).connect()
+
+    def post(self, message: Message, deadline: Deadline, *, patient: bool) -> str | None:
+        """Post a message; give the reason why it had to go out in plain text, or None.
+
+        Raises DeliveryError: the reason of the last webhook that was tried.
+        """
+        if message.severity is Severity.CRITICAL and self._has_critical:
+            try:
+                return self._post_to(CRITICAL, message, deadline, patient=patient)
+            except DeliveryError as error:
+                if error.act != "operator":
+                    raise
+                log.write(level="ERROR", message=f"The critical webhook is dead. {error}")
+        return self._post_to(MAIN, message, deadline, patient=patient)
+
+    def _post_to(
+        self, setting: str, message: Message, deadline: Deadline, *, patient: bool
+    ) -> str | None:
+        line = self._line(setting, deadline)
+        try:
+            try:
+                line.post(message.payload, deadline, patient=patient)
+            except PayloadInvalid as error:
+                log.write(level="ERROR", message=str(error))
+                line.post(message.plain, deadline, patient=patient)
+                return error.reason
+        except WebhookDead:
+            self._lookup.forget(setting)
+            del self._lines[setting]
+            raise
+        return None
+
+    def _line(self, setting: str, deadline: Deadline) -> Slack:
+        if setting not in self._lines:
+            seconds = min(_LOOKUP_SECONDS, deadline.seconds_left)
+            try:
+                webhook = within(seconds, lambda: self._lookup.webhook(setting))
+            except TimeoutError:
+                raise WebhookUnavailable(
+                    "kms_timeout", f"KMS did not decrypt {setting} in time."
+                ) from None
+            self._lines[setting] = Slack(webhook)
+        return self._lines[setting]

@@ -1,0 +1,117 @@
+"""Every error of signin-monitor, drawn as one tree.
+
+SigninMonitorError
+├── SettingsError           the stage's settings are wrong
+├── DeliveryError           a message did not reach the channel
+│   ├── WebhookError        … because the webhook cannot be had
+│   │   ├── WebhookUnavailable      for now: KMS is busy or out of reach
+│   │   └── WebhookUnusable         until the operator mends it
+│   └── PostError           … because the receiver did not take it
+│       ├── NoAnswer                nobody knows whether it arrived
+│       ├── RefusedForNow           busy or broken: later it may work
+│       ├── WebhookDead             until the operator replaces the webhook
+│       └── PayloadInvalid          our message is wrong
+├── QueueError              the undelivered queue did not take an event
+├── StillUndelivered        part of a batch stays in the undelivered queue
+└── AWSReadError            AWS did not give what a check needs to read
+
+No error carries the webhook, in its text or in its attributes.
+"""
+
+from typing import ClassVar, Literal
+
+Act = Literal["nobody", "operator", "developers"]
+
+
+class SigninMonitorError(Exception):
+    """Raised never itself: the root of the tree."""
+
+
+class SettingsError(SigninMonitorError):
+    """Raised if a stage's settings are wrong; `faults` names each, with its remedy."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        """Take every fault, a sentence each."""
+        self.faults = faults
+        super().__init__("\n".join(("The settings are wrong.", *(f"  * {one}" for one in faults))))
+
+
+class DeliveryError(SigninMonitorError):
+    """Raised if a message did not reach the channel.
+
+    `reason` is one word for logs and metrics, `act` says who must act: `nobody` (it may work
+    later by itself), the `operator`, or the `developers` of signin-monitor.
+    """
+
+    act: ClassVar[Act] = "nobody"
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        """Take the word and the sentence that names the remedy."""
+        self.reason = reason
+        super().__init__(sentence)
+
+
+class WebhookError(DeliveryError):
+    """Raised if the webhook cannot be had from its ciphertext."""
+
+
+class WebhookUnavailable(WebhookError):
+    """Raised if KMS is busy, out of reach or failing: later it may work."""
+
+
+class WebhookUnusable(WebhookError):
+    """Raised if the ciphertext, its key, a right or the plaintext is wrong."""
+
+    act = "operator"
+
+
+class PostError(DeliveryError):
+    """Raised if the receiver did not take a payload."""
+
+
+class NoAnswer(PostError):
+    """Raised if the receiver did not answer.
+
+    `unsent` says that the payload cannot have arrived: no connection could be opened.
+    """
+
+    def __init__(self, reason: str, sentence: str, *, unsent: bool) -> None:
+        """Take whether the payload certainly did not leave."""
+        self.unsent = unsent
+        super().__init__(reason, sentence)
+
+
+class RefusedForNow(PostError):
+    """Raised if the receiver said that it is busy or broken.
+
+    `retry_after` is how many seconds it asked to wait, or None.
+    """
+
+    def __init__(self, reason: str, sentence: str, *, retry_after: float | None) -> None:
+        """Take what the receiver asked for, in seconds."""
+        self.retry_after = retry_after
+        super().__init__(reason, sentence)
+
+
+class WebhookDead(PostError):
+    """Raised if the receiver refuses for good: the webhook or its channel is gone."""
+
+    act = "operator"
+
+
+class PayloadInvalid(PostError):
+    """Raised if the receiver calls our payload wrong."""
+
+    act = "developers"
+
+
+class QueueError(SigninMonitorError):
+    """Raised if the undelivered queue is missing, forbidden, busy or refuses an event."""
+
+
+class StillUndelivered(SigninMonitorError):
+    """Raised if part of a batch could not be posted, so that it stays in the queue."""
+
+
+class AWSReadError(SigninMonitorError):
+    """Raised if AWS did not give what an audit or a check must read."""

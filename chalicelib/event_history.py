@@ -1,0 +1,200 @@
+"""Reads sign-ins out of CloudTrail's event history, as the events that EventBridge would bring.
+
+The history keeps 90 days in every region, trail or no trail, and answers two requests a second
+in each. Source: "LookupEvents" (AWS CloudTrail API Reference).
+"""
+
+import json
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from queue import SimpleQueue
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .chain import Clients, Link, State, cannot_tell
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail import CloudTrailClient
+    from mypy_boto3_cloudtrail.type_defs import (
+        EventTypeDef,
+        LookupEventsRequestTypeDef,
+        LookupEventsResponseTypeDef,
+    )
+
+Event = dict[str, Any]
+
+SOURCE: Final = "signin.amazonaws.com"
+PAGE: Final = 50
+PAUSE: Final = 0.55  # seconds between two requests: a little under two a second
+PATIENCE: Final = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds to wait after each throttling in a row
+
+_CONSOLE_SIGN_IN: Final = "AWS Console Sign In via CloudTrail"
+_DETAIL_TYPES: Final = {
+    "AwsServiceEvent": "AWS Service Event via CloudTrail",
+    "AwsApiCall": "AWS API Call via CloudTrail",
+}
+_THROTTLED: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A span of time to read in one region, both ends included."""
+
+    region: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Up to 50 sign-ins of a window, newest first.
+
+    The window has been read down to `reached`: on the last page that is its start, unless
+    `refusal` tells why the rest was not read.
+    """
+
+    window: Window
+    events: Sequence[Event]
+    reached: datetime
+    is_last: bool = False
+    refusal: Link | None = None
+
+
+class _OutOfTime(Exception):
+    """Raised if no more time is left to read."""
+
+
+def read(
+    clients: Clients, windows: Sequence[Window], *, until: float | None = None
+) -> Generator[Page]:
+    """Read all regions at once, the windows of each in turn; give the pages as they come.
+
+    Reading stops at `until`, a time of `time.monotonic`. Raises nothing that AWS causes.
+    """
+    arrived: SimpleQueue[Page | None] = SimpleQueue()
+    stop = Flag()
+
+    def follow(windows: Sequence[Window]) -> None:
+        try:
+            for window in windows:
+                for page in _pages(clients, window, _Clock(stop, until)):
+                    arrived.put(page)
+        finally:
+            arrived.put(None)
+
+    by_region = groupby(sorted(windows, key=lambda one: one.region), lambda one: one.region)
+    of_regions = [list(group) for _, group in by_region]
+    with ThreadPoolExecutor(max_workers=max(len(of_regions), 1)) as pool:
+        running = [pool.submit(follow, group) for group in of_regions]
+        try:
+            unfinished = len(running)
+            while unfinished:
+                if page := arrived.get():
+                    yield page
+                else:
+                    unfinished -= 1
+        finally:
+            stop.set()
+    for one in running:
+        one.result()
+
+
+class _Clock:
+    """Waits, until there is no more time."""
+
+    def __init__(self, stop: Flag, until: float | None) -> None:
+        self._stop = stop
+        self._until = until
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long. Raises _OutOfTime if that, or the reader, is over before."""
+        if self._until and time.monotonic() + seconds > self._until:
+            raise _OutOfTime
+        if self._stop.wait(seconds):
+            raise _OutOfTime
+
+
+def _pages(clients: Clients, window: Window, clock: _Clock) -> Iterator[Page]:
+    request: LookupEventsRequestTypeDef = {
+        "LookupAttributes": [{"AttributeKey": "EventSource", "AttributeValue": SOURCE}],
+        "StartTime": window.start,
+        "EndTime": window.end,
+        "MaxResults": PAGE,
+    }
+    reached = window.end
+    try:
+        client: CloudTrailClient = clients("cloudtrail", window.region)
+        while True:
+            clock.wait(0)
+            answer = _patiently(client, request, clock)
+            events = [as_event(one) for one in answer["Events"]]
+            token = answer.get("NextToken")
+            if not token:
+                yield Page(window=window, events=events, reached=window.start, is_last=True)
+                return
+            if events:
+                reached = answer["Events"][-1]["EventTime"].astimezone(UTC)
+            yield Page(window=window, events=events, reached=reached)
+            request["NextToken"] = token
+            clock.wait(PAUSE)
+    except (ClientError, BotoCoreError) as error:
+        refusal = cannot_tell("history", error, region=window.region)
+    except _OutOfTime:
+        refusal = Link(
+            name="history", state=State.CANNOT_TELL, code="no_time", region=window.region
+        )
+    yield Page(window=window, events=(), reached=reached, is_last=True, refusal=refusal)
+
+
+def _patiently(
+    client: "CloudTrailClient", request: "LookupEventsRequestTypeDef", clock: _Clock
+) -> "LookupEventsResponseTypeDef":
+    """Ask again for as long as the region throttles, within reason."""
+    for seconds in PATIENCE:
+        try:
+            return client.lookup_events(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _THROTTLED:
+                raise
+        clock.wait(seconds)
+    return client.lookup_events(**request)
+
+
+def as_event(looked_up: "EventTypeDef") -> Event:
+    """Put a record of the history into the envelope in which EventBridge would bring it."""
+    record = _record(looked_up)
+    identity = record.get("userIdentity")
+    of_identity = identity.get("accountId") if isinstance(identity, Mapping) else None
+    return {
+        "version": "0",
+        "id": record.get("eventID", ""),
+        "detail-type": _DETAIL_TYPES.get(str(record.get("eventType")), _CONSOLE_SIGN_IN),
+        "source": "aws.signin",
+        "account": record.get("recipientAccountId") or of_identity or "",
+        "time": record.get("eventTime", ""),
+        "region": record.get("awsRegion", ""),
+        "resources": [],
+        "detail": record,
+    }
+
+
+def _record(looked_up: "EventTypeDef") -> dict[str, Any]:
+    """Read the record, or make up for it from what stands beside it."""
+    try:
+        record = json.loads(looked_up.get("CloudTrailEvent", ""))
+    except ValueError:
+        record = None
+    if isinstance(record, dict):
+        return record
+    found = looked_up.get("EventTime")
+    return {
+        "eventID": looked_up.get("EventId", ""),
+        "eventName": looked_up.get("EventName", ""),
+        "eventTime": found.astimezone(UTC).isoformat() if found else "",
+    }

@@ -1,0 +1,22 @@
+"""What a stage's settings keep from being posted: a failure, a doubt or a warning never."""
+
+from fnmatch import fnmatchcase
+
+from .settings import Settings
+from .severity import Judged, Severity
+from .signin import Outcome
+
+
+def reason_to_ignore(judged: Judged, settings: Settings) -> str | None:
+    """Say why the settings ignore a sign-in, in the word of the log; None if it is posted."""
+    sign_in = judged.sign_in
+    if judged.severity < Severity[settings.minimum_severity.upper()]:
+        return "below_minimum_severity"
+    if judged.severity is not Severity.INFO or sign_in.outcome is not Outcome.SUCCESS:
+        return None
+    if sign_in.event_name in settings.ignored_events:
+        return "ignored_event"
+    arn = sign_in.principal.arn or ""
+    if any(fnmatchcase(arn, pattern) for pattern in settings.ignored_principals):
+        return "ignored_principal"
+    return None

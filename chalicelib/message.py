@@ -1,0 +1,192 @@
+"""The message builder: a sign-in becomes a message for Slack.
+
+One whole sentence in `text`, for phones and screen readers; below it, in the channel, the fields,
+the reasons and a link to the event.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from .payload import (
+    SECTION_LIMIT,
+    Block,
+    Payload,
+    called,
+    clean,
+    context,
+    envelope,
+    escape,
+    fields,
+    header,
+    local_moment,
+    moment,
+    mrkdwn,
+    payload,
+    plain,
+    section,
+    spoken,
+)
+from .sentence import PART_LIMIT, sentence
+from .settings import Settings
+from .severity import Assessment, Judged, Severity
+from .signin import Outcome, SignIn
+from .wording import Wording
+
+_ACCOUNT_EVENTS: Final = (
+    "EmailUpdated",
+    "PasswordRecoveryCompleted",
+    "PasswordRecoveryRequested",
+    "PasswordUpdated",
+)
+_ROLE_EVENTS: Final = ("ExitRole", "RenewRole", "SwitchRole")
+_STEPS: Final = (
+    "CheckMfa",
+    "CreateOAuth2Token",
+    "CredentialChallenge",
+    "CredentialVerification",
+    "GetSigninToken",
+)
+_VALUE_LIMIT: Final = 600
+_CONSOLES: Final = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
+_COMMERCIAL_CONSOLE: Final = "aws.amazon.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What to post, how grave it is, and the plain text to post if Slack calls it invalid."""
+
+    payload: Payload
+    severity: Severity
+    plain: Payload
+
+
+def sign_in_message(judged: Judged, settings: Settings, late: timedelta | None) -> Message:
+    """Build the message that tells of one sign-in; `late` says by how much, where it is late."""
+    sign_in, severity = judged.sign_in, judged.severity
+    wording = Wording(settings)
+    blocks = [
+        header(wording.phrases(_title(sign_in))),
+        fields(_fields(sign_in, wording)),
+        section(mrkdwn("\n".join(_judgement(judged.assessment, wording)))),
+    ]
+    if sign_in.excerpt:
+        blocks.append(section(plain(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
+    blocks.extend(_footer(sign_in, wording, late))
+    text = _marked(sentence(sign_in, wording, late), severity, wording)
+    return Message(
+        payload(text, severity, blocks, settings), severity, plain_alert(judged, settings)
+    )
+
+
+def plain_alert(judged: Judged, settings: Settings) -> Payload:
+    """Build the alert that goes out where the message itself could not: text and nothing else."""
+    sign_in = judged.sign_in
+    wording = Wording(settings)
+    text = wording.phrases(
+        "plain",
+        who=spoken(wording.who_with_role(sign_in), PART_LIMIT),
+        event=spoken(wording.event(sign_in), PART_LIMIT),
+        account=spoken(wording.accounts(sign_in), PART_LIMIT),
+        outcome=wording.phrases(f"outcome.{sign_in.outcome}"),
+        time=moment(sign_in.event_time) if sign_in.event_time else wording.value(None),
+        event_id=spoken(wording.value(sign_in.event_id), PART_LIMIT),
+    )
+    text = _marked(text, judged.severity, wording)
+    return {"text": called(text, judged.severity, settings), **envelope(settings)}
+
+
+def _marked(text: str, severity: Severity, wording: Wording) -> str:
+    if severity is Severity.CRITICAL:
+        return wording.phrases("text.critical", sentence=text)
+    return text
+
+
+def _title(sign_in: SignIn) -> str:
+    if sign_in.is_anomaly_alert:
+        return "header.anomaly"
+    if not sign_in.understood:
+        return "header.not_understood"
+    if sign_in.outcome is Outcome.SUCCESS and sign_in.event_name in _STEPS:
+        return "header.step"
+    if sign_in.event_name in _ACCOUNT_EVENTS:
+        return "header.account"
+    if sign_in.event_name in _ROLE_EVENTS:
+        return "header.role"
+    return f"header.sign_in.{sign_in.outcome}"
+
+
+def _fields(sign_in: SignIn, wording: Wording) -> list[str]:
+    hidden = sign_in.principal.name_hidden
+    values = {
+        "who": wording.phrases("who.hidden.why") if hidden else wording.who_with_role(sign_in),
+        "account": wording.accounts(sign_in),
+        "event": _event_value(sign_in, wording),
+        "outcome": wording.phrases(f"outcome.{sign_in.outcome}"),
+        "failure_reason": wording.failure_reason(sign_in),
+        "mfa": wording.mfa(sign_in),
+        "source_ip": wording.value(sign_in.source_ip),
+        "client": wording.client(sign_in.user_agent),
+        "region": wording.value(sign_in.region),
+    }
+    texts = [
+        _field(label, escape(value, _VALUE_LIMIT), wording)
+        for label, value in values.items()
+        if value
+    ]
+    time = sign_in.event_time
+    texts.append(_field("time", local_moment(time) if time else wording.value(None), wording))
+    return texts
+
+
+def _event_value(sign_in: SignIn, wording: Wording) -> str:
+    """Name the event for people, and as AWS calls it for those who search for it."""
+    named, raw = wording.event(sign_in), wording.value(sign_in.event_name)
+    return named if named == raw or not sign_in.event_name else f"{named} · {raw}"
+
+
+def _field(label: str, value: str, wording: Wording) -> str:
+    return wording.phrases("field", label=wording.phrases(f"label.{label}"), value=value)
+
+
+def _judgement(assessment: Assessment, wording: Wording) -> list[str]:
+    said = {
+        "severity": wording.phrases(f"severity.{assessment.severity.word}"),
+        "reasons": " · ".join(wording.phrases(f"reason.{one}") for one in assessment.reasons),
+    }
+    return [
+        wording.phrases("line", label=wording.phrases(f"label.{label}"), value=value)
+        for label, value in said.items()
+    ]
+
+
+def _footer(sign_in: SignIn, wording: Wording, late: timedelta | None) -> list[Block]:
+    link = console_link(sign_in)
+    texts = [
+        text
+        for text in (
+            link and f"<{link}|{wording.phrases('link')}>",
+            late and wording.phrases("late", delay=wording.duration(late)),
+            sign_in.replayed and wording.phrases("replayed"),
+            sign_in.found_by_self_check and wording.found(sign_in),
+        )
+        if text
+    ]
+    return [context(texts)] if texts else []
+
+
+def console_link(sign_in: SignIn) -> str | None:
+    """Link to the event in CloudTrail's console, in the partition of its region."""
+    region, event_id = sign_in.region or "", sign_in.event_id or ""
+    if not re.fullmatch(r"[\w-]{1,64}", event_id, re.ASCII):
+        return None
+    if region == "global":
+        region = "us-east-1"
+    found = re.fullmatch(r"(cn|us-gov|[a-z]{2})-[a-z]+-\d", region)
+    if not found:
+        return None
+    console = _CONSOLES.get(found[1], _COMMERCIAL_CONSOLE)
+    return (
+        f"https://{region}.console.{console}/cloudtrailv2/home?region={region}#/events/{event_id}"
+    )

@@ -1,0 +1,137 @@
+"""What a Slack payload is made of: text that does no harm, blocks that break no limit.
+
+Text from outside passes `clean`, then `escape`: Slack reads escapes in plain text too. Limits:
+"Reference: Blocks" and "Reference: Composition objects" (Slack developer documentation).
+"""
+
+import html
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import Any, Final
+
+from .settings import Settings
+from .severity import Severity
+
+Payload = dict[str, Any]
+Block = dict[str, Any]
+
+HEADER_LIMIT: Final = 150
+SECTION_LIMIT: Final = 3_000
+FIELDS_LIMIT: Final = 10
+CONTEXT_LIMIT: Final = 10
+
+_COLOURS: Final = {
+    Severity.INFO: "#2eb67d",
+    Severity.WARNING: "#ecb22e",
+    Severity.CRITICAL: "#e01e5a",
+}
+_MENTIONS: Final = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+
+
+def clean(text: str, limit: int) -> str:
+    """Flatten a text from outside to one line of at most `limit` characters.
+
+    Control, format (bidi, zero-width) and lone surrogate characters become a space, runs of
+    space one space, backticks apostrophes.
+    """
+    text = text[: limit * 4]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
+    text = " ".join(text.replace("`", "'").split())
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def escape(text: str, limit: int = SECTION_LIMIT) -> str:
+    """Escape what Slack reads as markup: `&`, `<` and `>`, and nothing else.
+
+    What comes out has at most `limit` characters; an escape is kept whole or left out.
+    """
+    escaped = html.escape(text, quote=False)
+    if len(escaped) <= limit:
+        return escaped
+    lengths = list(accumulate(len(html.escape(one, quote=False)) for one in text))
+    kept = text[: bisect_right(lengths, limit - 1)]
+    return html.escape(kept.rstrip(), quote=False) + "…"
+
+
+def spoken(text: str, limit: int) -> str:
+    """Make a text from outside fit for `text`: clean, escaped, and without live links."""
+    return escape(clean(text, limit).replace("://", "[:]//"), limit)
+
+
+def called(text: str, severity: Severity, settings: Settings) -> str:
+    """Put a mention of whom the stage has set before a critical text, and only there."""
+    target = settings.critical_mention
+    if target is None or severity is not Severity.CRITICAL:
+        return text
+    return f"{_MENTIONS.get(target[0], '<!{}>').format(target)} {text}"
+
+
+def moment(time: datetime) -> str:
+    """Write a moment in UTC, whole."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def local_moment(time: datetime) -> str:
+    """Write a moment so that Slack shows it in each reader's own zone."""
+    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{moment(time)}>"
+
+
+def mrkdwn(text: str) -> Block:
+    """Make a text object that reads markup but links nothing by itself."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def plain(text: str) -> Block:
+    """Make a text object that reads no markup."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def header(text: str) -> Block:
+    """Make a header."""
+    return {"type": "header", "text": plain(text[:HEADER_LIMIT])}
+
+
+def section(text: Block) -> Block:
+    """Make a section of one text object."""
+    return {"type": "section", "text": text}
+
+
+def fields(texts: Sequence[str]) -> Block:
+    """Make a section of fields, two columns wide, in markup."""
+    return {"type": "section", "fields": [mrkdwn(text) for text in texts[:FIELDS_LIMIT]]}
+
+
+def context(texts: Sequence[str]) -> Block:
+    """Make a small line below the others, in markup."""
+    return {"type": "context", "elements": [mrkdwn(text) for text in texts[:CONTEXT_LIMIT]]}
+
+
+def payload(text: str, severity: Severity, blocks: Sequence[Block], settings: Settings) -> Payload:
+    """Put a payload together: the sentence, the blocks beside a coloured bar, the addressee.
+
+    `text` is what phones, screen readers and search show.
+    """
+    return {
+        "text": called(text, severity, settings),
+        "attachments": [{"color": _COLOURS[severity], "blocks": list(blocks)}],
+        **envelope(settings),
+    }
+
+
+def envelope(settings: Settings) -> Payload:
+    """Give what every payload carries: no unfurling, and the addressee where one is set."""
+    addressee = {
+        "channel": settings.slack_channel,
+        "username": settings.slack_username,
+        "icon_emoji": settings.slack_icon_emoji,
+    }
+    return {
+        "unfurl_links": False,
+        "unfurl_media": False,
+        **{key: value for key, value in addressee.items() if value is not None},
+    }

@@ -1,0 +1,135 @@
+"""What a run of the self-check has to tell of the chain, as a report that can travel and wait."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from chalicelib.chain import Link, State
+from chalicelib.severity import Severity
+
+DETAIL_TYPE: Final = "signin-monitor self-check"
+EVENT_NAME: Final = "SelfCheck"
+
+# While one of these is broken, no sign-in is told.
+_SILENCING: Final = frozenset(
+    {"trail", "rule", "target", "permission", "function", "concurrency", "key"}
+)
+_LONGEST_LIST: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """How many events of the last week were told, ignored and found late; how many still wait."""
+
+    told: int
+    ignored: int
+    found: int
+    waiting: int
+    last_told: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The findings of one run.
+
+    `broken` are faults that are new, `still_broken` those that are told again, `mended` the
+    links that work again. `in_doubt` and `blind` regions are shown beside; `week` is the
+    heartbeat, once a week.
+    """
+
+    account_id: str | None
+    broken: Sequence[Link] = ()
+    still_broken: Sequence[Link] = ()
+    mended: Sequence[Link] = ()
+    in_doubt: Sequence[Link] = ()
+    blind: Sequence[str] = ()
+    week: Week | None = None
+
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.broken or self.still_broken or self.mended or self.week)
+
+    @property
+    def severity(self) -> Severity:
+        """How much it matters: a new fault that silences the app may wake people up."""
+        if any(link.name in _SILENCING for link in self.broken):
+            return Severity.CRITICAL
+        return Severity.WARNING if self.broken or self.still_broken else Severity.INFO
+
+    def to_event(self, cause: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the findings as a report, which the notifier tells or parks.
+
+        `cause` is the schedule's event: its id and time become the report's.
+        """
+        week = self.week and asdict(self.week)
+        if week:
+            week["last_told"] = week["last_told"] and week["last_told"].isoformat()
+        return {
+            "detail-type": DETAIL_TYPE,
+            "account": self.account_id,
+            "detail": {
+                "eventName": EVENT_NAME,
+                "eventID": cause.get("id"),
+                "eventTime": cause.get("time"),
+                "broken": [asdict(link) for link in self.broken],
+                "still_broken": [asdict(link) for link in self.still_broken],
+                "mended": [asdict(link) for link in self.mended],
+                "in_doubt": [asdict(link) for link in self.in_doubt],
+                "blind": list(self.blind),
+                "week": week,
+            },
+        }
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Read a report that `to_event` wrote, or anything else. Raises nothing."""
+        account_id, detail = event.get("account"), event.get("detail")
+        detail = detail if isinstance(detail, Mapping) else {}
+        return cls(
+            account_id=account_id if isinstance(account_id, str) else None,
+            broken=_links(detail.get("broken"), State.FAULT),
+            still_broken=_links(detail.get("still_broken"), State.FAULT),
+            mended=_links(detail.get("mended"), State.OK),
+            in_doubt=_links(detail.get("in_doubt"), State.CANNOT_TELL),
+            blind=tuple(map(str, _listed(detail.get("blind")))),
+            week=_week(detail.get("week")),
+        )
+
+
+def _links(said: object, state: State) -> tuple[Link, ...]:
+    return tuple(
+        Link(
+            name=str(one.get("name")),
+            state=state,
+            code=str(one.get("code")),
+            facts=_texts(one.get("facts")),
+            remedy=str(one.get("remedy", "")),
+            region=str(one["region"]) if one.get("region") else None,
+        )
+        for one in _listed(said)
+        if isinstance(one, Mapping)
+    )
+
+
+def _texts(said: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in said.items()} if isinstance(said, Mapping) else {}
+
+
+def _listed(said: object) -> list[Any]:
+    return said[:_LONGEST_LIST] if isinstance(said, list) else []
+
+
+def _week(said: object) -> Week | None:
+    if not isinstance(said, Mapping):
+        return None
+    try:
+        last_told = datetime.fromisoformat(str(said.get("last_told")))
+    except ValueError:
+        last_told = None
+    counts = {name: said.get(name) for name in ("told", "ignored", "found", "waiting")}
+    return Week(
+        **{name: one if isinstance(one, int) else 0 for name, one in counts.items()},
+        last_told=last_told,
+    )

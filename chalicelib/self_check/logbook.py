@@ -1,0 +1,121 @@
+"""What the functions' own log groups say: what was decided of which event, and the last run."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.chain import Clients, Deployment, is_missing
+from chalicelib.errors import AWSReadError
+
+from .memory import MARK, Memory
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+TELLERS: Final = ("on_sign_in", "on_undelivered", "self_check")
+
+_DECISIONS: Final = '{ $.decision = "*" }'
+_RUNS: Final = f'{{ $.self_check = "{MARK}" }}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a function decided of an event, and when."""
+
+    event_id: str
+    event_name: str
+    verdict: str
+    handler: str
+    at: datetime
+
+
+class Logbook:
+    """The log groups of one stage. Raises AWSReadError where they cannot be read in time."""
+
+    def __init__(self, deployment: Deployment, clients: Clients, until: float) -> None:
+        """Take the time of `time.monotonic` at which reading must end."""
+        self._deployment = deployment
+        self._logs: CloudWatchLogsClient = clients("logs", deployment.region)
+        self._until = until
+
+    def last_run(self, since: datetime) -> Memory:
+        """Give what the last run left behind; an empty memory if there was none."""
+        memory = Memory()
+        for _, line in self._lines("self_check", _RUNS, since):
+            if line.get("self_check") == MARK:
+                memory = Memory.from_line(line)
+        return memory
+
+    def decisions(self, since: datetime) -> list[Decision]:
+        """List what was decided, oldest first for each function."""
+        return [
+            Decision(
+                event_id=str(line.get("event_id")),
+                event_name=str(line.get("event_name")),
+                verdict=str(line["decision"]),
+                handler=handler,
+                at=at,
+            )
+            for handler in TELLERS
+            for at, line in self._lines(handler, _DECISIONS, since)
+            if "decision" in line
+        ]
+
+    def deployed_at(self) -> datetime | None:
+        """Tell when the stage was deployed: Chalice made the log group then. None if unknown."""
+        name = self._deployment.log_group("on_sign_in")
+        try:
+            groups = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        except (ClientError, BotoCoreError):
+            return None
+        return next(
+            (_moment(one["creationTime"]) for one in groups if one["logGroupName"] == name), None
+        )
+
+    def _lines(
+        self, handler: str, pattern: str, since: datetime
+    ) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
+        """Give the JSON lines of a function's log, oldest first, with the time of each."""
+        group = self._deployment.log_group(handler)
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group,
+            filterPattern=pattern,
+            startTime=int(since.timestamp() * 1000),
+        )
+        try:
+            for page in pages:
+                for event in page["events"]:
+                    line = _read(event["message"])
+                    if line is not None:
+                        yield _moment(event["timestamp"]), line
+                if time.monotonic() > self._until:
+                    raise AWSReadError(f"There was not the time to read the log group {group}.")
+        except ClientError as error:
+            if is_missing(error):
+                return  # the function is not deployed, or has never run
+            raise AWSReadError(
+                f"The self-check cannot read the log group {group}: logs:FilterLogEvents gives "
+                f"{error.response['Error']['Code']}. Its policy file in .chalice must allow it: "
+                f"{self._deployment.ops_command('policies')}"
+            ) from None
+        except BotoCoreError as error:
+            raise AWSReadError(
+                f"The self-check cannot read the log group {group} ({type(error).__name__})."
+            ) from None
+
+
+def _read(message: str) -> Mapping[str, Any] | None:
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)

@@ -1,0 +1,127 @@
+"""The sign-ins that AWS recorded and nobody told, and why they were not."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from chalicelib.chain import Clients, Deployment, Link, State
+from chalicelib.event_history import Event, Window, read
+from chalicelib.severity import Judged, judge
+from chalicelib.signin import SignIn
+
+from .logbook import Decision
+from .memory import Memory, Progress
+
+# CloudTrail's own delay; until then a sign-in may still be on its way.
+DELAY: Final = timedelta(minutes=15)
+# Read again what the last run has read: some records come later than that.
+OVERLAP: Final = timedelta(hours=1)
+# The logs are kept for a week: what was decided before can no longer be known.
+LOOK_BACK: Final = timedelta(days=6)
+# A stage that was deployed now is answerable for the sign-ins of this last while as well.
+BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A sign-in that nobody told, the region whose history has it, and the word for the cause."""
+
+    event: Event
+    judged: Judged
+    region: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of the history: sign-ins with their regions, how far, and who refused."""
+
+    events: Sequence[tuple[str, Event]]
+    progress: dict[str, Progress]
+    refusals: Sequence[Link]
+
+
+def windows(
+    regions: Sequence[str], memory: Memory, now: datetime, deployed_at: datetime | None
+) -> Iterator[Window]:
+    """Give what is to be read: what the last run left, then what came since."""
+    earliest, end = now - LOOK_BACK, now - DELAY
+    first = max(earliest, deployed_at - BEFORE_DEPLOYMENT) if deployed_at else earliest
+    for region in regions:
+        spans = [(first, end)]
+        if known := memory.regions.get(region):
+            spans = [(known.until - OVERLAP, end)]
+            if known.rest:
+                spans.insert(0, known.rest)
+        for start, stop in spans:
+            if max(start, earliest) < stop:
+                yield Window(region=region, start=max(start, earliest), end=stop)
+
+
+def read_history(
+    clients: Clients, wanted: Sequence[Window], memory: Memory, until: float
+) -> Reading:
+    """Read windows until that time of `time.monotonic`."""
+    events: list[tuple[str, Event]] = []
+    progress = dict(memory.regions)
+    refusals: list[Link] = []
+    for page in read(clients, wanted, until=until):
+        region = page.window.region
+        events += [(region, event) for event in page.events]
+        if page.is_last:
+            known = progress.get(region) or Progress(page.window.start)
+            progress[region] = known.after(page)
+        if page.refusal:
+            refusals.append(page.refusal)
+    return Reading(events, progress, refusals)
+
+
+def missed(
+    reading: Reading,
+    decisions: Sequence[Decision],
+    links: Sequence[Link],
+    deployment: Deployment,
+    deployed_at: datetime | None,
+) -> list[Missed]:
+    """Find the sign-ins without a decision, the gravest and then the oldest first."""
+    settled = {one.event_id for one in decisions if one.verdict != "failed"}
+    failed = {one.event_id for one in decisions if one.verdict == "failed"}
+    faults = [link for link in links if link.state is State.FAULT]
+    found: dict[str, Missed] = {}
+    for region, event in reading.events:
+        judged = judge(SignIn.from_event(event))
+        event_id = judged.sign_in.event_id or ""
+        if event_id in settled:
+            continue
+        time = judged.sign_in.event_time
+        if event_id in failed:
+            cause = "failed"
+        elif fault := _fault_on_the_way(region, faults, deployment):
+            cause = fault.name
+        elif deployed_at and time and time < deployed_at:
+            cause = "before_deployment"
+        elif event["detail"].get("readOnly") is True:
+            cause = "read_only"
+        else:
+            cause = "unknown"
+        found[event_id] = Missed(event, judged, region, cause)
+    return sorted(found.values(), key=lambda one: (-one.judged.severity, str(one.event["time"])))
+
+
+def _fault_on_the_way(region: str, faults: Iterable[Link], deployment: Deployment) -> Link | None:
+    """Find the first broken link that a sign-in in a region meets before it is told."""
+    ours = {deployment.rule("on_sign_in"), deployment.function("on_sign_in")}
+    for link in faults:
+        match link.name:
+            case "trail" if link.region in (None, region):
+                return link
+            case "forward" if link.region == region:
+                return link
+            case "rule" | "target" | "permission" | "function" | "concurrency" if ours & set(
+                link.facts.values()
+            ):
+                return link
+            case "key":
+                return link
+    return None

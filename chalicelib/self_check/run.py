@@ -1,0 +1,256 @@
+"""One run of the self-check.
+
+CloudTrail's event history keeps every sign-in, trail or no trail. What is in it and in no decision
+of the functions is told now. Faults of the chain are told when they appear, each week while they
+last, and when they are gone; once a week a heartbeat gives silence its meaning. What a run must
+know of the one before, its own log says.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import log
+from chalicelib.chain import (
+    Clients,
+    Deployment,
+    Link,
+    State,
+    clients_of,
+    enabled_regions,
+    inspect,
+)
+from chalicelib.errors import DeliveryError
+from chalicelib.notifier import Notifier, notifier
+from chalicelib.settings import Settings, of_the_stage
+
+from .findings import EVENT_NAME, Findings, Week
+from .logbook import Decision, Logbook
+from .memory import Memory
+from .missed import Missed, missed, read_history, windows
+
+WEEK: Final = timedelta(days=7)
+_JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly one
+_MEMORY: Final = timedelta(days=8)
+
+# Shares of the invocation's time, and the seconds that one message and the last line may take.
+_CHAIN_SHARE: Final = 0.3
+_HISTORY_SHARE: Final = 0.6
+_LOGS_SHARE: Final = 0.75
+_MESSAGE_SECONDS: Final = 10.0
+
+_REPORTS: Final = ("MfaAudit", EVENT_NAME)  # decisions that are no sign-ins
+
+
+@dataclass(slots=True)
+class _Told:
+    """How telling went: what was decided, the causes, the regions with some left, what ended it."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    unfinished: set[str] = field(default_factory=set)
+    error: DeliveryError | None = None
+
+
+def self_check(
+    schedule: Mapping[str, Any],
+    function_arn: str,
+    pattern: Mapping[str, list[str]],
+    environ: Mapping[str, str],
+    seconds_left: float,
+) -> dict[str, Any]:
+    """Check the stage of these settings, deployed where this function is; give the log's line.
+
+    Raises what `SelfCheck.run` raises, and SettingsError.
+    """
+    import boto3  # noqa: PLC0415 — slow
+
+    _, partition, _, _, account_id, *_ = function_arn.split(":")
+    deployment = Deployment(
+        settings=Settings.from_environment(dict(of_the_stage(environ))),
+        account_id=account_id,
+        pattern=pattern,
+        partition=partition,
+    )
+    check = SelfCheck(deployment, clients_of(boto3.Session()), notifier(environ), datetime.now(UTC))
+    return check.run(schedule, seconds_left)
+
+
+class SelfCheck:
+    """Checks one deployment, telling through its notifier."""
+
+    def __init__(
+        self, deployment: Deployment, clients: Clients, notifier: Notifier, now: datetime
+    ) -> None:
+        """Take what is checked, the clients to look with, and the time of this run."""
+        self._deployment = deployment
+        self._clients = clients
+        self._notifier = notifier
+        self._now = now
+
+    def run(self, schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
+        """Check, tell, and log what the next run must know; give that line.
+
+        `schedule` is the event that asks for it. Raises AWSReadError if the own logs cannot be
+        read, DeliveryError if a message could be neither posted nor parked: the next run tells it.
+        """
+        start = time.monotonic()
+        logbook = Logbook(self._deployment, self._clients, start + seconds_left * _LOGS_SHARE)
+        memory = logbook.last_run(self._now - _MEMORY)
+        deployed_at = logbook.deployed_at()
+        links = list(
+            inspect(self._deployment, self._clients, until=start + seconds_left * _CHAIN_SHARE)
+        )
+        wanted = list(windows(self._regions(), memory, self._now, deployed_at))
+        until = start + seconds_left * _HISTORY_SHARE
+        reading = read_history(self._clients, wanted, memory, until)
+        links += reading.refusals
+        beats = self._is_due(memory.heartbeat)
+        decisions = logbook.decisions(
+            min([self._now - WEEK if beats else self._now, *(one.start for one in wanted)])
+        )
+        end = start + seconds_left
+        told = self._tell(missed(reading, decisions, links, self._deployment, deployed_at), end)
+        findings = self._findings(
+            links, memory, _week([*decisions, *told.decisions]) if beats else None
+        )
+        memory = Memory(
+            regions={
+                region: memory.regions[region] if region in told.unfinished else progress
+                for region, progress in reading.progress.items()
+                if region not in told.unfinished or region in memory.regions
+            },
+            faults=memory.faults,
+            heartbeat=memory.heartbeat,
+        )
+        if findings.is_worth_telling and not told.error:
+            try:
+                self._notifier.tell(findings.to_event(schedule), end - time.monotonic())
+            except DeliveryError as error:
+                told.error = error
+        if not told.error:
+            memory = replace(
+                memory,
+                faults=self._faults(links, memory, findings),
+                heartbeat=self._now if beats else memory.heartbeat,
+            )
+        line = {
+            **memory.to_line(),
+            "found": dict(told.found),
+            "unread": sorted({one.region for one in reading.refusals if one.region}),
+        }
+        log.write(level="INFO", **line)
+        if told.error:
+            raise told.error
+        return line
+
+    def _regions(self) -> list[str]:
+        try:
+            return enabled_regions(self._clients, self._deployment.region)
+        except (ClientError, BotoCoreError):
+            return [self._deployment.region]  # told with the forwards
+
+    def _tell(self, untold: Sequence[Missed], end: float) -> _Told:
+        """Tell what nobody told, for as long as there is time; the rest is the next run's."""
+        told = _Told()
+        for one in untold:
+            seconds_left = end - time.monotonic()
+            if told.error or seconds_left < 2 * _MESSAGE_SECONDS:
+                told.unfinished.add(one.region)
+                continue
+            late = {**one.event, "found-by": "self-check", "found-cause": one.cause}
+            try:
+                decision = self._notifier.tell(late, seconds_left - _MESSAGE_SECONDS)
+            except DeliveryError as error:
+                told.error = error
+                told.unfinished.add(one.region)
+            else:
+                told.decisions.append(self._decision(decision))
+                if decision["decision"] in ("posted", "parked"):
+                    told.found[one.cause] += 1
+        return told
+
+    def _decision(self, line: Mapping[str, Any]) -> Decision:
+        return Decision(
+            event_id=str(line["event_id"]),
+            event_name=str(line["event_name"]),
+            verdict=str(line["decision"]),
+            handler="self_check",
+            at=self._now,
+        )
+
+    def _findings(self, links: Sequence[Link], memory: Memory, week: Week | None) -> Findings:
+        faults = [link for link in links if link.state is State.FAULT]
+        known = memory.faults
+        return Findings(
+            account_id=self._deployment.account_id,
+            broken=[link for link in faults if link.key not in known],
+            still_broken=[
+                link for link in faults if link.key in known and self._is_due(known[link.key])
+            ],
+            mended=[_mended(key) for key in _gone(links, memory)],
+            in_doubt=[link for link in links if link.state is State.CANNOT_TELL],
+            blind=_blind(links),
+            week=week,
+        )
+
+    def _faults(
+        self, links: Sequence[Link], memory: Memory, findings: Findings
+    ) -> dict[str, datetime]:
+        """Say when each fault was last told, this run included."""
+        told_now = {link.key for link in (*findings.broken, *findings.still_broken)}
+        gone = set(_gone(links, memory))
+        kept = {key: at for key, at in memory.faults.items() if key not in gone}
+        return {**kept, **dict.fromkeys(told_now, self._now)}
+
+    def _is_due(self, last: datetime | None) -> bool:
+        """Say whether something that comes once a week comes now."""
+        return last is None or self._now - last >= WEEK - _JITTER
+
+
+def _gone(links: Sequence[Link], memory: Memory) -> list[str]:
+    """List the faults that were told and are no more; one in doubt may still be."""
+    faults = {link.key for link in links if link.state is State.FAULT}
+    in_doubt = {link.name for link in links if link.state is State.CANNOT_TELL}
+    return [
+        key for key in memory.faults if key not in faults and key.partition(":")[0] not in in_doubt
+    ]
+
+
+def _mended(key: str) -> Link:
+    """Make up the link of a fault that is gone, out of its key."""
+    name, _, of = key.split(":", 2)
+    return Link.ok(name, region=of if re.fullmatch(r"[a-z-]+-\d", of) else None)
+
+
+def _blind(links: Sequence[Link]) -> list[str]:
+    """List the regions whose sign-ins do not arrive, as far as can be told."""
+    blind = {
+        link.region
+        for link in links
+        if link.region and link.name in ("trail", "forward") and link.state is State.FAULT
+    }
+    return sorted(blind)
+
+
+def _week(decisions: Sequence[Decision]) -> Week:
+    """Count the events of a week by what became of each in the end."""
+    of_sign_ins = [one for one in decisions if one.event_name not in _REPORTS]
+    posted, parked, ignored = (
+        {one.event_id for one in of_sign_ins if one.verdict == verdict}
+        for verdict in ("posted", "parked", "ignored")
+    )
+    late = {one.event_id for one in of_sign_ins if one.handler == "self_check"}
+    return Week(
+        told=len(posted),
+        ignored=len(ignored - posted - parked),
+        found=len(late & (posted | parked)),
+        waiting=len(parked - posted),
+        last_told=max((one.at for one in of_sign_ins if one.verdict == "posted"), default=None),
+    )

@@ -1,0 +1,73 @@
+"""The sentence that a phone shows: who did what, where, with which outcome, from where."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from .payload import clean, spoken
+from .signin import SIGN_INS, Mfa, Outcome, SignIn
+from .wording import Wording
+
+PART_LIMIT: Final = 200
+_STEP_FAILED: Final = "failure.CredentialVerification"
+_ROOT_WITHOUT_MFA: Final = "success.ConsoleLogin.root_without_mfa"
+
+
+def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -> str:
+    """Say in one sentence what happened, escaped for `text`."""
+    user, session = sign_in.switch or (sign_in.principal, sign_in.principal)
+    account_id = (session.account_id if sign_in.switch else None) or sign_in.account_id
+    key = _sentence_key(sign_in, wording)
+    reason = wording.failure_reason(sign_in) if key != _STEP_FAILED else None
+    notes = [note for note in (reason, *_notes(sign_in, key, wording, late)) if note]
+    joined = wording.phrases("notes.join").join(spoken(note, PART_LIMIT) for note in notes)
+    who = spoken(wording.who(user), PART_LIMIT)
+    if who[-1].isascii():
+        who += wording.phrases("gap")
+    return wording.phrases(
+        key,
+        who=who,
+        Who=who if sign_in.is_root else who[:1].upper() + who[1:],
+        home=spoken(wording.account(user.account_id or sign_in.account_id), PART_LIMIT),
+        role=spoken(wording.value(session.role), PART_LIMIT),
+        account=spoken(wording.account(account_id), PART_LIMIT),
+        event=spoken(wording.event(sign_in), PART_LIMIT),
+        step=wording.step(sign_in),
+        notes=wording.phrases("notes.reason" if reason else "notes", notes=joined)
+        if joined
+        else "",
+    )
+
+
+def _notes(
+    sign_in: SignIn, key: str, wording: Wording, late: timedelta | None
+) -> Iterator[str | None]:
+    """Give what a sentence adds to who, where and why it failed."""
+    if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
+        outcome = wording.phrases(f"outcome.{sign_in.outcome}")
+        yield wording.phrases("note.outcome", outcome=outcome)
+    if not sign_in.switch and (role := wording.role(sign_in.principal)):
+        yield wording.phrases("note.role", role=role)
+    if sign_in.event_name in SIGN_INS and key != _ROOT_WITHOUT_MFA:
+        yield wording.mfa_note(sign_in)
+    if ip := clean(sign_in.source_ip or "", PART_LIMIT):
+        yield wording.phrases("note.ip", ip=ip)
+    if late:
+        yield wording.phrases("note.late", delay=wording.duration(late))
+    if sign_in.replayed:
+        yield wording.phrases("note.replayed")
+
+
+def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
+    if sign_in.is_anomaly_alert:
+        return "anomaly"
+    if not sign_in.understood:
+        return "not_understood"
+    if sign_in.outcome is Outcome.UNKNOWN:
+        return "unknown"
+    outcome = sign_in.outcome.lower()
+    key = f"{outcome}.{sign_in.event_name}"
+    if key == "success.ConsoleLogin" and sign_in.is_root and sign_in.mfa is Mfa.NO:
+        return _ROOT_WITHOUT_MFA
+    lacks_its_role = sign_in.event_name in ("SwitchRole", "ExitRole") and not sign_in.switch
+    return outcome if lacks_its_role or key not in wording.phrases else key

@@ -1,0 +1,317 @@
+"""A stage's settings: read from the environment, checked, named after their variables.
+
+`.chalice/config.json` is where an operator sets them. Every fault is found at once and told
+with its remedy, so that nobody deploys five times to learn of five typing errors.
+"""
+
+import base64
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Self, TypeVar, cast
+
+from .errors import SettingsError
+
+T = TypeVar("T")
+
+Language = Literal["en", "ja", "ko"]
+Failures = Literal["each", "digest"]
+SeverityName = Literal["info", "warning", "critical"]
+
+NAMES: Final = (
+    "STAGE",
+    "SIGN_IN_REGION",
+    "WEBHOOK_URL_ENCRYPTED",
+    "WEBHOOK_ENCRYPTION_CONTEXT",
+    "CRITICAL_WEBHOOK_URL_ENCRYPTED",
+    "WEBHOOK_HOSTS",
+    "SLACK_CHANNEL",
+    "SLACK_USERNAME",
+    "SLACK_ICON_EMOJI",
+    "MESSAGE_LANGUAGE",
+    "MINIMUM_SEVERITY",
+    "CRITICAL_MENTION",
+    "FAILURES",
+    "IGNORED_EVENTS",
+    "IGNORED_PRINCIPALS",
+    "ACCOUNT_NAMES",
+    "LOG_EVENTS",
+    "UNDELIVERED_QUEUE",
+    "MFA_AUDIT_SCHEDULE",
+    "SELF_CHECK_SCHEDULE",
+)
+_FAMILIES: Final = tuple(
+    sorted({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
+)
+
+DEFAULT_REGION: Final = "us-east-1"
+DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+DEFAULT_IGNORED_EVENTS: Final = frozenset(
+    {
+        "CheckMfa",
+        "GetSigninToken",
+        "RenewRole",
+        "CredentialChallenge",
+        "CredentialVerification",
+        "CreateOAuth2Token",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one stage is set to.
+
+    `webhook_url_encrypted` and `critical_webhook_url_encrypted` are the ciphertexts as bytes,
+    decoded from base64.
+    """
+
+    stage: str
+    sign_in_region: str
+    webhook_url_encrypted: bytes = field(repr=False)
+    webhook_encryption_context: Mapping[str, str]
+    critical_webhook_url_encrypted: bytes | None = field(repr=False)
+    webhook_hosts: frozenset[str]
+    slack_channel: str | None
+    slack_username: str | None
+    slack_icon_emoji: str | None
+    message_language: Language
+    minimum_severity: SeverityName
+    critical_mention: str | None
+    failures: Failures
+    ignored_events: frozenset[str]
+    ignored_principals: tuple[str, ...]
+    account_names: Mapping[str, str]
+    log_events: bool
+    undelivered_queue: str | None
+    mfa_audit_schedule: str | None
+    self_check_schedule: str | None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings out of environment variables; an empty one counts as unset.
+
+        Raises SettingsError, naming every fault at once.
+        """
+        faults: list[str] = []
+
+        def read(name: str, reader: Callable[[str], T], default: T) -> T:
+            text = environ.get(name, "").strip()
+            if not text:
+                return default
+            try:
+                return reader(text)
+            except ValueError as fault:
+                faults.append(f"{name} {fault}")
+                return default
+
+        settings = cls(
+            stage=read("STAGE", _stage, ""),
+            sign_in_region=read("SIGN_IN_REGION", _region, DEFAULT_REGION),
+            webhook_url_encrypted=read("WEBHOOK_URL_ENCRYPTED", _ciphertext, b""),
+            webhook_encryption_context=read("WEBHOOK_ENCRYPTION_CONTEXT", _strings_by_name, {}),
+            critical_webhook_url_encrypted=read(
+                "CRITICAL_WEBHOOK_URL_ENCRYPTED", _ciphertext, None
+            ),
+            webhook_hosts=read("WEBHOOK_HOSTS", _hosts, DEFAULT_HOSTS),
+            slack_channel=read("SLACK_CHANNEL", _one_line, None),
+            slack_username=read("SLACK_USERNAME", _one_line, None),
+            slack_icon_emoji=read("SLACK_ICON_EMOJI", _emoji, None),
+            message_language=cast(
+                "Language", read("MESSAGE_LANGUAGE", _one_of("en", "ja", "ko"), "en")
+            ),
+            minimum_severity=cast(
+                "SeverityName",
+                read("MINIMUM_SEVERITY", _one_of("info", "warning", "critical"), "info"),
+            ),
+            critical_mention=read("CRITICAL_MENTION", _mention, None),
+            failures=cast("Failures", read("FAILURES", _one_of("each", "digest"), "each")),
+            ignored_events=read("IGNORED_EVENTS", _event_names, DEFAULT_IGNORED_EVENTS),
+            ignored_principals=read("IGNORED_PRINCIPALS", _principals, ()),
+            account_names=read("ACCOUNT_NAMES", _account_names, {}),
+            log_events=read("LOG_EVENTS", _one_of("true", "false"), "true") == "true",
+            undelivered_queue=read("UNDELIVERED_QUEUE", _queue_name, None),
+            mfa_audit_schedule=read("MFA_AUDIT_SCHEDULE", _schedule, None),
+            self_check_schedule=read("SELF_CHECK_SCHEDULE", _schedule, None),
+        )
+        if not environ.get("WEBHOOK_URL_ENCRYPTED", "").strip():
+            faults.append(
+                "WEBHOOK_URL_ENCRYPTED is missing. Encrypt the webhook's URL with KMS: "
+                f"python -m ops setup --stage {settings.stage or 'prod'}"
+            )
+        if settings.failures == "digest" and not environ.get("UNDELIVERED_QUEUE", "").strip():
+            faults.append(
+                "FAILURES=digest needs UNDELIVERED_QUEUE: failed sign-ins wait there for their "
+                "digest. Name a queue, or set FAILURES=each."
+            )
+        faults.extend(_strangers(environ))
+        if faults:
+            raise SettingsError(tuple(faults))
+        return settings
+
+
+def of_the_stage(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Pick the variables that are the stage's: in Lambda all, elsewhere a shell has others too.
+
+    Lambda's own that begin with `_` are none: one of them is new with every event.
+    """
+    return tuple(
+        (name, value)
+        for name, value in environ.items()
+        if name in NAMES or ("AWS_LAMBDA_FUNCTION_NAME" in environ and not name.startswith("_"))
+    )
+
+
+def _strangers(environ: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like ours and are none: typing errors, most likely."""
+    return [
+        f"{name} is not a setting of signin-monitor. "
+        + (f"Did you mean {close[0]}?" if close else "Remove it.")
+        for name in sorted(set(environ) - set(NAMES))
+        for close in [difflib.get_close_matches(name, NAMES, n=1, cutoff=0.7)]
+        if close or name.startswith(_FAMILIES)
+    ]
+
+
+def _stage(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", text):
+        raise ValueError("must be the stage's name: letters, digits, - and _, at most 32 of them.")
+    return text
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", text):
+        raise ValueError(f"must name an AWS region such as {DEFAULT_REGION}.")
+    return text
+
+
+def _ciphertext(text: str) -> bytes:
+    try:
+        ciphertext = base64.b64decode(text, validate=True)
+    except ValueError:
+        ciphertext = b""
+    if not ciphertext or ciphertext.startswith((b"http", b"//")):
+        raise ValueError(
+            "is not base64 of a ciphertext. It holds the CiphertextBlob of `aws kms encrypt`, "
+            "whole and on one line, and never the URL itself. If the URL stood here, replace the "
+            "webhook."
+        )
+    return ciphertext
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError('must be a JSON object, such as {"name": "value"}.')  # noqa: TRY004
+    return value
+
+
+def _strings_by_name(text: str) -> dict[str, str]:
+    value = _json_object(text)
+    if not all(isinstance(one, str) for one in value.values()):
+        raise ValueError('must be a JSON object of strings, such as {"app": "signin-monitor"}.')
+    return cast("dict[str, str]", value)
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(_items(text.lower()))
+    for host in hosts or [""]:
+        if not re.fullmatch(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", host):
+            raise ValueError(
+                "must be a comma list of hosts, each `host` or `host:port`, with no scheme or path."
+            )
+    return hosts
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or len(text) > 80:  # noqa: PLR2004 — Slack's limit for both
+        raise ValueError("must be one line of at most 80 characters.")
+    return text
+
+
+def _emoji(text: str) -> str:
+    if not re.fullmatch(r":[\w+'-]+:", text):
+        raise ValueError("must be an emoji's name between colons, such as :ghost:.")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}.")
+        return text.lower()
+
+    return read
+
+
+def _mention(text: str) -> str:
+    if not re.fullmatch(r"here|channel|everyone|[UWS][A-Z0-9]{2,}", text):
+        raise ValueError(
+            "must be here, channel, everyone, a user's id (U…) or a user group's id (S…): "
+            "Slack does not ping names."
+        )
+    return text
+
+
+def _event_names(text: str) -> frozenset[str]:
+    names = frozenset(_items(text))
+    if not all(re.fullmatch(r"[A-Za-z0-9]+", name) for name in names):
+        raise ValueError("must be a comma list of event names, such as CheckMfa,RenewRole.")
+    return names
+
+
+def _principals(text: str) -> tuple[str, ...]:
+    patterns = tuple(_items(text))
+    for pattern in patterns:
+        if not re.fullmatch(r"arn:[^:]+:iam::[^:]+:(user|role)/.+", pattern):
+            raise ValueError(
+                "must be a comma list of patterns on whole ARNs of IAM users or roles, such as "
+                "arn:aws:iam::111122223333:role/Deploy*."
+            )
+    return patterns
+
+
+def _account_names(text: str) -> dict[str, str]:
+    if text.startswith("@"):
+        text = _beside_this_module(text[1:])
+    names = _strings_by_name(text)
+    if not all(re.fullmatch(r"[0-9]{12}", account) for account in names):
+        raise ValueError('must name accounts by their 12 digits: {"111122223333": "prod"}.')
+    return names
+
+
+def _beside_this_module(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError("must name a file in chalicelib, such as @accounts.json.")
+    try:
+        return (Path(__file__).parent / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"names chalicelib/{name}, which cannot be read as text.") from None
+
+
+def _queue_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", text):
+        raise ValueError("must be the name of a standard SQS queue, not its URL or ARN.")
+    return text
+
+
+def _schedule(text: str) -> str:
+    unit = r"(1 (minute|hour|day)|(?!1 )[1-9][0-9]* (minutes|hours|days))"
+    cron = re.fullmatch(r"cron\(\S+ \S+ (\S+) \S+ (\S+) \S+\)", text)
+    one_day_open = cron is not None and (cron[1] == "?") is not (cron[2] == "?")
+    if not one_day_open and not re.fullmatch(rf"rate\({unit}\)", text):
+        raise ValueError(
+            "must be rate(…) or cron(…), such as rate(1 day) or cron(0 9 ? * MON *). Of the day of "
+            "month and the day of week, one must be ?."
+        )
+    return text
+
+
+def _items(text: str) -> list[str]:
+    return [item for item in (part.strip() for part in text.split(",")) if item]

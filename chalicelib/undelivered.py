@@ -1,0 +1,145 @@
+"""The undelivered queue: keeps in SQS what could not be posted, for up to 14 days.
+
+What comes out of the queue is not trusted: whoever may send to it can write anything.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import Act, QueueError
+from .signin import essence, redact
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_sqs import SQSClient
+
+_SQS_SECONDS: Final = 4
+_BATCH: Final = 10  # SQS deletes at most so many at once
+_LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
+_TOO_BIG: Final = "InvalidParameterValue"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One message of the queue: the event that it keeps, and the handle that deletes it."""
+
+    event: Mapping[str, Any]
+    receipt_handle: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Parked":
+        """Read a record of a batch; an unreadable one gives an event that says so."""
+        body = record.get("body")
+        return cls(_event_in(body), str(record.get("receiptHandle", "")))
+
+
+class Undelivered:
+    """The queue of one stage."""
+
+    def __init__(self, sqs: "SQSClient", queue: str) -> None:
+        """Take the SQS client of the home region and the queue's name."""
+        self._sqs = sqs
+        self._queue = queue
+        self._url: str | None = None
+
+    def park(self, event: object, *, reason: str, act: Act) -> None:
+        """Keep an event, with why it was not posted and who must act; credentials redacted.
+
+        One that is too big for the queue is compressed, then cut. Raises QueueError.
+        """
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — with boto3
+
+        for kept in _ever_smaller(redact(event)):
+            body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
+            try:
+                self._sqs.send_message(QueueUrl=self._queue_url(), MessageBody=body)
+            except ClientError as error:
+                if _code(error) == _TOO_BIG:
+                    continue
+                raise _refused(self._queue, _code(error)) from None
+            except Exception as error:  # noqa: BLE001 — a portal on the way may answer anything
+                raise _refused(self._queue, type(error).__name__) from None
+            return
+        raise _refused(self._queue, "message too long")
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Delete messages that were posted. Raises QueueError for those that will come again."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — with boto3
+
+        refusals: list[str] = []
+        for start in range(0, len(receipt_handles), _BATCH):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle}
+                for number, handle in enumerate(receipt_handles[start : start + _BATCH])
+            ]
+            try:
+                answer = self._sqs.delete_message_batch(
+                    QueueUrl=self._queue_url(),
+                    Entries=entries,  # type: ignore[arg-type]
+                )
+            except ClientError as error:
+                refusals.append(_code(error))
+            except Exception as error:  # noqa: BLE001 — out of reach: the others fare no better
+                raise _refused(self._queue, type(error).__name__) from None
+            else:
+                refusals += [failed["Code"] for failed in answer.get("Failed", [])]
+        if refusals:
+            raise _refused(self._queue, refusals[0])
+
+    def _queue_url(self) -> str:
+        if self._url is None:
+            self._url = self._sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
+        return self._url
+
+
+def sqs_client(region: str) -> "SQSClient":
+    """Make an SQS client that gives up before the function is killed."""
+    import boto3  # noqa: PLC0415 — slow; most invocations never call SQS
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=_SQS_SECONDS,
+        read_timeout=_SQS_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+    return boto3.client("sqs", region_name=region, config=config)
+
+
+def _code(error: "ClientError") -> str:
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
+
+
+def _refused(queue: str, why: str) -> QueueError:
+    return QueueError(
+        f"The undelivered queue {queue} did not take or give up an event ({why}). "
+        "python -m ops doctor shows what is wrong with it."
+    )
+
+
+def _ever_smaller(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
+    """Give the event whole, then compressed, then cut to what a SignIn is read from."""
+    yield event
+    whole = json.dumps(event, default=str).encode()
+    if len(whole) <= _LARGEST_EVENT:
+        yield {"compressed": base64.b64encode(zlib.compress(whole)).decode("ascii")}
+    yield {**essence(event), "cut": "This event was too big for the queue."}
+
+
+def _event_in(body: object) -> Mapping[str, Any]:
+    try:
+        event = json.loads(str(body))["event"]
+        if isinstance(event, dict) and isinstance(event.get("compressed"), str):
+            event = json.loads(_decompress(event["compressed"]))
+    except (ValueError, KeyError, TypeError, RecursionError, zlib.error):
+        event = None
+    return event if isinstance(event, dict) else {"detail": {"unreadable": str(body)}}
+
+
+def _decompress(text: str) -> bytes:
+    """Unpack at most what an event can be: a queue's content may be a bomb."""
+    return zlib.decompressobj().decompress(base64.b64decode(text), _LARGEST_EVENT)

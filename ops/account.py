@@ -1,0 +1,71 @@
+"""The AWS account that an operator works in, and a stage's home region in it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from .deployed import Deployed
+from .faults import OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CONFIG = Config(
+    connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account as the operator's credentials see it; `session` is bound to the home region."""
+
+    session: boto3.Session
+    account_id: str
+    partition: str
+    region: str
+
+    @classmethod
+    def open(cls, profile: str | None, region: str) -> Self:
+        """Find the credentials as the AWS CLI does, and ask AWS whose they are."""
+        core = botocore.session.Session(profile=profile)
+        core.set_default_client_config(_CONFIG)
+        session = boto3.Session(botocore_session=core, region_name=region)
+        caller = session.client("sts").get_caller_identity()
+        return cls(
+            session=session,
+            account_id=caller["Account"],
+            partition=caller["Arn"].split(":")[1],
+            region=region,
+        )
+
+    @cached_property
+    def enabled_regions(self) -> tuple[str, ...]:
+        """Name the account's enabled regions."""
+        answer = self.session.client("ec2").describe_regions()
+        return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
+
+    def expect_home_of(self, stage: str) -> None:
+        """Raise OpsError if the stage is deployed in another account than this one."""
+        deployed = Deployed.read(stage)
+        if deployed and deployed.account_id != self.account_id:
+            raise OpsError(
+                f"These credentials are for the account {self.account_id}, but the stage {stage} "
+                f"is deployed in {deployed.account_id}. Choose its profile: --profile NAME."
+            )
+
+    def arn(self, service: str, name: str, *, region: str | None = None) -> str:
+        """Give the ARN of something here, in the home region or in another."""
+        return f"arn:{self.partition}:{service}:{region or self.region}:{self.account_id}:{name}"
+
+    def role_arn(self, name: str) -> str:
+        """Give the ARN of a role here."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{name}"
+
+
+def tags_of(stage: str) -> "Mapping[str, str]":
+    """Give the tag that marks what `setup` and `regions` made, and may take away."""
+    return {"signin-monitor": stage}

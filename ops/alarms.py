@@ -1,0 +1,133 @@
+"""The alarms that tell by e-mail what signin-monitor cannot tell in Slack: its own failures."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib import names
+from chalicelib.settings import Settings
+
+from .account import Account, tags_of
+from .plan import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_sns import SNSClient
+
+_STUCK: Final = 15 * 60.0  # seconds: by then on_undelivered has tried twice
+_ERRORS: Final = tuple(f"errors-{handler}" for handler in names.HANDLERS)
+_NAMES: Final = (*_ERRORS, "uninvoked", "failed", "parked", "stuck")
+
+
+class Alarms:
+    """The alarms of one stage and the topic that they speak to."""
+
+    def __init__(self, account: Account, stage: str) -> None:
+        """Take the account and the stage."""
+        self._stage = stage
+        self._prefix = f"{names.APP}-{stage}-"
+        self._topic = f"{self._prefix}alarms"
+        self._topic_arn = account.arn("sns", self._topic)
+        self._cloudwatch: CloudWatchClient = account.session.client("cloudwatch")
+        self._sns: SNSClient = account.session.client("sns")
+        self._has_topic = any(
+            one["TopicArn"] == self._topic_arn
+            for page in self._sns.get_paginator("list_topics").paginate()
+            for one in page["Topics"]
+        )
+
+    def steps(self, settings: Settings, email: str | None) -> Iterator[Step]:
+        """Give the steps to the alarms of what the stage deploys, told to `email` as well."""
+        if not self._has_topic:
+            tags = [{"Key": key, "Value": value} for key, value in tags_of(self._stage).items()]
+            yield Step(
+                f"make the SNS topic {self._topic}",
+                lambda: self._sns.create_topic(Name=self._topic, Tags=tags),  # type: ignore[arg-type]
+            )
+        if email and email not in self._subscribed():
+            yield Step(
+                f"subscribe {email} to {self._topic}; AWS asks there for a confirmation",
+                lambda: self._sns.subscribe(
+                    TopicArn=self._topic_arn, Protocol="email", Endpoint=email
+                ),
+            )
+        found = self._found()
+        lacking = [
+            alarm
+            for alarm in self._wanted(settings)
+            for there in [found.get(alarm["AlarmName"], {})]
+            if any(there.get(key) != value for key, value in alarm.items())
+        ]
+        if lacking:
+            yield Step(
+                f"make the alarms {', '.join(one['AlarmName'] for one in lacking)}",
+                lambda: [self._cloudwatch.put_metric_alarm(**alarm) for alarm in lacking],
+            )
+
+    @property
+    def are_heard(self) -> bool:
+        """Whether anybody is subscribed to them."""
+        return bool(self._subscribed())
+
+    def removal(self) -> Iterator[Step]:
+        """Give the steps that take the alarms and their topic away."""
+        if names := sorted(self._found()):
+            yield Step(
+                f"delete the alarms {', '.join(names)}",
+                lambda: self._cloudwatch.delete_alarms(AlarmNames=names),
+            )
+        if self._has_topic:
+            yield Step(
+                f"delete the SNS topic {self._topic}",
+                lambda: self._sns.delete_topic(TopicArn=self._topic_arn),
+            )
+
+    def _wanted(self, settings: Settings) -> Iterator[dict[str, Any]]:
+        for handler in names.registered(settings):
+            function = names.function(self._stage, handler)
+            yield self._alarm(
+                f"errors-{handler}", "AWS/Lambda", "Errors", {"FunctionName": function}
+            )
+        rule = names.rule(self._stage, "on_sign_in")
+        yield self._alarm("uninvoked", "AWS/Events", "FailedInvocations", {"RuleName": rule})
+        yield self._alarm("failed", "SigninMonitor", "Failed", {"Stage": self._stage})
+        if settings.failures == "each":  # a digest parks by design
+            yield self._alarm("parked", "SigninMonitor", "Parked", {"Stage": self._stage})
+        if queue := settings.undelivered_queue:
+            age = "ApproximateAgeOfOldestMessage"
+            yield {
+                **self._alarm("stuck", "AWS/SQS", age, {"QueueName": queue}),
+                "Statistic": "Maximum",
+                "Threshold": _STUCK,
+            }
+
+    def _alarm(
+        self, name: str, namespace: str, metric: str, dimensions: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Give an alarm that rings when a metric counts anything within five minutes."""
+        return {
+            "AlarmName": f"{self._prefix}{name}",
+            "AlarmDescription": f"python -m ops doctor --stage {self._stage} says what is wrong.",
+            "AlarmActions": [self._topic_arn],
+            "Namespace": namespace,
+            "MetricName": metric,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+            "Statistic": "Sum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "Threshold": 1.0,
+            "TreatMissingData": "notBreaching",
+        }
+
+    def _found(self) -> dict[str, Mapping[str, Any]]:
+        names = [f"{self._prefix}{name}" for name in _NAMES]
+        alarms = self._cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return {one["AlarmName"]: one for one in alarms}
+
+    def _subscribed(self) -> Collection[str]:
+        if not self._has_topic:
+            return ()
+        pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(
+            TopicArn=self._topic_arn
+        )
+        return [one["Endpoint"] for page in pages for one in page["Subscriptions"]]

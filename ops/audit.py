@@ -1,0 +1,102 @@
+"""`audit`: who can sign in without MFA, for an auditor, now and with no deployment needed."""
+
+import csv
+import sys
+
+import click
+
+from chalicelib.credential_report import CredentialReport, Person, fetch
+from chalicelib.mfa_findings import able_to_sign_in
+from chalicelib.payload import clean, moment
+from chalicelib.settings import DEFAULT_REGION
+
+from .account import Account
+from .command import Command, profile_option
+
+_PATIENCE = 120.0  # seconds: nobody kills a command while it waits
+_NAME_LIMIT = 64  # IAM's own
+_COLUMNS = ("account_id", "user", "mfa", "last_sign_in", "password_since", "report_time")
+
+
+@click.command(
+    "audit",
+    cls=Command,
+    epilog="""
+Examples:
+  python -m ops audit                  who has a console password and no MFA
+  python -m ops audit --csv > mfa.csv  everyone who can sign in, with and without
+""",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Write everyone who can sign in, as CSV.")
+@profile_option
+@click.option(
+    "--region",
+    metavar="REGION",
+    default=DEFAULT_REGION,
+    show_default=True,
+    help="Any region of the account's partition.",
+)
+def command(*, as_csv: bool, profile: str | None, region: str) -> None:
+    """Tell who can sign in to the console without MFA: IAM users and root of this account.
+
+    IAM Identity Center's users are not in it. IAM makes its report every four hours at most.
+    """
+    account = Account.open(profile, region)
+    report = fetch(account.session.client("iam"), patience=_PATIENCE)
+    if as_csv:
+        _write_csv(account.account_id, report)
+    else:
+        _tell(account.account_id, report)
+
+
+def _tell(account_id: str, report: CredentialReport) -> None:
+    able = able_to_sign_in(report)
+    without_mfa = [person for person in able if not person.has_mfa]
+    click.echo(
+        f"Account {account_id}: {len(without_mfa)} of the {len(able)} who can sign in to the "
+        "console have no MFA."
+    )
+    if without_mfa:
+        rows = [("user", "last sign-in", "password since"), *map(_row, without_mfa)]
+        width = max(len(user) for user, *_ in rows)
+        click.echo()
+        for user, used, since in rows:
+            click.echo(f"{user:<{width}}  {used:<12}  {since}")
+        click.echo()
+    if not any(person.is_root for person in report.people):
+        click.echo("IAM's report has no row for root: its credentials may have been removed.")
+    click.echo(
+        "Covers the IAM users and root of this account, not IAM Identity Center (SSO) users."
+    )
+    if report.made_at:
+        click.echo(f"By IAM's credential report of {moment(report.made_at)}.")
+
+
+def _row(person: Person) -> tuple[str, str, str]:
+    never = "never" if person.never_used else "unknown"
+    return (
+        clean(person.name, _NAME_LIMIT),
+        f"{person.last_used:%Y-%m-%d}" if person.last_used else never,
+        f"{person.password_since:%Y-%m-%d}" if person.password_since else "unknown",
+    )
+
+
+def _write_csv(account_id: str, report: CredentialReport) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for person in able_to_sign_in(report):
+        writer.writerow(
+            (
+                account_id,
+                _inert(person.name),
+                "yes" if person.has_mfa else "no",
+                person.last_used or ("never" if person.never_used else ""),
+                person.password_since or "",
+                report.made_at or "",
+            )
+        )
+
+
+def _inert(text: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

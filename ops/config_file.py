@@ -1,0 +1,104 @@
+"""`.chalice/config.json`: what a stage is set to, read as Chalice reads it and rewritten in place.
+
+A rewrite touches the values that change and nothing else: order, indentation and whatever an
+operator added by hand stay, so that the diff shows what was done.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from . import json_text
+from .faults import OpsError
+
+FOLDER: Final = Path(".chalice")
+
+
+class ConfigFile:
+    """The project's `.chalice/config.json`, in the working directory."""
+
+    def __init__(self, text: str, folder: Path = FOLDER) -> None:
+        """Take the file's text; raise OpsError if it is not a JSON object."""
+        self.folder = folder
+        self._text = text
+        try:
+            self._tree: Any = json.loads(text)
+        except ValueError as fault:
+            raise OpsError(f"{folder}/config.json is not JSON: {fault}.") from None
+        if not isinstance(self._tree, dict):
+            raise OpsError(f"{folder}/config.json must hold a JSON object.")
+
+    @classmethod
+    def read(cls, folder: Path = FOLDER) -> Self:
+        """Read it; raise OpsError if there is none."""
+        try:
+            text = (folder / "config.json").read_bytes().decode()
+        except (OSError, UnicodeDecodeError):
+            raise OpsError(
+                f"There is no readable {folder}/config.json here. Run this in the folder of "
+                "signin-monitor, where app.py is."
+            ) from None
+        return cls(text, folder)
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.folder / "config.json"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Name the stages it holds."""
+        return tuple(_object(self._tree.get("stages")))
+
+    def expect(self, stage: str) -> None:
+        """Raise OpsError if it does not hold a stage."""
+        if stage not in self.stages:
+            raise OpsError(
+                f"{self.folder}/config.json has no stage {stage}, only {', '.join(self.stages)}. "
+                f"To make it: python -m ops setup --stage {stage}"
+            )
+
+    def environment(self, stage: str, handler: str | None = None) -> dict[str, str]:
+        """Merge a stage's environment variables as Chalice does, down to one handler's own."""
+        merged: dict[str, str] = {}
+        for level in self._levels(stage, handler):
+            merged.update(_object(level.get("environment_variables")))
+        for name, value in merged.items():
+            if not isinstance(value, str):
+                raise OpsError(
+                    f"{name} of the stage {stage} must be a string in {self.folder}/config.json: "
+                    'put it in double quotes, "like this".'
+                )
+        return merged
+
+    def setting(self, name: str, stage: str, handler: str) -> Any:  # noqa: ANN401  # any JSON value
+        """Look up one of Chalice's own settings for a function: the nearest level decides."""
+        top, of_stage, of_handler = self._levels(stage, handler)
+        everywhere = _object(_object(self._tree.get("lambda_functions")).get(handler))
+        for level in (of_handler, of_stage, everywhere, top):
+            if level.get(name) is not None:
+                return level[name]
+        return None
+
+    def set(self, path: Sequence[str], value: object) -> None:
+        """Give the value at a path of keys a new one, making what is missing on the way."""
+        self._text = json_text.with_value(self._text, path, value)
+        self._tree = json.loads(self._text)
+
+    def write(self) -> None:
+        """Replace the file, in one step, so that no reader sees half of it."""
+        file = self.path.resolve()
+        beside = file.with_name(f"{file.name}.new")
+        beside.write_bytes(self._text.encode())
+        beside.chmod(file.stat().st_mode)
+        beside.replace(file)
+
+    def _levels(self, stage: str, handler: str | None) -> tuple[Mapping[str, Any], ...]:
+        of_stage = _object(_object(self._tree.get("stages")).get(stage))
+        of_handler = _object(_object(of_stage.get("lambda_functions")).get(handler or ""))
+        return self._tree, of_stage, of_handler
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

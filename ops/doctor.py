@@ -1,0 +1,188 @@
+"""`doctor`: every link of the chain that a sign-in travels, in order, each with its remedy."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from chalicelib import event_history
+from chalicelib.chain import (
+    CHECKS,
+    Check,
+    Clients,
+    Deployment,
+    Link,
+    State,
+    clients_of,
+    enabled_regions,
+    fold,
+    inspect,
+    sentence,
+)
+from chalicelib.payload import clean
+from chalicelib.phrases import phrases_in
+from chalicelib.settings import Settings
+from chalicelib.signin import SIGN_IN_PATTERN
+
+from .account import Account
+from .alarm_check import alarms_of
+from .command import Command, profile_option, region_option, stage_option
+from .config_file import ConfigFile
+from .policy_files import settings_of
+from .post_test import untried, webhook
+from .roles import role
+
+_LOOK_BACK: Final = timedelta(days=3)
+_PATIENCE_SECONDS: Final = 20.0
+_MARKS: Final = {
+    State.OK: ("ok", "green"),
+    State.FAULT: ("FAULT", "red"),
+    State.CANNOT_TELL: ("?", "yellow"),
+}
+_LONGEST: Final = 1_000
+_FEW: Final = 3
+
+
+@click.command(
+    "doctor",
+    cls=Command,
+    epilog="""
+Examples:
+  python -m ops doctor --stage prod
+  python -m ops doctor --stage prod --post-test      and post a message to the channel
+  python -m ops doctor --stage prod --json | jq '.links[] | select(.state == "fault")'
+
+Exit status: 0 without faults, 1 with, 2 if it could not look.
+""",
+)
+@stage_option
+@click.option("--post-test", is_flag=True, help="Post a test message through the webhook.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each link.")
+@profile_option
+@region_option
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    stage: str,
+    post_test: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Look at every link between a console sign-in and the channel; change nothing."""
+    settings = _settings(stage, region)
+    account = Account.open(profile, settings.sign_in_region)
+    account.expect_home_of(stage)
+    deployment = Deployment(
+        settings=settings,
+        account_id=account.account_id,
+        pattern=SIGN_IN_PATTERN,
+        partition=account.partition,
+    )
+    clients = clients_of(account.session)
+    found: list[Link] = []
+    for check in _checks(account, post_test=post_test):
+        links = list(inspect(deployment, clients, [check]))
+        found += links
+        if not as_json:
+            for link in fold(links):
+                _show(link)
+    if as_json:
+        click.echo(json.dumps({"stage": stage, "links": list(map(_as_json, found))}, indent=2))
+    if any(link.state is State.FAULT for link in found):
+        context.exit(1)
+
+
+def _settings(stage: str, region: str | None) -> Settings:
+    """Read the stage's settings; one without a ciphertext is at fault, but can be looked at."""
+    config = ConfigFile.read()
+    config.expect(stage)
+    environment = config.environment(stage, "on_sign_in")
+    home = {"SIGN_IN_REGION": region} if region else {}
+    settings = settings_of({**environment, **home, "STAGE": stage})
+    if environment.get("WEBHOOK_URL_ENCRYPTED", "").strip():
+        return settings
+    return replace(settings, webhook_url_encrypted=b"")
+
+
+def _checks(account: Account, *, post_test: bool) -> Iterator[Check]:
+    """Give the checks in order: the chain's own, and what only an operator may or asks for."""
+    yield account_itself
+    for check in CHECKS:
+        yield check
+        if check.__name__ == "trail":
+            yield sign_ins
+        if check.__name__ == "errors":
+            yield role
+    yield alarms_of(account)
+    yield webhook if post_test else untried
+
+
+def account_itself(deployment: Deployment, _: Clients) -> Iterator[Link]:
+    """Name the account that the credentials are for, and whether the stage has been set up."""
+    yield Link.ok("account", account=deployment.account_id, home_region=deployment.region)
+    if not deployment.settings.webhook_url_encrypted:
+        remedy = deployment.ops_command("setup")
+        yield Link.fault("settings", "settings_missing", remedy, setting="WEBHOOK_URL_ENCRYPTED")
+
+
+def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """Count the sign-ins that CloudTrail has seen in each region in the last days."""
+    now = datetime.now(UTC)
+    windows = [
+        event_history.Window(region=region, start=now - _LOOK_BACK, end=now)
+        for region in enabled_regions(clients, deployment.region)
+    ]
+    counts: Counter[str] = Counter()
+    until = time.monotonic() + _PATIENCE_SECONDS
+    refusals = []
+    for page in event_history.read(clients, windows, until=until):
+        counts[page.window.region] += len(page.events)
+        if page.refusal:
+            refusals.append(page.refusal)
+    seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
+    yield Link.ok("sign_ins", in_the_last_days=str(_LOOK_BACK.days), seen=", ".join(seen) or "none")
+    yield from refusals
+
+
+def _show(link: Link) -> None:
+    mark, colour = _MARKS[link.state]
+    label = _english(f"link.{link.name}")
+    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_told(link)}".rstrip())
+    for line in link.remedy.splitlines():
+        click.echo(f"{'':<6} {'':<20} {click.style(line, bold=True)}")
+
+
+def _told(link: Link) -> str:
+    """Say what was found: facts where all is well, else a sentence."""
+    if link.state is not State.OK:
+        return sentence(link, _english, _safe)
+    return "; ".join(
+        f"{name.replace('_', ' ')} {_few(_safe(value))}"
+        for name, value in link.facts.items()
+        if value
+    )
+
+
+def _few(listed: str) -> str:
+    """Shorten a list to what one line holds."""
+    items = listed.split(", ")
+    return f"{items[0]} … {items[-1]} ({len(items)})" if len(items) > _FEW else listed
+
+
+def _as_json(link: Link) -> dict[str, Any]:
+    told = "" if link.state is State.OK else _told(fold([link])[0])
+    return {**asdict(link), "sentence": told}
+
+
+def _safe(text: str) -> str:
+    return clean(text, _LONGEST)
+
+
+_english: Final = phrases_in("en")

@@ -1,0 +1,77 @@
+"""What goes wrong for an operator, in one sentence with its remedy."""
+
+import re
+from typing import Final
+
+import click
+from botocore import exceptions as boto
+
+from chalicelib.chain import is_denied
+from chalicelib.errors import SigninMonitorError
+
+_EXPIRED: Final = re.compile(r"Expired")
+_UNKNOWN: Final = re.compile(
+    r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId"
+)
+_SIGN_IN: Final = "Sign in again: aws sso login, aws login, or new keys in the profile."
+
+
+class OpsError(click.ClickException):
+    """Raised if a command cannot do what it was asked; its text is all the operator sees."""
+
+    exit_code = 2
+
+
+def code_of(error: boto.ClientError) -> str:
+    """Give AWS's own word for what went wrong."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def sentence(error: Exception) -> str:
+    """Say what an error means and what to do. No text of a request is quoted: it may be secret."""
+    match error:
+        case click.ClickException():
+            return error.message
+        case SigninMonitorError():
+            return str(error)
+        case boto.ClientError():
+            return _refused(error)
+        case boto.NoCredentialsError() | boto.PartialCredentialsError():
+            return (
+                "No AWS credentials were found. Make some with aws configure sso or aws login, "
+                "or name a profile that has them: --profile NAME."
+            )
+        case boto.ProfileNotFound():
+            return f"{error}. aws configure list-profiles names those that there are."
+        case (
+            boto.TokenRetrievalError()
+            | boto.SSOError()
+            | boto.LoginError()
+            | boto.CredentialRetrievalError()
+        ):
+            return f"The AWS credentials cannot be used: they have expired. {_SIGN_IN}"
+        case boto.HTTPClientError() | boto.ConnectionError():
+            return f"AWS cannot be reached ({error}). Look at the network and at the region's name."
+        case boto.BotoCoreError():
+            return f"{error}."
+        case _:
+            return (
+                f"Something failed that should not ({type(error).__name__}). "
+                "The same command with --debug shows where."
+            )
+
+
+def _refused(error: boto.ClientError) -> str:
+    code, told = code_of(error), error.response.get("Error", {}).get("Message", "")
+    if _EXPIRED.search(code):
+        return f"The AWS credentials have expired. {_SIGN_IN}"
+    if _UNKNOWN.search(code):
+        return f"AWS does not know these credentials ({code}). {_SIGN_IN}"
+    if is_denied(error):
+        named = re.search(r"perform:? ([a-z0-9-]+:[A-Za-z0-9]+)", told)
+        action = named[1] if named else error.operation_name
+        return (
+            f"AWS denies {action} to these credentials. ops/deployer-policy.json holds what the "
+            "commands need."
+        )
+    return f"AWS refused {error.operation_name}: {told or code}"

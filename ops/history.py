@@ -1,0 +1,222 @@
+"""`history`: the account's real sign-ins, as CloudTrail remembers them for 90 days."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import click
+
+from chalicelib import event_history
+from chalicelib.chain import (
+    Clients,
+    Deployment,
+    Link,
+    clients_of,
+    enabled_regions,
+    fold,
+    sentence,
+)
+from chalicelib.event_history import Window
+from chalicelib.message import sign_in_message
+from chalicelib.phrases import phrases_in
+from chalicelib.settings import Settings
+from chalicelib.severity import judge
+from chalicelib.signin import SIGN_IN_PATTERN, Principal, PrincipalType, SignIn
+from playground.terminal import Screen
+
+from .account import Account
+from .command import Command, profile_option, yes_option
+from .config_file import ConfigFile
+from .faults import OpsError
+from .history_table import Row, row, summary, table, write_csv
+from .policy_files import settings_of
+from .replay import replay
+
+_KEPT: Final = timedelta(days=90)
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+Found = tuple[Mapping[str, Any], Row]
+
+
+class _Since(click.ParamType[datetime]):
+    """A span such as 7d, or a moment such as 2026-05-31 or 2026-05-31T18:00Z."""
+
+    name = "since"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Give the moment."""
+        now = datetime.now(UTC)
+        if span := re.fullmatch(r"(\d{1,6})([mhdw])", value):
+            return max(now - timedelta(**{_UNITS[span[2]]: int(span[1])}), now - _KEPT)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value} is neither a span such as 7d nor a date.", param, ctx)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(moment, now - _KEPT)
+
+
+@click.command(
+    "history",
+    cls=Command,
+    epilog="""
+Examples:
+  python -m ops history --since 7d
+  python -m ops history --since 24h --all-regions --full
+  python -m ops history --since 90d --all-regions --csv > sign-ins.csv
+  python -m ops history --since 2d --user 'alice*' --event ConsoleLogin
+  python -m ops history --since 1d --stage prod --post      through the deployed function
+
+CloudTrail keeps 90 days, whether there is a trail or not; it takes up to 15 minutes.
+""",
+)
+@click.option("--since", required=True, type=_Since(), metavar="SPAN|DATE", help="How far back.")
+@click.option(
+    "--region", "regions", multiple=True, metavar="REGION", help="Where; may be repeated."
+)
+@click.option("--all-regions", is_flag=True, help="In every enabled region.")
+@click.option("--user", metavar="PATTERN", help="Only who is so named; * stands for anything.")
+@click.option("--event", "events", multiple=True, metavar="NAME", help="Only events of that name.")
+@click.option("--stage", metavar="NAME", help="By this stage's settings; else by the defaults.")
+@click.option("--full", is_flag=True, help="Show each message as the channel would.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--post", is_flag=True, help="Post them through the stage's deployed function.")
+@yes_option
+@profile_option
+def command(  # noqa: PLR0913  # one argument for each option
+    *,
+    since: datetime,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    user: str | None,
+    events: tuple[str, ...],
+    stage: str | None,
+    full: bool,
+    as_csv: bool,
+    post: bool,
+    yes: bool,
+    profile: str | None,
+) -> None:
+    """Show the account's real sign-ins as they would be posted. Needs no deployment.
+
+    Reads the stage's home region, us-east-1 by default: sign-ins land in the region of the
+    endpoint that took them, so look at --all-regions at least once.
+    """
+    if post and not stage:
+        raise OpsError("--post needs --stage NAME: whose function shall post?")
+    settings = _settings(stage)
+    account = Account.open(profile, settings.sign_in_region)
+    clients = clients_of(account.session)
+    where = enabled_regions(clients, account.region) if all_regions else list(regions)
+    found = _chosen(
+        _read(clients, where or [account.region], since), settings, user=user, names=events
+    )
+    rows = [one for _, one in found]
+    if as_csv:
+        write_csv(rows, sys.stdout)
+    elif full:
+        _show_messages(rows, settings)
+    elif rows:
+        click.echo("\n".join(table(rows)))
+    click.echo(summary(rows), err=as_csv)
+    if post:
+        deployment = Deployment(
+            settings=settings,
+            account_id=account.account_id,
+            pattern=SIGN_IN_PATTERN,
+            partition=account.partition,
+        )
+        _post([event for event, one in found if not one.ignored], deployment, clients, yes=yes)
+
+
+def _settings(stage: str | None) -> Settings:
+    if stage is None:
+        return settings_of({})
+    config = ConfigFile.read()
+    config.expect(stage)
+    return settings_of({**config.environment(stage), "STAGE": stage})
+
+
+def _read(clients: Clients, regions: Sequence[str], since: datetime) -> list[dict[str, Any]]:
+    """Read the regions' history, oldest first; raise OpsError if none can be read."""
+    windows = [Window(region=region, start=since, end=datetime.now(UTC)) for region in regions]
+    events: list[dict[str, Any]] = []
+    refusals: list[Link] = []
+    bar = click.progressbar(
+        length=1000 * len(windows),
+        label="Reading CloudTrail",
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+    )
+    done = dict.fromkeys(regions, 0)
+    with bar:
+        for page in event_history.read(clients, windows):
+            events += page.events
+            region, progress = page.window.region, _thousandths(page)
+            bar.update(progress - done[region])
+            done[region] = progress
+            if page.refusal:
+                refusals.append(page.refusal)
+    told = [sentence(link, phrases_in("en"), str) for link in fold(refusals)]
+    if len(refusals) == len(windows):
+        raise OpsError(f"CloudTrail cannot be read: {told[0]}.")
+    for one in told:
+        click.secho(f"Not read to the end: {one}.", fg="yellow", err=True)
+    return sorted(events, key=lambda event: str(event["time"]))
+
+
+def _thousandths(page: event_history.Page) -> int:
+    if page.is_last:
+        return 1000
+    window = page.window
+    return int(1000 * ((window.end - page.reached) / (window.end - window.start)))
+
+
+def _chosen(
+    events: Sequence[dict[str, Any]],
+    settings: Settings,
+    *,
+    user: str | None,
+    names: Sequence[str],
+) -> list[Found]:
+    sign_ins = [(event, SignIn.from_event(event)) for event in events]
+    return [
+        (event, row(judge(sign_in), settings))
+        for event, sign_in in sign_ins
+        if (not user or _is_named(sign_in.principal, user))
+        and (not names or sign_in.event_name in names)
+    ]
+
+
+def _is_named(principal: Principal, pattern: str) -> bool:
+    name = "root" if principal.type is PrincipalType.ROOT else principal.name or ""
+    return fnmatchcase(name.lower(), pattern.lower())
+
+
+def _show_messages(rows: Sequence[Row], settings: Settings) -> None:
+    screen = Screen(sys.stdout)
+    for one in rows:
+        message = sign_in_message(one.judged, settings, None)
+        screen.show(message.payload, one.judged.sign_in.event_time or datetime.now(UTC))
+
+
+def _post(
+    events: Sequence[Mapping[str, Any]], deployment: Deployment, clients: Clients, *, yes: bool
+) -> None:
+    if not events:
+        click.echo("None of them would be posted.")
+        return
+    click.echo(f"To post by the stage {deployment.stage}: {len(events)}.")
+    if not yes:
+        click.confirm("Post them?", abort=True, err=True)
+    bar = click.progressbar(
+        length=len(events), label="Posting", file=sys.stderr, hidden=not sys.stderr.isatty()
+    )
+    with bar:
+        decisions = replay(events, deployment, clients, on_each=lambda: bar.update(1))
+    click.echo(", ".join(f"{decision}: {count}" for decision, count in decisions.items()))

@@ -1,0 +1,154 @@
+"""The KMS key that a stage's webhook is encrypted with, under the stage's alias."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chalicelib import names
+from chalicelib.chain import is_missing
+
+from .account import Account, tags_of
+from .faults import OpsError
+from .plan import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_kms.type_defs import KeyMetadataTypeDef
+
+_WAIT_DAYS: Final = 30  # before KMS deletes a key: the longest, since it cannot be undone
+
+
+class StageKey:
+    """The key of one stage: what there is, and what is to be done.
+
+    A key that `setup` made bears the stage's tag. Another, which the operator brought, gets the
+    alias and is left alone otherwise.
+    """
+
+    def __init__(self, account: Account, stage: str, brought: str | None = None) -> None:
+        """Take the stage and the id or ARN of a key that the operator brings.
+
+        Raises OpsError if that key cannot serve.
+        """
+        self.alias = names.key_alias(stage)
+        self._kms: KMSClient = account.session.client("kms")
+        self._tags = tags_of(stage)
+        self._now = self._described(self.alias)
+        self._brought = self._usable(brought, account.region) if brought else None
+
+    @property
+    def arn(self) -> str | None:
+        """The ARN of the key that the alias will name; None if it is to be made."""
+        key = self._brought or self._now
+        return key["Arn"] if key else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the alias will name another key than it does now, if any."""
+        return self._now is None or self.arn != self._now["Arn"]
+
+    def steps(self) -> Iterator[Step]:
+        """Give the steps to a key that works."""
+        if self._brought:
+            key_id = self._brought["KeyId"]
+            if self._now is None:
+                yield Step(
+                    f"give the key {key_id} the alias {self.alias}",
+                    lambda: self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id),
+                )
+            elif self._now["KeyId"] != key_id:
+                yield Step(
+                    f"move the alias {self.alias} from the key {self._now['KeyId']} to {key_id}",
+                    lambda: self._kms.update_alias(AliasName=self.alias, TargetKeyId=key_id),
+                )
+        elif self._now is None:
+            yield Step(f"make a KMS key that rotates yearly, {self.alias}", self._make)
+        else:
+            yield from self._mending(self._now)
+
+    def removal(self) -> Iterator[Step]:
+        """Give the steps that take away the alias and, if `setup` made it, the key."""
+        if self._now is None:
+            return
+        key_id = self._now["KeyId"]
+        if self._is_ours(key_id) and self._now["KeyState"] != "PendingDeletion":
+            yield Step(
+                f"schedule the key {key_id} for deletion in {_WAIT_DAYS} days",
+                lambda: self._kms.schedule_key_deletion(
+                    KeyId=key_id, PendingWindowInDays=_WAIT_DAYS
+                ),
+            )
+        yield Step(
+            f"remove the alias {self.alias}",
+            lambda: self._kms.delete_alias(AliasName=self.alias),
+        )
+
+    def _mending(self, key: "KeyMetadataTypeDef") -> Iterator[Step]:
+        key_id, state = key["KeyId"], key["KeyState"]
+        if state == "PendingDeletion":
+            yield Step(
+                f"cancel the deletion of the key {key_id}",
+                lambda: self._kms.cancel_key_deletion(KeyId=key_id),
+            )
+        if state in ("Disabled", "PendingDeletion"):
+            yield Step(f"enable the key {key_id}", lambda: self._kms.enable_key(KeyId=key_id))
+        if (
+            self._is_ours(key_id)
+            and not (self._kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"])
+        ):
+            yield Step(
+                f"have the key {key_id} rotate yearly",
+                lambda: self._kms.enable_key_rotation(KeyId=key_id),
+            )
+
+    def _make(self) -> None:
+        """Make the key, or go on with one that an interrupted run left without its alias."""
+        key_id = (
+            self._without_alias()
+            or (
+                self._kms.create_key(
+                    Description=f"Encrypts the webhook of signin-monitor ({self.alias})",
+                    Tags=[{"TagKey": key, "TagValue": value} for key, value in self._tags.items()],
+                )["KeyMetadata"]["KeyId"]
+            )
+        )
+        self._kms.enable_key_rotation(KeyId=key_id)
+        self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id)
+
+    def _without_alias(self) -> str | None:
+        for page in self._kms.get_paginator("list_keys").paginate():
+            for key in page["Keys"]:
+                if self._is_ours(key["KeyId"]):
+                    found = self._described(key["KeyId"])
+                    if found and found["KeyState"] == "Enabled":
+                        return found["KeyId"]
+        return None
+
+    def _is_ours(self, key_id: str) -> bool:
+        try:
+            tags = self._kms.list_resource_tags(KeyId=key_id)["Tags"]
+        except ClientError:
+            return False  # a key that does not let us look is none of ours
+        return self._tags.items() <= {one["TagKey"]: one["TagValue"] for one in tags}.items()
+
+    def _described(self, key: str) -> "KeyMetadataTypeDef | None":
+        try:
+            return self._kms.describe_key(KeyId=key)["KeyMetadata"]
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def _usable(self, key: str, region: str) -> "KeyMetadataTypeDef":
+        found = self._described(key)
+        if found is None:
+            raise OpsError(f"There is no key {key} in {region}. aws kms list-aliases shows those.")
+        told = {
+            "customer managed": found.get("KeyManager") == "CUSTOMER",
+            "symmetric": found.get("KeySpec") == "SYMMETRIC_DEFAULT",
+            "enabled": found.get("KeyState") == "Enabled",
+        }
+        if lacking := [word for word, holds in told.items() if not holds]:
+            raise OpsError(f"The key {key} is not {' and '.join(lacking)}: bring another.")
+        return found

@@ -1,0 +1,200 @@
+"""What each function of a stage may do: its settings → the policies of its roles.
+
+Pure. A grant is one statement of a policy and the reason for it in one name; nothing is granted
+that no setting asks for. Partition, account and region stay open in every ARN, so that one file
+serves any account; what binds is the alias, the encryption context and the names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from chalicelib import names
+from chalicelib.settings import Settings
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One statement: `actions` on `resources` under `condition`.
+
+    Without a `vital` grant the function cannot do its work, so a deploy without it is refused.
+    The others it can miss: it says then what it could not see.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    vital: bool = True
+
+
+def file_name(stage: str, handler: str) -> str:
+    """Give the name of a handler's policy file, beside `.chalice/config.json`."""
+    return f"policy-{stage}.json" if handler == "on_sign_in" else f"policy-{stage}-{handler}.json"
+
+
+def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
+    """Give what a handler needs under a stage's settings."""
+    common = (_read_webhook(settings), *_write_own_log(settings.stage, handler))
+    if handler == "on_undelivered":
+        return (*common, *_take_what_is_parked(settings))
+    parking = _park(settings)
+    if handler == "audit_mfa":
+        return (*common, *parking, _CREDENTIAL_REPORT)
+    if handler == "self_check":
+        return (*common, *parking, *_look_at_the_chain(settings))
+    return (*common, *parking)
+
+
+def document(settings: Settings, handler: str) -> Document:
+    """Give the policy of a handler's role, as IAM takes it."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_statement(grant) for grant in grants(settings, handler)],
+    }
+
+
+def _statement(grant: Grant) -> Document:
+    statement: Document = {
+        "Sid": grant.sid,
+        "Effect": "Allow",
+        "Action": list(grant.actions),
+        "Resource": list(grant.resources),
+    }
+    if grant.condition:
+        statement["Condition"] = {test: dict(keys) for test, keys in grant.condition.items()}
+    return statement
+
+
+def _read_webhook(settings: Settings) -> Grant:
+    condition = {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias(settings.stage)}
+    }
+    if context := settings.webhook_encryption_context:
+        condition["StringEquals"] = {
+            f"kms:EncryptionContext:{key}": value for key, value in context.items()
+        }
+    return Grant(
+        sid="ReadTheWebhook",
+        actions=("kms:Decrypt",),
+        resources=("arn:*:kms:*:*:key/*",),
+        condition=condition,
+    )
+
+
+def _log_group(stage: str, handler: str) -> str:
+    return f"arn:*:logs:*:*:log-group:{names.log_group(stage, handler)}:*"
+
+
+def _write_own_log(stage: str, handler: str) -> tuple[Grant, ...]:
+    group = (_log_group(stage, handler),)
+    return (
+        Grant(
+            sid="WriteItsOwnLog",
+            actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+            resources=group,
+        ),
+        # Chalice makes the group; without this a group deleted by hand would stay away.
+        Grant(sid="MakeItsLogAnew", actions=("logs:CreateLogGroup",), resources=group, vital=False),
+    )
+
+
+def _park(settings: Settings) -> tuple[Grant, ...]:
+    return _on_queue(settings, "ParkWhatCannotBePosted", ("sqs:GetQueueUrl", "sqs:SendMessage"))
+
+
+def _take_what_is_parked(settings: Settings) -> tuple[Grant, ...]:
+    return _on_queue(
+        settings,
+        "TakeWhatIsParked",
+        ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"),
+    )
+
+
+def _on_queue(
+    settings: Settings, sid: str, actions: tuple[str, ...], *, vital: bool = True
+) -> tuple[Grant, ...]:
+    if not settings.undelivered_queue:
+        return ()
+    queue = f"arn:*:sqs:*:*:{settings.undelivered_queue}"
+    return (Grant(sid=sid, actions=actions, resources=(queue,), vital=vital),)
+
+
+# IAM knows no resource for these two (Service Authorization Reference).
+_CREDENTIAL_REPORT: Final = Grant(
+    sid="ReadTheCredentialReport",
+    actions=("iam:GenerateCredentialReport", "iam:GetCredentialReport"),
+    resources=("*",),
+)
+
+
+def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
+    """Give the rights to read what `self_check` compares; each that is refused it names."""
+    stage = settings.stage
+    functions = tuple(
+        f"arn:*:lambda:*:*:function:{names.function(stage, one)}" for one in names.HANDLERS
+    )
+    return (
+        # No resource can be named for these (Service Authorization Reference).
+        _look(
+            "Account",
+            "*",
+            actions=(
+                "cloudtrail:DescribeTrails",
+                "cloudtrail:LookupEvents",
+                "cloudwatch:GetMetricData",
+                "ec2:DescribeRegions",
+                "events:ListRuleNamesByTarget",
+                "lambda:ListEventSourceMappings",
+                "logs:DescribeLogGroups",
+            ),
+        ),
+        _look(
+            "Trail",
+            "arn:*:cloudtrail:*:*:trail/*",
+            actions=("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+        ),
+        _look(
+            "Rules",
+            "arn:*:events:*:*:rule/*",
+            actions=("events:DescribeRule", "events:ListTargetsByRule"),
+        ),
+        _look(
+            "Functions",
+            *functions,
+            actions=(
+                "lambda:GetFunctionConcurrency",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetPolicy",
+            ),
+        ),
+        _look(
+            "Logs",
+            *(_log_group(stage, one) for one in names.HANDLERS),
+            actions=("logs:FilterLogEvents",),
+        ),
+        *_on_queue(settings, "LookAtTheQueue", ("sqs:GetQueueAttributes",), vital=False),
+        _look(
+            "Key",
+            "arn:*:kms:*:*:key/*",
+            actions=("kms:DescribeKey",),
+            condition={"ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias(stage)}},
+        ),
+    )
+
+
+def _look(
+    at: str,
+    *resources: str,
+    actions: tuple[str, ...],
+    condition: Mapping[str, Mapping[str, str]] | None = None,
+) -> Grant:
+    return Grant(
+        sid=f"LookAtThe{at}",
+        actions=actions,
+        resources=resources,
+        condition=condition or {},
+        vital=False,
+    )

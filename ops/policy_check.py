@@ -1,0 +1,160 @@
+"""Does a policy allow what a function needs? As IAM would answer, as far as can be known here.
+
+A policy may be narrower than the one we write, or put in other words: a key's ARN instead of its
+alias, two statements instead of one. So it is not compared but evaluated (IAM User Guide, "Policy
+evaluation logic"). What only AWS knows (the account, the key's id, who calls) counts as fitting:
+this check refuses what must fail, never what may work.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from itertools import zip_longest
+from typing import Any, Final
+
+from .policies import Grant
+
+_CONTEXT: Final = "kms:encryptioncontext:"
+
+Statement = Mapping[str, Any]
+
+
+def faults(document: Mapping[str, Any], needs: tuple[Grant, ...]) -> list[str]:
+    """Name each need that a policy does not allow, and each `*` in its actions.
+
+    A `*` in a need's resource stands for something that cannot be known here.
+    """
+    statements: list[Statement] = [
+        one for one in _listed(document.get("Statement")) if isinstance(one, dict)
+    ]
+    return [*_wildcards(statements), *_missing(statements, needs)]
+
+
+def _wildcards(statements: list[Statement]) -> list[str]:
+    allowing = [one for one in statements if one.get("Effect") == "Allow"]
+    return [
+        f"allows {action}: name each action, without *"
+        for action in sorted({one for each in allowing for one in _listed(each.get("Action"))})
+        if "*" in action
+    ] + ["allows by NotAction: name each action" for one in allowing if "NotAction" in one]
+
+
+def _missing(statements: list[Statement], needs: tuple[Grant, ...]) -> list[str]:
+    missing = []
+    for need in needs:
+        keys = {key.lower(): value for key, value in need.condition.get("StringEquals", {}).items()}
+        context = {
+            key.removeprefix(_CONTEXT): value
+            for key, value in keys.items()
+            if key.startswith(_CONTEXT)
+        }
+        under = f" under the encryption context {json.dumps(context)}" if context else ""
+        missing += [
+            f"does not allow {action} on {resource}{under}"
+            for action in need.actions
+            for resource in need.resources
+            if not _allowed(statements, action, resource, keys)
+        ]
+    return missing
+
+
+def _allowed(
+    statements: list[Statement], action: str, resource: str, keys: Mapping[str, str]
+) -> bool:
+    def speaks(effect: str, reaches: Callable[[str, str], bool], *, in_doubt: bool) -> bool:
+        return any(
+            statement.get("Effect") == effect
+            and _names_action(statement, action)
+            and _names_resource(statement, resource, reaches)
+            and _holds(statement, keys, in_doubt=in_doubt)
+            for statement in statements
+        )
+
+    return speaks("Allow", _may_reach, in_doubt=True) and not speaks(
+        "Deny", fnmatchcase, in_doubt=False
+    )
+
+
+def _names_action(statement: Statement, action: str) -> bool:
+    def among(field: str) -> bool:
+        return any(
+            fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get(field))
+        )
+
+    return among("Action") if "Action" in statement else not among("NotAction")
+
+
+def _names_resource(
+    statement: Statement, resource: str, reaches: Callable[[str, str], bool]
+) -> bool:
+    if "Resource" in statement:
+        return any(reaches(resource, one) for one in _listed(statement["Resource"]))
+    return not any(fnmatchcase(resource, one) for one in _listed(statement.get("NotResource")))
+
+
+def _holds(statement: Statement, keys: Mapping[str, str], *, in_doubt: bool) -> bool:
+    """Evaluate a statement's conditions; `in_doubt` is the answer for what cannot be known."""
+    return all(
+        in_doubt if met is None else met
+        for test, conditions in statement.get("Condition", {}).items()
+        for key, wanted in conditions.items()
+        for met in [_met(test, key.lower(), _listed(wanted), keys)]
+    )
+
+
+def _met(test: str, key: str, wanted: list[Any], keys: Mapping[str, str]) -> bool | None:
+    """Evaluate one condition; None if its key or its operator is not known here."""
+    if not key.startswith(_CONTEXT):
+        return None
+    value = keys.get(key)
+    operator = test.rpartition(":")[2]
+    if operator == "Null":
+        return (value is None) == (str(wanted[0]).lower() == "true")
+    base = operator.removesuffix("IfExists")
+    matches = _OPERATORS.get(base.replace("Not", ""))
+    if matches is None:
+        return None
+    negated = "Not" in base
+    if value is None:
+        return negated or operator != base or test.startswith("ForAllValues:")
+    return negated != any(matches(value, str(one)) for one in wanted)
+
+
+_OPERATORS: Final[dict[str, Callable[[str, str], bool]]] = {
+    "StringEquals": str.__eq__,
+    "StringEqualsIgnoreCase": lambda value, wanted: value.lower() == wanted.lower(),
+    "StringLike": fnmatchcase,
+}
+
+
+def _may_reach(resource: str, pattern: str) -> bool:
+    """Tell whether a pattern may fit an ARN. No wildcard spans two of an ARN's fields.
+
+    Missing fields count as `*` (IAM User Guide, "IAM JSON policy elements: Resource").
+    """
+    if "*" in (resource, pattern):
+        return pattern == "*"
+    fields = pattern.split(":", 5)
+    return all(
+        _may_meet(one, other)
+        for one, other in zip_longest(resource.split(":", 5), fields, fillvalue="*")
+    )
+
+
+@cache
+def _may_meet(one: str, other: str) -> bool:
+    """Tell whether some text fits both patterns of `*` and `?`."""
+    if not one or not other:
+        return set(one + other) <= {"*"}
+    if one[0] == "*":
+        return _may_meet(one[1:], other) or _may_meet(one, other[1:])
+    if other[0] == "*":
+        return _may_meet(other, one)
+    return (one[0] == other[0] or "?" in one[0] + other[0]) and _may_meet(one[1:], other[1:])
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,40 @@
+"""Does a message reach the channel? There is one way to know."""
+
+from collections.abc import Iterator
+
+from chalicelib.chain import Clients, Deployment, Link, State
+from chalicelib.deadline import Deadline
+from chalicelib.delivery import Delivery
+from chalicelib.errors import DeliveryError
+from chalicelib.message import Message
+from chalicelib.payload import envelope
+from chalicelib.phrases import phrases_in
+from chalicelib.severity import Severity
+from chalicelib.webhook import WebhookLookup
+
+_SECONDS = 20.0
+
+
+def untried(_: Deployment, __: Clients) -> Iterator[Link]:
+    """Say that nobody asked for the test."""
+    yield Link(name="webhook", state=State.CANNOT_TELL, code="not_tried")
+
+
+def webhook(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+    """Post a test message through the stage's webhook."""
+    settings = deployment.settings
+    lookup = WebhookLookup(clients("kms", deployment.region), settings)
+    text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
+    payload = {"text": text, **envelope(settings)}
+    message = Message(payload, Severity.INFO, payload)
+    try:
+        Delivery(settings, lookup).post(message, Deadline(_SECONDS), patient=True)
+    except DeliveryError as error:
+        remedy = (
+            deployment.ops_command("setup", "--rotate-webhook")
+            if error.act == "operator"
+            else deployment.ops_command("doctor", "--post-test")
+        )
+        yield Link.fault("webhook", "webhook_refused", remedy, why=str(error))
+    else:
+        yield Link.ok("webhook")

@@ -1,0 +1,49 @@
+"""Sends sign-ins of the past through the deployed function, marked as replayed."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.chain import Clients, Deployment
+
+from .faults import OpsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+PAUSE: Final = 1.0  # seconds: Slack takes one message a second
+_MARK: Final = "signin-monitor-history"
+
+
+def replay(
+    events: Sequence[Mapping[str, Any]],
+    deployment: Deployment,
+    clients: Clients,
+    *,
+    on_each: Callable[[], object],
+) -> Counter[str]:
+    """Hand events to `on_sign_in` one after the other; count its decisions.
+
+    Raises OpsError if the function fails: those that follow would as well.
+    """
+    functions: LambdaClient = clients("lambda", deployment.region)
+    decisions: Counter[str] = Counter()
+    for number, event in enumerate(events):
+        if number:
+            time.sleep(PAUSE)
+        answer = functions.invoke(
+            FunctionName=deployment.function("on_sign_in"),
+            Payload=json.dumps({**event, "replay-name": _MARK}),
+        )
+        told = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            why = told.get("errorMessage", "") if isinstance(told, dict) else ""
+            raise OpsError(
+                f"The function failed after {number} of {len(events)} sign-ins: {why} "
+                f"{deployment.ops_command('doctor')} shows what is wrong."
+            )
+        decisions[told["decision"]] += 1
+        on_each()
+    return decisions

@@ -1,0 +1,130 @@
+"""A stage's webhooks on their way into KMS: asked for, checked, encrypted. Never shown."""
+
+import base64
+import sys
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+from botocore.exceptions import ClientError
+
+from chalicelib.chain import is_denied, is_missing
+from chalicelib.errors import WebhookUnusable
+from chalicelib.settings import Settings
+from chalicelib.webhook import CRITICAL, Webhook
+
+from .faults import OpsError, code_of
+from .key import StageKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+_TRIES: Final = 10  # a new alias is known everywhere within seconds
+_PAUSE: Final = 3.0  # seconds between them
+_ASLEEP: Final = frozenset({"DisabledException", "KMSInvalidStateException"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A webhook that the settings hold already; both are None where KMS does not let us look."""
+
+    webhook: Webhook | None = None
+    key_arn: str | None = None
+
+
+def to_encrypt(
+    kms: "KMSClient",
+    settings: Settings,
+    key: StageKey,
+    *,
+    held: Collection[str],
+    asked: Mapping[str, bool],
+) -> dict[str, Webhook]:
+    """Give the webhooks that must be encrypted, by setting; ask for those that must be given.
+
+    `held` names the settings that have a ciphertext, `asked` says which the operator replaces. A
+    ciphertext that is no good is replaced, too, and one under another key than `key` is encrypted
+    anew. What may not be read counts as good while the key stays.
+    """
+    kept = {name: _kept(kms, settings, name) for name in held}
+    lost = [
+        name for name, one in kept.items() if one is None or (one.webhook is None and key.is_new)
+    ]
+    if lost:
+        click.echo(
+            f"What {' and '.join(lost)} holds cannot be decrypted here. If that is a surprise, "
+            "look whether this is the stage's account."
+        )
+    given = {name: ask(name, settings) for name in asked if asked[name] or name in lost}
+    known = {name: one for name, one in kept.items() if one and one.webhook}
+    if not given and all(one.key_arn == key.arn for one in known.values()):
+        return {}
+    return {name: one.webhook for name, one in known.items() if one.webhook} | given
+
+
+def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
+    """Look whether a setting's ciphertext is good; None if its webhook must be given anew."""
+    ciphertext = (
+        settings.critical_webhook_url_encrypted
+        if setting == CRITICAL
+        else settings.webhook_url_encrypted
+    )
+    try:
+        answer = kms.decrypt(
+            CiphertextBlob=ciphertext or b"",
+            EncryptionContext=dict(settings.webhook_encryption_context),
+        )
+        text = answer["Plaintext"].decode(errors="replace")
+        return _Kept(Webhook.parse(text, settings.webhook_hosts), answer["KeyId"])
+    except WebhookUnusable:
+        return None
+    except ClientError as error:
+        if is_denied(error) or code_of(error) in _ASLEEP:
+            return _Kept()
+        return None
+
+
+def ask(setting: str, settings: Settings) -> Webhook:
+    """Take a webhook without echo from the terminal, else a line of standard input; check it.
+
+    Raises OpsError if it is none that could be posted to.
+    """
+    which = "Webhook for critical messages" if setting == CRITICAL else "Webhook"
+    if sys.stdin.isatty():
+        text = click.prompt(f"{which} (it is not shown)", hide_input=True, type=str)
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise OpsError(
+            f"{which}: none was given. Type it on a terminal, or give it on standard input, a "
+            "line of its own. Slack makes one at https://api.slack.com/apps, Incoming Webhooks."
+        )
+    try:
+        return Webhook.parse(text, settings.webhook_hosts, setting=setting)
+    except WebhookUnusable as fault:
+        if fault.reason == "webhook_not_a_url":
+            raise OpsError(
+                f"{which}: that is no webhook's URL. One looks like "
+                "https://hooks.slack.com/services/…, on one line."
+            ) from None
+        raise OpsError(str(fault)) from None
+
+
+def encrypt(kms: "KMSClient", alias: str, webhook: Webhook, context: Mapping[str, str]) -> str:
+    """Encrypt a webhook under the key of an alias, bound to a context; give base64."""
+    for left in reversed(range(_TRIES)):
+        try:
+            answer = kms.encrypt(
+                KeyId=alias,
+                Plaintext=webhook.reveal().encode(),
+                EncryptionContext=dict(context),
+            )
+        except ClientError as error:
+            if not is_missing(error) or not left:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return base64.b64encode(answer["CiphertextBlob"]).decode()
+    raise AssertionError  # the last try returns or raises

@@ -1,0 +1,113 @@
+"""`teardown`: takes away what `setup` and `regions` made, and what `chalice delete` leaves."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+from botocore.exceptions import ClientError
+
+from chalicelib import names
+from chalicelib.chain import is_missing
+from chalicelib.settings import DEFAULT_REGION
+from chalicelib.webhook import CRITICAL, MAIN
+
+from .account import Account
+from .alarms import Alarms
+from .command import Command, profile_option, region_option, stage_option, yes_option
+from .config_file import ConfigFile
+from .faults import OpsError
+from .forwards import Forwards
+from .home_bus import HomeBus
+from .key import StageKey
+from .plan import Step, carry_out
+from .undelivered_queue import UndeliveredQueue
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+
+@click.command(
+    "teardown",
+    cls=Command,
+    epilog="""
+Examples:
+  chalice delete --stage dev && python -m ops teardown --stage dev
+  python -m ops teardown --stage dev --force    what is undelivered is lost
+""",
+)
+@stage_option
+@click.option("--force", is_flag=True, help="Delete the queue even if something is undelivered.")
+@yes_option
+@profile_option
+@region_option
+def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: str | None) -> None:
+    """Take away what setup and regions made, and the logs that chalice delete leaves.
+
+    Only what bears the stage's tag is touched. The key is scheduled for deletion, 30 days away. A
+    queue that still holds sign-ins stays, unless it is forced.
+    """
+    config = ConfigFile.read()
+    config.expect(stage)
+    environment = config.environment(stage)
+    account = Account.open(profile, region or environment.get("SIGN_IN_REGION") or DEFAULT_REGION)
+    account.expect_home_of(stage)
+    _expect_undeployed(account, stage)
+    click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
+
+    queue = UndeliveredQueue(
+        account, stage, environment.get("UNDELIVERED_QUEUE") or names.undelivered_queue(stage)
+    )
+    keeps = queue.depth if not force else 0
+    steps = [
+        *Forwards(account, stage).removal(),
+        *HomeBus(account, stage).removal(),
+        *Alarms(account, stage).removal(),
+        *(() if keeps else queue.removal()),
+        *StageKey(account, stage).removal(),
+        *_log_steps(account, stage),
+        *_config_steps(config, stage, (MAIN, CRITICAL, *(() if keeps else ("UNDELIVERED_QUEUE",)))),
+    ]
+    if steps:
+        carry_out(steps, yes=yes)
+    else:
+        click.echo(f"Nothing to do: nothing of the stage {stage} is left.")
+    if keeps:
+        click.secho(
+            f"The queue {queue.name} stays: it holds {keeps} undelivered. --force deletes it.",
+            fg="yellow",
+        )
+
+
+def _expect_undeployed(account: Account, stage: str) -> None:
+    functions = account.session.client("lambda")
+    for handler in names.HANDLERS:
+        try:
+            functions.get_function_configuration(FunctionName=names.function(stage, handler))
+        except ClientError as error:
+            if is_missing(error):
+                continue
+            raise
+        raise OpsError(
+            f"The stage {stage} is still deployed. First: chalice delete --stage {stage}"
+        )
+
+
+def _log_steps(account: Account, stage: str) -> Iterator[Step]:
+    logs: CloudWatchLogsClient = account.session.client("logs")
+    for handler in names.HANDLERS:
+        group = names.log_group(stage, handler)
+        found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if any(one["logGroupName"] == group for one in found):
+            yield Step(
+                f"delete the logs {group}", partial(logs.delete_log_group, logGroupName=group)
+            )
+
+
+def _config_steps(config: ConfigFile, stage: str, names: tuple[str, ...]) -> Iterator[Step]:
+    """Empty the settings that name what is gone."""
+    held = [name for name in names if config.environment(stage).get(name)]
+    for name in held:
+        config.set(("stages", stage, "environment_variables", name), "")
+    if held:
+        yield Step(f"empty {', '.join(held)} in {config.path}", config.write)

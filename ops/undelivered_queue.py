@@ -1,0 +1,133 @@
+"""The SQS queue that keeps what could not be posted."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from chalicelib import names
+from chalicelib.chain import is_missing
+
+from .account import Account, tags_of
+from .plan import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+DAYS: Final = 14
+_LARGEST: Final = 1024 * 1024  # bytes: what EventBridge delivers, SQS takes
+_BATCH_WINDOW: Final = 60  # seconds, as on_undelivered is registered
+_SENDERS: Final = ("on_sign_in", "audit_mfa", "self_check")
+_DEPTHS: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+
+
+class UndeliveredQueue:
+    """The queue of one stage: what there is, and what is to be done.
+
+    A queue that does not bear the stage's tag is the operator's own and is left alone.
+    """
+
+    def __init__(self, account: Account, stage: str, name: str, timeout: int = 60) -> None:
+        """Take the queue's name and the functions' timeout in seconds."""
+        self.name = name
+        self._sqs: SQSClient = account.session.client("sqs")
+        self._tags = dict(tags_of(stage))
+        self._wanted: dict[QueueAttributeNameType, str] = {
+            "MaximumMessageSize": str(_LARGEST),
+            "MessageRetentionPeriod": str(DAYS * 24 * 3600),
+            "Policy": json.dumps(_policy(account, stage, name)),
+            "SqsManagedSseEnabled": "true",
+            "VisibilityTimeout": str(6 * timeout + _BATCH_WINDOW),
+        }
+        self._url = self._find()
+
+    def steps(self) -> Iterator[Step]:
+        """Give the steps to a queue that works."""
+        if self._url is None:
+            yield Step(
+                f"make the SQS queue {self.name}: encrypted, keeps {DAYS} days, takes messages of "
+                "1 MB from the stage's own functions alone",
+                lambda: self._sqs.create_queue(
+                    QueueName=self.name, Attributes=self._wanted, tags=self._tags
+                ),
+            )
+        elif self._is_ours(self._url) and (differing := self._differing(self._url)):
+            yield Step(
+                f"set {', '.join(differing)} of the queue {self.name}",
+                partial(self._sqs.set_queue_attributes, QueueUrl=self._url, Attributes=differing),
+            )
+
+    def removal(self) -> Iterator[Step]:
+        """Give the step that deletes the queue, if `setup` made it."""
+        if self._url and self._is_ours(self._url):
+            yield Step(
+                f"delete the queue {self.name}",
+                partial(self._sqs.delete_queue, QueueUrl=self._url),
+            )
+
+    @property
+    def depth(self) -> int:
+        """How many messages it holds; 0 if it is not there."""
+        if self._url is None:
+            return 0
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=_DEPTHS)
+        return sum(int(one) for one in found["Attributes"].values())
+
+    def _find(self) -> str | None:
+        try:
+            return self._sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def _is_ours(self, url: str) -> bool:
+        return self._tags.items() <= self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
+
+    def _differing(self, url: str) -> "dict[QueueAttributeNameType, str]":
+        found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return {
+            name: value
+            for name, value in self._wanted.items()
+            if _comparable(found.get(name, "")) != _comparable(value)
+        }
+
+
+def _comparable(attribute: str) -> Any:  # noqa: ANN401  # AWS writes a policy with its own spaces
+    return json.loads(attribute) if attribute.startswith("{") else attribute
+
+
+def _policy(account: Account, stage: str, name: str) -> dict[str, Any]:
+    """Let the stage's functions send and nobody else, whatever their own policies say.
+
+    AWS refuses a policy that names a role which is not there yet, so a condition names them.
+    """
+    senders = [account.role_arn(names.function(stage, handler)) for handler in _SENDERS]
+    queue = account.arn("sqs", name)
+    send = {"Action": "sqs:SendMessage", "Resource": queue}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TheStageMaySend",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:{account.partition}:iam::{account.account_id}:root"},
+                **send,
+                "Condition": {"ArnEquals": {"aws:PrincipalArn": senders}},
+            },
+            {
+                "Sid": "NobodyElseMaySend",
+                "Effect": "Deny",
+                "Principal": "*",
+                **send,
+                "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},
+            },
+        ],
+    }

@@ -1,0 +1,139 @@
+"""An AWS of one's own: moto's server in this process, on a loopback address."""
+
+import base64
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any, Self
+
+import boto3
+from moto.backends import get_backend
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+ACCOUNT_ID = "123456789012"  # moto's own
+HOME_REGION = "us-east-1"
+
+
+class _Request(MotoRequestHandler):
+    disable_nagle_algorithm = True  # else delayed acknowledgements add 40 ms to an answer
+
+    def log(self, *_: object) -> None:
+        """Leave the terminal to what the app says."""
+
+
+class EmbeddedAws:
+    """An AWS account, empty at first, as a context manager.
+
+    moto keeps one state for the whole process: use one at a time.
+    """
+
+    def __init__(self, *, region: str = HOME_REGION) -> None:
+        self.region = region
+        self._server = make_server(
+            "127.0.0.1",
+            0,
+            DomainDispatcherApplication(create_backend_app),
+            threaded=True,
+            request_handler=_Request,
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.reset()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead any AWS client or command here, whatever the shell's own say."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SESSION_TOKEN": "testing",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def client(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401  # any service's
+        """Give a boto3 client of this account."""
+        return boto3.client(  # type: ignore[call-overload]  # its overloads name each service
+            service,
+            endpoint_url=self.url,
+            region_name=region or self.region,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",  # noqa: S106  # moto takes any
+        )
+
+    def reset(self) -> None:
+        """Empty the account."""
+        connection = HTTPConnection("127.0.0.1", self._server.server_port)
+        with closing(connection):
+            connection.request("POST", "/moto-api/reset")
+            connection.getresponse().read()
+
+    def make_key(self, alias: str, region: str | None = None) -> str:
+        """Make a KMS key under an alias, given with its prefix `alias/`; give the key's id."""
+        kms = self.client("kms", region)
+        key_id: str = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key_id)
+        return key_id
+
+    def encrypt(
+        self,
+        text: str,
+        alias: str,
+        context: Mapping[str, str] | None = None,
+        region: str | None = None,
+    ) -> str:
+        """Encrypt under a key, by alias or id, bound to a context; give base64."""
+        answer = self.client("kms", region).encrypt(
+            KeyId=alias, Plaintext=text.encode(), EncryptionContext=dict(context or {})
+        )
+        return base64.b64encode(answer["CiphertextBlob"]).decode()
+
+    def make_queue(self, name: str, attributes: Mapping[str, str] | None = None) -> str:
+        """Make an SQS queue; give its URL."""
+        queue = self.client("sqs").create_queue(QueueName=name, Attributes=dict(attributes or {}))
+        url: str = queue["QueueUrl"]
+        return url
+
+    def leave_alone(self, queue: str) -> None:
+        """Keep moto from giving what comes into a queue to its function, in Docker."""
+        get_backend("sqs")[ACCOUNT_ID][self.region].queues[queue].lambda_event_source_mappings = {}
+
+    def make_user(self, name: str, *, has_password: bool = False, has_mfa: bool = False) -> None:
+        """Make an IAM user; the MFA device is a virtual one under the user's name."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        if has_password:
+            iam.create_login_profile(UserName=name, Password="fake")  # noqa: S106  # moto takes any
+        if has_mfa:
+            device = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+            iam.enable_mfa_device(
+                UserName=name,
+                SerialNumber=device["SerialNumber"],
+                AuthenticationCode1="123456",
+                AuthenticationCode2="654321",
+            )
+
+    def package_of(self, function: str, region: str | None = None) -> bytes:
+        """Give the zip archive that was uploaded as a Lambda function's code."""
+        functions = get_backend("lambda")[ACCOUNT_ID][region or self.region]
+        code: bytes = functions.get_function(function).code_bytes
+        return code

@@ -1,0 +1,89 @@
+"""The embedded AWS as `chalice local` sees it: the account that the stage seems deployed in.
+
+Lambda keeps what a function prints, a deployment gives it its settings, EventBridge heeds its
+rule: all that the self-check looks at and `chalice local` has not.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from chalicelib import names
+from chalicelib.settings import of_the_stage
+from playground import catalogue, cloudtrail
+from playground.receiver_control import SETTING as DEMO
+
+ACCOUNT_ID: Final = str(DEFAULT_ACCOUNT_ID)
+REGION: Final = "us-east-1"
+STAGE: Final = "local"
+_STREAM: Final = f"chalice-local-{os.getpid()}"  # it starts again on new files
+_UNHEARD: Final = "root-without-mfa"
+_AGO: Final = timedelta(minutes=30)  # later than the self-check allows CloudTrail to be
+
+
+def is_embedded() -> bool:
+    """Say whether this is the demo's own account, in which a button may break something."""
+    url = os.environ.get("AWS_ENDPOINT_URL", "")
+    return DEMO in os.environ and url.startswith("http://127.0.0.1:")
+
+
+def function_arn(handler: str) -> str:
+    """Give the ARN of the stage's function."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{names.function(STAGE, handler)}"
+
+
+def keep_log(handler: str, text: str) -> None:
+    """Keep what a function printed in its log group."""
+    at = round(time.time() * 1000)
+    lines = [{"timestamp": at, "message": line} for line in text.splitlines() if line]
+    if lines:
+        _log_stream(handler)
+        _client("logs").put_log_events(
+            logGroupName=names.log_group(STAGE, handler), logStreamName=_STREAM, logEvents=lines
+        )
+
+
+def set_functions(settings: Mapping[str, str]) -> None:
+    """Give the functions the stage's settings with these changed, as a deployment would."""
+    variables = dict(of_the_stage({**os.environ, **settings}))
+    for function in _client("lambda").list_functions()["Functions"]:
+        _client("lambda").update_function_configuration(
+            FunctionName=function["FunctionName"], Environment={"Variables": variables}
+        )
+
+
+@contextmanager
+def stopped_rule() -> Iterator[None]:
+    """Disable the rule of `on_sign_in` for a while."""
+    name = names.rule(STAGE, "on_sign_in")
+    _client("events").disable_rule(Name=name)
+    try:
+        yield
+    finally:
+        _client("events").enable_rule(Name=name)
+
+
+def sign_in_unheard() -> None:
+    """Let root have signed in, so that CloudTrail's history has it and EventBridge brought none."""
+    event = catalogue.renewed(catalogue.read(_UNHEARD), datetime.now(UTC) - _AGO)
+    cloudtrail.remember(os.environ["AWS_ENDPOINT_URL"], event)
+
+
+@cache
+def _log_stream(handler: str) -> None:
+    _client("logs").create_log_stream(
+        logGroupName=names.log_group(STAGE, handler), logStreamName=_STREAM
+    )
+
+
+@cache
+def _client(service: str) -> Any:  # noqa: ANN401 — any service's
+    """Give a client of a session of its own: boto3's default session is not for two threads."""
+    return boto3.session.Session().client(service, region_name=REGION)  # type: ignore[call-overload]

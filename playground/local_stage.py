@@ -1,0 +1,133 @@
+"""The local stage, running: `chalice local --stage local` and all that it talks to."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playground import cloudtrail, iam, whole_chain  # noqa: F401 — two of them teach moto
+from playground.embedded_aws import EmbeddedAws
+from playground.rate import Rate
+from playground.receiver import Receiver
+from playground.receiver_control import SETTING
+from playground.stage_settings import equip
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+PORT: Final = 8000
+START_SECONDS: Final = 60
+SCHEDULES: Final = {
+    "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)",
+    "SELF_CHECK_SCHEDULE": "rate(1 hour)",
+}
+# Of what chalice prints: its access log, its address, and the app's log, which is JSON.
+_NOT_TOLD: Final = ("127.0.0.1 - - [", "Serving on ", "{")
+
+
+class NotStarted(Exception):
+    """Raised if `chalice local` does not answer; what it printed says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalStage:
+    """Where the page is, with a slash at the end, and what receives the posts."""
+
+    address: str
+    receiver: Receiver
+
+
+@contextmanager
+def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[LocalStage]:
+    """Run an embedded AWS, a receiver with Slack's rate limit, and `chalice local` on both.
+
+    What chalice complains of goes to `say`, line by line. Another port is taken where that one
+    is. Raises NotStarted.
+    """
+    with whole_chain.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
+        settings = equip("local", aws=aws, receiver=receiver) | SCHEDULES
+        whole_chain.build(aws, settings)
+        aws.leave_alone(settings["UNDELIVERED_QUEUE"])  # the page's button delivers what waits
+        aws.make_user("alice", has_password=True, has_mfa=True)
+        for name in ("bob.martin", "carol"):
+            aws.make_user(name, has_password=True)
+        aws.make_user("deploy")
+        environment = os.environ | aws.environment | settings | {SETTING: receiver.host}
+        with chalice_local(environment, say, port) as address:
+            yield LocalStage(address=address, receiver=receiver)
+
+
+@contextmanager
+def chalice_local(
+    environment: Mapping[str, str],
+    say: Callable[[str], object],
+    port: int,
+    project: Path = PROJECT,
+) -> Iterator[str]:
+    """Run `chalice local --stage local` in that environment; give its address once it answers.
+
+    Raises NotStarted.
+    """
+    port = _free_port(port)
+    stage = subprocess.Popen(
+        [Path(sys.executable).with_name("chalice"), "local", "--stage=local", f"--port={port}"],
+        cwd=project,
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},  # it starts again on new files
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C is ours to answer, for chalice's two processes as well
+    )
+    listening = threading.Thread(target=_pass_on, args=(stage, say), daemon=True)
+    listening.start()
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        _wait_until_it_answers(address, stage)
+        yield address
+    finally:
+        os.killpg(stage.pid, signal.SIGTERM)
+        stage.wait()
+        listening.join()
+
+
+def _wait_until_it_answers(address: str, stage: "subprocess.Popen[str]") -> None:
+    for _ in range(START_SECONDS * 10):
+        if stage.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{address}stage").close()  # noqa: S310 — our own address
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise NotStarted("chalice local does not answer.")
+
+
+def _pass_on(stage: "subprocess.Popen[str]", say: Callable[[str], object]) -> None:
+    """Tell what else chalice says: a traceback, or that it starts again after a change."""
+    assert stage.stdout  # noqa: S101 — it is a pipe
+    with stage.stdout:
+        for line in stage.stdout:
+            if line.strip() and not line.startswith(_NOT_TOLD):
+                say(line.rstrip())
+
+
+def _free_port(wanted: int) -> int:
+    """Give the wanted port, or any other if that is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(trial.getsockname()[1])
+    raise NotStarted("No port is free.")

@@ -1,0 +1,265 @@
+"""The routes of the local stage: the page, and what its buttons do.
+
+Only JSON is accepted, so no other site that is open in the browser can press a button: a browser
+sends JSON across origins only after asking, and nothing here says yes.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import BadRequestError, Blueprint, NotFoundError, Response
+
+from playground import catalogue, local_account
+from playground.event_text import EventTextError, read_event
+from playground.invocation import Invocation, invoke, matches, scheduled
+from playground.poller import Poller
+from playground.receiver_control import SETTING as RECEIVER
+from playground.receiver_control import ReceiverControl
+
+PAGE: Final = Path(__file__).parent / "page"
+COMMAND: Final = "make demo"
+
+# The receiver's behaviours that are worth watching, in the words of the page.
+ANSWERS: Final[Mapping[str, str]] = {
+    "ok": "ok: every message is taken",
+    "rate_limited": "429 rate_limited: wait",
+    "no_service": "404 no_service: the webhook is dead",
+    "channel_is_archived": "410 channel_is_archived",
+    "html_500": "500: Slack is unwell",
+    "reset": "nothing: the connection is reset",
+    "hang": "nothing: it hangs",
+}
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+logging.getLogger("botocore").setLevel(logging.WARNING)  # chalice local logs all at INFO
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/")
+def index() -> Response:
+    """Give the page."""
+    return _file("index.html", "text/html")
+
+
+@routes.route("/style.css")
+def style() -> Response:
+    """Give the page's style."""
+    return _file("style.css", "text/css")
+
+
+@routes.route("/app.js")
+def script() -> Response:
+    """Give the page's script."""
+    return _file("app.js", "text/javascript")
+
+
+@routes.route("/message.js")
+def message_script() -> Response:
+    """Give the script that draws a message."""
+    return _file("message.js", "text/javascript")
+
+
+@routes.route("/icon.svg")
+def icon() -> Response:
+    """Give the icon of the page and of the app that posts."""
+    return _file("icon.svg", "image/svg+xml")
+
+
+@routes.route("/stage")
+def stage() -> dict[str, Any]:
+    """Tell what the stage can do and what it lacks."""
+    return {
+        "missing": _missing(),
+        "consequence": _consequence(),
+        "command": COMMAND,
+        "language": os.environ.get("MESSAGE_LANGUAGE") or "en",
+        "failures": os.environ.get("FAILURES") or "each",
+        "answers": [{"name": name, "title": title} for name, title in ANSWERS.items()],
+        "groups": [
+            {
+                "title": title,
+                "sign_ins": [{"title": one, "name": name} for one, name in group.items()],
+            }
+            for title, group in catalogue.GROUPS.items()
+        ],
+    }
+
+
+@routes.route("/sign-ins/{name}")
+def sign_in(name: str) -> dict[str, Any]:
+    """Give a sign-in to try."""
+    try:
+        return catalogue.read(name)
+    except KeyError:
+        raise NotFoundError("There is no sign-in of that name.") from None
+
+
+@routes.route("/sign-ins", methods=["POST"])
+def send() -> Any:  # noqa: ANN401 — JSON, or a Response
+    """Send an event the whole way: the rule, the function, KMS, the webhook."""
+    asked = routes.current_request.json_body
+    try:
+        event = read_event(asked["text"])
+    except EventTextError as fault:
+        return Response(
+            {"message": str(fault), "line": fault.line, "column": fault.column},
+            status_code=HTTPStatus.BAD_REQUEST,
+        )
+    if asked["renew"]:
+        event = catalogue.renewed(event, datetime.now(UTC))
+    if not matches(routes.current_app, "on_sign_in", event):
+        return {"matched": False}
+    ended = invoke(routes.current_app, "on_sign_in", event, _settings(asked))
+    return {
+        "matched": True,
+        "decision": ended.returned,
+        "error": _error(ended.fault),
+        "milliseconds": ended.milliseconds,
+    }
+
+
+@routes.route("/channel")
+def channel() -> dict[str, Any]:
+    """Tell what reached the channel after a post's number, and what waits in the queue."""
+    query = cast("Mapping[str, str] | None", routes.current_request.query_params) or {}
+    after = int(query.get("after", "0"))
+    receiver = ReceiverControl.of_environment()
+    try:
+        posts = receiver.posts(after) if receiver else []
+        answer = receiver.answer if receiver else "ok"
+    except OSError:
+        receiver, posts, answer = None, [], "ok"
+    return {
+        "receiver": receiver and receiver.host,
+        "posts": [
+            {key: post[key] for key in ("number", "payload", "received_at", "answer")}
+            for post in posts
+        ],
+        "answer": answer,
+        "queue": _queue(),
+    }
+
+
+@routes.route("/answer", methods=["POST"])
+def choose_answer() -> dict[str, str]:
+    """Make the receiver answer so from now on."""
+    name = routes.current_request.json_body["name"]
+    receiver = ReceiverControl.of_environment()
+    if receiver is None or name not in ANSWERS:
+        raise BadRequestError("There is no receiver, or no such answer.")
+    receiver.choose_answer(name)
+    return {"name": name}
+
+
+@routes.route("/deliveries", methods=["POST"])
+def deliver() -> dict[str, Any]:
+    """Give what waits in the undelivered queue to `on_undelivered`, as Lambda's poller would."""
+    settings = _settings(routes.current_request.json_body)
+
+    def on_undelivered(batch: dict[str, Any]) -> None:
+        if fault := invoke(routes.current_app, "on_undelivered", batch, settings).fault:
+            raise fault
+
+    delivery = Poller(os.environ["UNDELIVERED_QUEUE"]).deliver(on_undelivered)
+    return {
+        "received": delivery.received,
+        "left": delivery.left,
+        "error": _error(delivery.fault),
+    }
+
+
+@routes.route("/audits", methods=["POST"])
+def audit() -> dict[str, Any]:
+    """Run the MFA audit, as its schedule would."""
+    ended = _on_schedule("audit_mfa", _settings(routes.current_request.json_body))
+    return {
+        "matched": True,
+        "decision": ended.returned,
+        "error": _error(ended.fault),
+        "milliseconds": ended.milliseconds,
+    }
+
+
+@routes.route("/self-checks", methods=["POST"])
+def check() -> dict[str, Any]:
+    """Stop the rule, sign in, run the self-check; then start the rule and check again."""
+    settings = _settings(routes.current_request.json_body)
+    _need("self_check")
+    local_account.set_functions(settings)
+    with local_account.stopped_rule():
+        local_account.sign_in_unheard()
+        broken = _on_schedule("self_check", settings)
+    mended = _on_schedule("self_check", settings)
+    return {
+        "found": broken.returned and broken.returned["found"],
+        "error": _error(broken.fault or mended.fault),
+        "milliseconds": broken.milliseconds + mended.milliseconds,
+    }
+
+
+def _on_schedule(function: str, settings: Mapping[str, str]) -> Invocation:
+    _need(function)
+    return invoke(routes.current_app, function, scheduled(), settings)
+
+
+def _need(function: str) -> None:
+    """Raise BadRequestError unless the function is there, in an account that is safe to break."""
+    if function not in routes.current_app.handler_map or not local_account.is_embedded():
+        raise BadRequestError(f"This stage has no {function} in an embedded AWS: {COMMAND}")
+
+
+def _file(name: str, content_type: str) -> Response:
+    return Response(
+        (PAGE / name).read_text(encoding="utf-8"),
+        headers={"Content-Type": f"{content_type}; charset=utf-8", **_HEADERS},
+    )
+
+
+def _settings(asked: Mapping[str, str]) -> dict[str, str]:
+    return {"MESSAGE_LANGUAGE": asked["language"], "FAILURES": asked["failures"]}
+
+
+def _error(fault: Exception | None) -> dict[str, str] | None:
+    return {"type": type(fault).__name__, "text": str(fault)} if fault else None
+
+
+def _queue() -> dict[str, Any]:
+    name = os.environ.get("UNDELIVERED_QUEUE")
+    if not name:
+        return {"waiting": 0, "first": []}
+    try:
+        poller = Poller(name)
+        waiting = poller.waiting()
+        return {"waiting": waiting, "first": poller.first() if waiting else []}
+    except (BotoCoreError, ClientError):
+        return {"waiting": 0, "first": []}
+
+
+def _consequence() -> str:
+    if os.environ.get("WEBHOOK_URL_ENCRYPTED"):
+        return "What is posted goes to this stage's own webhook, unseen by this page. Not set:"
+    return "Nothing can be posted. Not set:"
+
+
+def _missing() -> list[str]:
+    faults = {
+        "WEBHOOK_URL_ENCRYPTED": "a webhook, encrypted with KMS (WEBHOOK_URL_ENCRYPTED)",
+        "UNDELIVERED_QUEUE": "a queue for what cannot be posted (UNDELIVERED_QUEUE)",
+        RECEIVER: f"a receiver that shows here what is posted ({RECEIVER})",
+    }
+    return [what for name, what in faults.items() if not os.environ.get(name)]

@@ -1,0 +1,26 @@
+"""The settings of a stage that lives in the embedded AWS and posts to the receiver."""
+
+import json
+
+from playground.embedded_aws import EmbeddedAws
+from playground.receiver import Receiver
+
+ACCOUNTS = {"111122223333": "prod", "444455556666": "dev"}
+
+
+def equip(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, str]:
+    """Make a stage's key, ciphertext and queue; give the settings that follow from them."""
+    context = {"app": "signin-monitor", "stage": stage}
+    alias = f"alias/signin-monitor-{stage}"
+    queue = f"signin-monitor-{stage}-undelivered"
+    aws.make_key(alias)
+    aws.make_queue(queue, {"MaximumMessageSize": str(1024 * 1024)})
+    return {
+        "STAGE": stage,
+        "WEBHOOK_URL_ENCRYPTED": aws.encrypt(receiver.url, alias, context),
+        "WEBHOOK_ENCRYPTION_CONTEXT": json.dumps(context),
+        "WEBHOOK_HOSTS": receiver.host,
+        "UNDELIVERED_QUEUE": queue,
+        "CRITICAL_MENTION": "here",
+        "ACCOUNT_NAMES": json.dumps(ACCOUNTS),
+    }

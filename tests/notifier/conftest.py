@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from chalicelib.slack import Slack
+from playground.embedded_aws import EmbeddedAws
+from playground.receiver import Receiver
+from tests.notifier.bench import KEY, Bench
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def critical_receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def bench(
+    aws: EmbeddedAws,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Bench:
+    aws.make_key(KEY)
+    bench = Bench(aws, receiver, capsys)
+    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, sleep=bench.slept.append))
+    return bench

@@ -1,0 +1,46 @@
+"""Where the stage wants a digest of failed sign-ins, they wait for it in the queue."""
+
+import pytest
+
+from tests.notifier.bench import SECONDS, Bench, decided, event
+
+
+@pytest.mark.parametrize(
+    "name", ["iam-user-wrong-password", "iam-user-unknown-name", "switch-role-refused"]
+)
+def test_failures_wait_for_their_digest_where_the_stage_wants_one(name: str, bench: Bench) -> None:
+    received = event(name)
+    decision = bench.notifier(FAILURES="digest").tell(received, SECONDS)
+    assert (decision["decision"], decision["reason"], decision["act"]) == (
+        "parked",
+        "digest",
+        "nobody",
+    )
+    assert bench.parked == [{"reason": "digest", "act": "nobody", "event": received}]
+    assert bench.receiver.posts == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "root-wrong-password",
+        "root-wrong-mfa-code",
+        "iam-user-wrong-mfa-code",
+        "iam-user-with-mfa",
+        "iam-user-without-mfa",
+        "event-never-seen-before",
+    ],
+)
+def test_roots_failures_those_at_the_mfa_step_and_all_else_are_told_at_once(
+    name: str, bench: Bench
+) -> None:
+    assert decided(bench.notifier(FAILURES="digest"), event(name)) == ("posted", None)
+
+
+def test_a_failure_that_cannot_wait_in_the_queue_is_told_at_once(bench: Bench) -> None:
+    notifier = bench.notifier(FAILURES="digest", UNDELIVERED_QUEUE="never-made")
+    assert decided(notifier, event("iam-user-wrong-password")) == ("posted", None)
+
+
+def test_without_that_setting_each_failure_is_told_at_once(bench: Bench) -> None:
+    assert decided(bench.notifier(), event("iam-user-wrong-password")) == ("posted", None)

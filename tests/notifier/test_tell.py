@@ -1,0 +1,272 @@
+"""What becomes of one event: posted, ignored, parked or failed, and why."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from chalicelib import notifier as module
+from chalicelib.errors import WebhookDead
+from playground.receiver import Receiver
+from tests.notifier.bench import SECONDS, Bench, decided, event, id_of
+from tests.records import changed, without
+
+
+def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(bench: Bench) -> None:
+    decision = bench.notifier().tell(event("iam-user-with-mfa"), SECONDS)
+    assert (decision["decision"], decision["reason"], decision["Stage"]) == ("posted", None, "prod")
+    assert len(bench.texts) == 1
+    assert "alice" in bench.texts[0]
+    assert bench.log()[-1] == decision
+
+
+def test_the_event_is_logged_with_its_credentials_redacted(bench: Bench) -> None:
+    received = event("get-signin-token")
+    received["detail"]["responseElements"]["credentials"]["sessionToken"] = "fake-session-token"
+    bench.notifier().tell(received, SECONDS)
+    line = bench.log()[0]
+    assert (line["level"], line["message"]) == ("INFO", "Received event")
+    assert line["event"]["detail"]["userAgent"] == received["detail"]["userAgent"]
+    assert "fake-session-token" not in json.dumps(line)
+
+
+def test_with_log_events_off_names_and_addresses_stay_out_of_the_log(bench: Bench) -> None:
+    received = event("iam-user-with-mfa")
+    bench.notifier(LOG_EVENTS="false").tell(received, SECONDS)
+    (line,) = bench.log()
+    assert line["decision"] == "posted"
+    assert received["detail"]["sourceIPAddress"] not in json.dumps(line)
+    assert "alice" not in json.dumps(line).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("iam-user-with-mfa", "arn:aws:iam::111122223333:user/alice"),
+        ("iam-user-with-mfa", "arn:aws:iam::*:user/al*"),
+        ("saml-role", "arn:aws:iam::444455556666:role/Developers"),
+        ("saml-role", "arn:aws:iam::111122223333:user/x,arn:aws:iam::*:role/Dev*"),
+    ],
+)
+def test_a_principal_that_is_to_be_ignored_is_ignored(
+    name: str, pattern: str, bench: Bench
+) -> None:
+    notifier = bench.notifier(IGNORED_PRINCIPALS=pattern)
+    assert decided(notifier, event(name)) == ("ignored", "ignored_principal")
+    assert bench.texts == []
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("iam-user-with-mfa", "arn:aws:iam::444455556666:user/alice"),
+        ("iam-user-with-mfa", "arn:aws:iam::111122223333:user/Alice"),
+        ("iam-user-with-mfa", "arn:aws:iam::111122223333:user/ali"),
+        ("saml-role", "arn:aws:iam::*:role/*minjun*"),
+        ("web-identity-user", "arn:aws:iam::*:user/*"),
+        ("iam-user-without-mfa", "arn:aws:iam::*:user/*"),
+        ("iam-user-wrong-password", "arn:aws:iam::*:user/*"),
+        ("root-with-mfa", "arn:aws:iam::*:user/*"),
+    ],
+)
+def test_nobody_else_is_ignored_nor_a_failure_nor_a_warning(
+    name: str, pattern: str, bench: Bench
+) -> None:
+    notifier = bench.notifier(IGNORED_PRINCIPALS=pattern)
+    assert decided(notifier, event(name)) == ("posted", None)
+
+
+def test_an_event_that_is_to_be_ignored_is_ignored(bench: Bench) -> None:
+    notifier = bench.notifier(IGNORED_EVENTS="ConsoleLogin,SwitchRole")
+    assert decided(notifier, event("iam-user-with-mfa")) == ("ignored", "ignored_event")
+    assert decided(notifier, event("check-mfa-virtual")) == ("posted", None)
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        event("root-with-mfa"),
+        event("iam-user-without-mfa"),
+        event("iam-user-wrong-password"),
+        changed(event("iam-user-with-mfa"), "detail", "responseElements", to=None),
+    ],
+    ids=["critical", "warning", "failure", "unknown outcome"],
+)
+def test_an_event_to_be_ignored_is_posted_if_it_is_more_than_a_usual_success(
+    received: dict[str, Any], bench: Bench
+) -> None:
+    assert decided(bench.notifier(IGNORED_EVENTS="ConsoleLogin"), received) == ("posted", None)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "posted"), [("info", "iwc"), ("warning", "wc"), ("critical", "c")]
+)
+def test_what_is_below_the_minimum_severity_is_not_posted_failures_included(
+    minimum: str, posted: str, bench: Bench
+) -> None:
+    notifier = bench.notifier(MINIMUM_SEVERITY=minimum)
+    for letter, name in (
+        ("i", "iam-user-with-mfa"),
+        ("w", "iam-user-wrong-password"),
+        ("c", "root-with-mfa"),
+    ):
+        expected = ("posted", None) if letter in posted else ("ignored", "below_minimum_severity")
+        assert decided(notifier, event(name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "act"),
+    [
+        ("no_service", "operator"),
+        ("channel_is_archived", "operator"),
+        ("html_500", "nobody"),
+        ("reset", "nobody"),
+        ("invalid_payload", "developers"),
+    ],
+)
+def test_what_cannot_be_posted_is_parked_with_the_reason_and_who_must_act(
+    answer: str, act: str, bench: Bench
+) -> None:
+    bench.receiver.behave(answer)
+    received = event("iam-user-with-mfa")
+    decision = bench.notifier().tell(received, SECONDS)
+    (body,) = bench.parked
+    assert (decision["decision"], decision["act"], body["act"]) == ("parked", act, act)
+    assert decision["reason"] == body["reason"]
+    assert decision["reason"] in decision["message"]
+    assert body["event"] == received
+    assert bench.log()[-1] == decision
+
+
+def test_a_webhook_that_cannot_be_had_parks_the_event_too(bench: Bench) -> None:
+    notifier = bench.notifier(WEBHOOK_URL_ENCRYPTED="AAAA")
+    assert decided(notifier, event("root-with-mfa")) == ("parked", "kms_invalid_ciphertext")
+    assert len(bench.parked) == 1
+
+
+def test_without_a_queue_what_cannot_be_posted_fails_the_invocation_and_is_logged(
+    bench: Bench,
+) -> None:
+    bench.receiver.behave("no_service")
+    received = event("iam-user-with-mfa")
+    with pytest.raises(WebhookDead):
+        bench.notifier(UNDELIVERED_QUEUE="").tell(received, SECONDS)
+    line = bench.log()[-1]
+    assert (line["decision"], line["reason"], line["act"]) == ("failed", "no_service", "operator")
+    assert "rotate-webhook" in line["message"]
+    assert line["Failed"] == 1
+
+
+def test_a_queue_that_refuses_fails_the_invocation_and_the_log_says_both(bench: Bench) -> None:
+    bench.receiver.behave("no_service")
+    with pytest.raises(WebhookDead):
+        bench.notifier(UNDELIVERED_QUEUE="never-made").tell(event("root-with-mfa"), SECONDS)
+    refused, failed = bench.log()[-2:]
+    assert refused["level"] == "ERROR"
+    assert "queue never-made did not take" in refused["message"]
+    assert failed["decision"] == "failed"
+
+
+def test_a_queue_that_hangs_fails_the_invocation_in_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hang(**_: object) -> None:
+        released.wait(10)
+
+    monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.1)
+    bench.sqs.meta.events.register("before-send.sqs", hang)
+    bench.receiver.behave("no_service")
+    with pytest.raises(WebhookDead):
+        bench.notifier().tell(event("root-with-mfa"), SECONDS)
+    released.set()
+    slow, failed = bench.log()[-2:]
+    assert (slow["level"], slow["message"]) == ("ERROR", "The undelivered queue is too slow.")
+    assert failed["decision"] == "failed"
+
+
+def test_a_receiver_that_hangs_leaves_time_to_park(bench: Bench) -> None:
+    bench.receiver.behave("hang")
+    decision = bench.notifier().tell(event("iam-user-with-mfa"), seconds_left=5)
+    assert (decision["decision"], decision["reason"]) == ("parked", "timeout_error")
+    assert len(bench.parked) == 1
+
+
+def test_only_a_critical_message_waits_long_for_its_turn(bench: Bench) -> None:
+    notifier = bench.notifier()
+    bench.receiver.behave("rate_limited", times=1, retry_after=30)
+    assert decided(notifier, event("root-with-mfa")) == ("posted", None)
+    assert bench.slept == [30]
+    notifier = bench.notifier()
+    bench.receiver.behave("rate_limited", times=1, retry_after=30)
+    assert decided(notifier, event("iam-user-without-mfa")) == ("parked", "rate_limited")
+    assert bench.slept == [30]
+
+
+def test_a_message_that_slack_calls_invalid_is_posted_in_plain_text_and_the_reason_says_so(
+    bench: Bench,
+) -> None:
+    bench.receiver.behave("invalid_attachments", times=1)
+    assert decided(bench.notifier(), event("saml-role")) == ("posted", "invalid_attachments")
+    assert bench.texts[0].startswith("A sign-in event could not be shown in full")
+
+
+def test_a_message_that_cannot_be_built_goes_out_in_plain_text_as_grave_as_it_is(
+    bench: Bench, critical_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("fake-secret")
+
+    monkeypatch.setattr(module, "sign_in_message", fail)
+    bench.lead_critical_to(critical_receiver)
+    received = event("root-with-mfa")
+    assert decided(bench.notifier(), received) == ("posted", None)
+    (post,) = critical_receiver.messages
+    assert set(post.payload) == {"text", "unfurl_links", "unfurl_media"}
+    assert id_of(received) in post.payload["text"]
+    told = bench.log()[1]
+    assert (told["message"], told["error"]) == ("The message could not be built.", "ValueError")
+    assert "fake-secret" not in json.dumps(told)
+
+
+def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(module, "sign_in_message", fail)
+    bench.receiver.behave("invalid_payload", times=1)
+    assert decided(bench.notifier(), event("saml-role")) == ("posted", "invalid_payload")
+    first, second = bench.receiver.posts
+    assert first.payload == second.payload
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(4.9, False), (5.1, True), (300, True)])
+def test_a_sign_in_told_more_than_five_minutes_after_it_says_so(
+    minutes: float,
+    late: bool,  # noqa: FBT001 — the parameter is the case
+    bench: Bench,
+) -> None:
+    bench.notifier().tell(event("iam-user-with-mfa", minutes_ago=minutes), SECONDS)
+    assert (" late" in bench.texts[0]) == late
+
+
+def test_a_sign_in_of_an_unknown_time_is_not_called_late(bench: Bench) -> None:
+    received = without(without(event("iam-user-with-mfa"), "detail", "eventTime"), "time")
+    assert decided(bench.notifier(), received) == ("posted", None)
+    assert " late" not in bench.texts[0]
+
+
+def test_what_is_no_sign_in_at_all_is_posted(bench: Bench) -> None:
+    assert decided(bench.notifier(), {}) == ("posted", None)
+    assert len(bench.texts) == 1
+
+
+def test_a_report_is_posted_as_grave_as_it_is(bench: Bench) -> None:
+    report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
+    decision = bench.notifier().tell(report, SECONDS)
+    assert (decision["decision"], decision["severity"]) == ("posted", "warning")
+    assert "without MFA" in bench.texts[0]

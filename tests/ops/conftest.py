@@ -1,0 +1,43 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.deployment import ProjectCopy
+from playground.embedded_aws import EmbeddedAws
+from tests.ops.gate import Gate
+from tests.ops.operator import Operator
+from tests.whole_chain import shrink_the_world
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture(autouse=True)
+def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink_the_world(monkeypatch)
+
+
+@pytest.fixture
+def aws(embedded: EmbeddedAws) -> EmbeddedAws:
+    embedded.reset()
+    return embedded
+
+
+@pytest.fixture
+def gate(aws: EmbeddedAws) -> Iterator[Gate]:
+    with Gate(aws) as gate:
+        yield gate
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectCopy:
+    return ProjectCopy(tmp_path)
+
+
+@pytest.fixture
+def operator(project: ProjectCopy, aws: EmbeddedAws) -> Operator:
+    return Operator(project, aws)

@@ -1,0 +1,159 @@
+"""An operator at a shell, in a copy of the project."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from ops.__main__ import main
+from playground.deployment import ProjectCopy
+from playground.embedded_aws import EmbeddedAws
+
+_SECONDS = 60
+WEBHOOK = "https://hooks.slack.com/services/T0/B0/fake"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, its output and its errors in one text, and its exit status."""
+
+    text: str
+    status: int
+
+
+@dataclass
+class Terminal:
+    """A running command, and what its terminal shows."""
+
+    process: "subprocess.Popen[bytes]"
+    file: int
+    screen: str = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the terminal shows a text; raise EOFError if the command ends before."""
+        while text not in self.screen:
+            self._read()
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self.file, f"{line}\n".encode())
+
+    def wait(self) -> int:
+        """Read to the end; give the exit status."""
+        with suppress(EOFError):
+            while True:
+                self._read()
+        return self.process.wait(_SECONDS)
+
+    def _read(self) -> None:
+        try:
+            piece = os.read(self.file, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            piece = b""
+        if not piece:
+            raise EOFError(self.screen)
+        self.screen += piece.decode()
+
+
+@dataclass
+class Operator:
+    """Has credentials for the embedded AWS; `shell` holds variables that go before those."""
+
+    project: ProjectCopy
+    aws: EmbeddedAws
+    shell: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        shell = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        return {**shell, **self.aws.environment, "PYTHONDONTWRITEBYTECODE": "1", **self.shell}
+
+    @property
+    def config_file(self) -> Path:
+        return self.project.path / ".chalice" / "config.json"
+
+    def ops(self, *arguments: str, stdin: str = "") -> Answer:
+        """Run one of our commands, with `stdin` on a pipe, in this process: that is quicker."""
+        shell = dict.fromkeys(name for name in os.environ if name.startswith("AWS_"))
+        with chdir(self.project.path):
+            result = CliRunner().invoke(
+                main,
+                arguments,
+                prog_name="python -m ops",
+                input=stdin,
+                env={**shell, **self.environment},
+            )
+        return Answer(result.output, result.exit_code)
+
+    def process(self, *arguments: str, stdin: str = "") -> Answer:
+        """Run one of our commands as a shell does."""
+        return self._run(sys.executable, "-m", "ops", *arguments, stdin=stdin)
+
+    def chalice(self, *arguments: str) -> Answer:
+        """Run one of Chalice's."""
+        return self._run(str(Path(sys.executable).with_name("chalice")), *arguments)
+
+    def _run(self, *command: str, stdin: str = "") -> Answer:
+        run = subprocess.run(
+            command,
+            cwd=self.project.path,
+            env=self.environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Answer(run.stdout, run.returncode)
+
+    def set_up(self, *options: str, stage: str = "prod") -> Answer:
+        """Run `setup` to its end, in the home region alone."""
+        answer = self.ops(
+            *("setup", "--stage", stage, "--yes", "--home-region-only", *options),
+            stdin=f"{WEBHOOK}\n",
+        )
+        assert answer.status == 0, answer.text
+        return answer
+
+    @contextmanager
+    def terminal(self, *arguments: str) -> Iterator["Terminal"]:
+        """Run one of our commands on a terminal of its own, until it ends."""
+        here, there = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=self.project.path,
+            env=self.environment,
+            stdin=there,
+            stdout=there,
+            stderr=there,
+            start_new_session=True,
+        ) as process:
+            os.close(there)
+            yield Terminal(process, here)
+            process.wait(_SECONDS)
+        os.close(here)
+
+    def settings(self, stage: str = "prod") -> dict[str, Any]:
+        """Read a stage's environment variables as the file has them."""
+        config = json.loads(self.config_file.read_text())
+        variables: dict[str, Any] = config["stages"][stage]["environment_variables"]
+        return variables
+
+
+def ops(
+    project: ProjectCopy,
+    *arguments: str,
+    aws: EmbeddedAws,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Answer:
+    """Run one of our commands as a shell does, once."""
+    return Operator(project, aws, dict(environment or {})).process(*arguments, stdin=stdin)

@@ -1,0 +1,65 @@
+"""`python -m ops audit`, as an auditor meets it."""
+
+import csv
+import io
+
+import pytest
+
+from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from tests.ops.operator import Operator
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+@pytest.fixture
+def people(aws: EmbeddedAws) -> None:
+    """Four users: with and without MFA, one whose name a spreadsheet would compute, a robot."""
+    iam = aws.client("iam")
+    for name in ("careful", "careless", "=sum", "robot"):
+        iam.create_user(UserName=name)
+    for name in ("careful", "careless", "=sum"):
+        iam.create_login_profile(UserName=name, Password="fake")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
+    iam.enable_mfa_device(UserName="careful", SerialNumber=device["SerialNumber"], **codes)
+
+
+def test_it_names_those_without_mfa_and_says_what_it_covers(operator: Operator) -> None:
+    answer = operator.process("audit")
+    assert answer.status == 0, answer.text
+    first, _, heading, *lines = answer.text.splitlines()
+    assert first == f"Account {ACCOUNT_ID}: 2 of the 3 who can sign in to the console have no MFA."
+    assert heading.split() == ["user", "last", "sign-in", "password", "since"]
+    assert [line.split()[:2] for line in lines[:2]] == [["=sum", "never"], ["careless", "never"]]
+    assert "not IAM Identity Center (SSO) users" in answer.text
+    assert "no row for root" in answer.text
+    assert "careful " not in answer.text
+
+
+def test_csv_holds_everyone_who_can_sign_in(operator: Operator) -> None:
+    answer = operator.process("audit", "--csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["user"]: row["mfa"] for row in rows} == {
+        "'=sum": "no",
+        "careful": "yes",
+        "careless": "no",
+    }
+    assert {(row["account_id"], row["last_sign_in"]) for row in rows} == {(ACCOUNT_ID, "never")}
+    assert all(row["password_since"] and row["report_time"] for row in rows)
+
+
+def test_it_needs_no_stage_and_no_deployment(operator: Operator) -> None:
+    operator.config_file.unlink()
+    assert operator.process("audit").status == 0
+
+
+def test_without_credentials_it_says_so_in_a_sentence(operator: Operator) -> None:
+    operator.shell |= {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_SESSION_TOKEN": "",
+    }
+    answer = operator.process("audit")
+    assert answer.status == 2
+    assert "No AWS credentials were found." in answer.text
+    assert "Traceback" not in answer.text

@@ -1,0 +1,147 @@
+import json
+from pathlib import Path
+
+import click
+import pytest
+from chalice.cli.factory import CLIFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops import json_text
+from ops.config_file import ConfigFile
+
+TEXT = """{
+    "version": "2.0",
+    "odd":   [1,2,
+  3],
+    "stages": {
+        "dev": {"environment_variables": {"A": "1", "B": "2"}},
+        "prod": {}
+    }
+}
+"""
+KEYS = st.text(max_size=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
+
+
+def written(folder: Path, text: str) -> ConfigFile:
+    (folder / "config.json").write_text(text)
+    return ConfigFile.read(folder)
+
+
+@given(OBJECTS, st.lists(KEYS, min_size=1, max_size=3), VALUES, st.sampled_from([None, 1, 4]))
+def test_a_value_lands_at_its_path_and_everything_else_stays(
+    tree: dict[str, object], path: list[str], value: object, indent: int | None
+) -> None:
+    wanted = json.loads(json.dumps(tree))
+    at = wanted
+    for key in path[:-1]:
+        if not isinstance(at.get(key), dict):
+            at[key] = {}
+        at = at[key]
+    at[path[-1]] = value
+    assert json.loads(json_text.with_value(json.dumps(tree, indent=indent), path, value)) == wanted
+
+
+def test_a_replaced_value_is_the_only_difference() -> None:
+    path = ("stages", "dev", "environment_variables", "B")
+    assert json_text.with_value(TEXT, path, "3") == TEXT.replace('"B": "2"', '"B": "3"')
+
+
+def test_a_new_member_stands_as_its_neighbours_do() -> None:
+    assert json_text.with_value(TEXT, ("app",), "x") == TEXT.replace(
+        "    }\n}", '    },\n    "app": "x"\n}'
+    )
+    assert '"A": "1", "B": "2", "C": "3"}' in json_text.with_value(
+        TEXT, ("stages", "dev", "environment_variables", "C"), "3"
+    )
+
+
+def test_a_first_member_opens_an_empty_object() -> None:
+    assert json_text.with_value(TEXT, ("stages", "prod", "a"), {"b": 1}) == TEXT.replace(
+        '"prod": {}',
+        '"prod": {\n            "a": {\n                "b": 1\n            }\n        }',
+    )
+
+
+@pytest.mark.parametrize("handler", [None, "on_sign_in", "other"])
+def test_a_stages_variables_are_merged_as_chalice_merges_them(
+    tmp_path: Path, handler: str | None
+) -> None:
+    chalice = tmp_path / ".chalice"
+    chalice.mkdir()
+    functions = {"on_sign_in": {"environment_variables": {"C": "function"}}}
+    stage = {
+        "environment_variables": {"B": "stage", "C": "stage"},
+        "lambda_functions": functions,
+    }
+    tree = {
+        "app_name": "a",
+        "environment_variables": {"A": "top", "B": "top"},
+        "stages": {"dev": stage},
+    }
+    config = written(chalice, json.dumps(tree))
+    theirs = CLIFactory(str(tmp_path)).create_config_obj("dev").scope("dev", handler or "none")
+    assert config.environment("dev", handler) == theirs.environment_variables
+
+
+@pytest.mark.parametrize("level", ["function", "stage", "function of all stages", "top"])
+def test_the_nearest_level_decides_a_setting_as_it_does_for_chalice(
+    tmp_path: Path, level: str
+) -> None:
+    chalice = tmp_path / ".chalice"
+    chalice.mkdir()
+    of_function: dict[str, object] = {"on_sign_in": {"lambda_timeout": 1}}
+    of_stage: dict[str, object] = {"lambda_timeout": 2, "lambda_functions": of_function}
+    top: dict[str, object] = {
+        "app_name": "a",
+        "lambda_timeout": 4,
+        "lambda_functions": {"on_sign_in": {"lambda_timeout": 3}},
+        "stages": {"dev": of_stage},
+    }
+    if level != "function":
+        del of_stage["lambda_functions"]
+    if level in ("function of all stages", "top"):
+        del of_stage["lambda_timeout"]
+    if level == "top":
+        del top["lambda_functions"]
+    config = written(chalice, json.dumps(top))
+    theirs = CLIFactory(str(tmp_path)).create_config_obj("dev").scope("dev", "on_sign_in")
+    assert config.setting("lambda_timeout", "dev", "on_sign_in") == theirs.lambda_timeout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "is not JSON"), ("[]", "must hold a JSON object")]
+)
+def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(click.ClickException, match=told):
+        written(tmp_path, text)
+
+
+def test_a_missing_file_is_told_with_the_place_to_be(tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match=r"where app\.py is"):
+        ConfigFile.read(tmp_path)
+
+
+def test_a_variable_that_is_no_string_is_named(tmp_path: Path) -> None:
+    config = written(tmp_path, '{"stages": {"dev": {"environment_variables": {"A": 1}}}}')
+    with pytest.raises(click.ClickException, match="A of the stage dev must be a string"):
+        config.environment("dev")
+
+
+def test_a_write_keeps_the_files_mode_and_its_link(tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere.json"
+    real.write_text("{}")
+    real.chmod(0o640)
+    (tmp_path / "config.json").symlink_to(real)
+    config = ConfigFile.read(tmp_path)
+    config.set(("a",), 1)
+    config.write()
+    assert json.loads(real.read_text()) == {"a": 1}
+    assert (tmp_path / "config.json").is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640

@@ -1,0 +1,214 @@
+"""The deploy guard, met as an operator meets it: through Chalice's own command line."""
+
+import json
+
+import pytest
+
+from playground.deployment import ChaliceFailed, ProjectCopy
+from playground.embedded_aws import EmbeddedAws
+from tests.ops.operator import Operator
+
+CIPHERTEXT = {"WEBHOOK_URL_ENCRYPTED": "AAAA"}
+SHELL = "eu-west-3"
+
+
+def refusal(project: ProjectCopy, aws: EmbeddedAws, *arguments: str, stage: str = "prod") -> str:
+    with pytest.raises(ChaliceFailed) as refused:
+        project.chalice(*(arguments or ("deploy",)), "--stage", stage, aws=aws)
+    return str(refused.value)
+
+
+def nothing_was_made(aws: EmbeddedAws) -> bool:
+    return not aws.client("iam").list_roles()["Roles"]
+
+
+def edit_policy(project: ProjectCopy, name: str, old: str, new: str) -> None:
+    file = project.path / ".chalice" / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def edit_config(project: ProjectCopy, **changes: object) -> None:
+    file = project.path / ".chalice" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.fixture
+def ready(project: ProjectCopy) -> ProjectCopy:
+    project.configure("prod", CIPHERTEXT)
+    return project
+
+
+@pytest.mark.parametrize("home", ["us-east-1", "ap-northeast-2"])
+def test_deploy_and_delete_work_in_the_home_region_whatever_the_shell_says(
+    ready: ProjectCopy, aws: EmbeddedAws, home: str
+) -> None:
+    ready.configure("prod", {"SIGN_IN_REGION": home})
+    functions = aws.client("lambda", home)
+
+    ready.chalice("deploy", "--stage", "prod", aws=aws, region=SHELL)
+    made = [one["FunctionName"] for one in functions.list_functions()["Functions"]]
+    assert made == ["signin-monitor-prod-on_sign_in"]
+    assert not aws.client("lambda", SHELL).list_functions()["Functions"]
+    rule = aws.client("events", home).describe_rule(Name="signin-monitor-prod-on_sign_in-event")
+    assert rule["State"] == "ENABLED"
+
+    ready.chalice("delete", "--stage", "prod", aws=aws, region=SHELL)
+    assert not functions.list_functions()["Functions"]
+
+
+def test_a_deployed_role_has_the_rights_of_its_policy_file(
+    ready: ProjectCopy, aws: EmbeddedAws
+) -> None:
+    ready.chalice("deploy", "--stage", "prod", aws=aws)
+    name = "signin-monitor-prod-on_sign_in"
+    given = aws.client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    assert given == json.loads((ready.path / ".chalice/policy-prod.json").read_text())
+
+
+@pytest.mark.parametrize("command", [("deploy",), ("dev", "plan"), ("package", "out")])
+def test_every_wrong_setting_is_named_at_once_and_nothing_is_made(
+    project: ProjectCopy, aws: EmbeddedAws, command: tuple[str, ...]
+) -> None:
+    project.configure("prod", {"MESSAGE_LANGUAGE": "fr", "FAILURE": "digest"})
+    text = refusal(project, aws, *command)
+    assert "MESSAGE_LANGUAGE must be one of en, ja, ko." in text
+    assert "FAILURE is not a setting of signin-monitor. Did you mean FAILURES?" in text
+    assert "python -m ops setup --stage prod" in text
+    assert "Traceback" not in text
+    assert nothing_was_made(aws)
+
+
+def test_a_setting_of_the_shell_repairs_nothing(
+    project: ProjectCopy, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_URL_ENCRYPTED", "AAAA")
+    assert "WEBHOOK_URL_ENCRYPTED is missing" in refusal(project, aws)
+
+
+def test_a_setting_of_the_shell_registers_nothing(
+    ready: ProjectCopy, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MFA_AUDIT_SCHEDULE", "rate(1 day)")
+    deployment = ready.deploy("prod", aws=aws)
+    assert list(deployment.functions) == ["on_sign_in"]
+
+
+def test_a_stage_that_is_not_in_the_file_is_refused_with_those_that_are(
+    project: ProjectCopy, aws: EmbeddedAws
+) -> None:
+    text = refusal(project, aws, stage="pord")
+    assert "has no stage pord, only local, dev, prod." in text
+    assert "python -m ops setup --stage pord" in text
+
+
+def test_a_stage_of_ones_own_can_be_deployed(
+    project: ProjectCopy, aws: EmbeddedAws, operator: Operator
+) -> None:
+    name = "signin-monitor-team-a-on_sign_in"
+    project.configure("team-a", CIPHERTEXT | {"STAGE": "team-a"})
+    operator.ops("policies", "--stage", "team-a")
+    project.chalice("deploy", "--stage", "team-a", aws=aws)
+    assert aws.client("lambda").get_function(FunctionName=name)
+
+
+def test_the_stage_local_is_not_deployed(project: ProjectCopy, aws: EmbeddedAws) -> None:
+    assert "The stage local is for `chalice local`" in refusal(project, aws, stage="local")
+
+
+def test_a_stage_under_the_name_of_another_is_refused(ready: ProjectCopy, aws: EmbeddedAws) -> None:
+    ready.configure("prod", {"STAGE": "dev"})
+    assert "STAGE is dev. Set it to prod, the stage's own name." in refusal(ready, aws)
+
+
+def test_settings_too_big_for_lambda_are_refused_with_the_way_out(
+    ready: ProjectCopy, aws: EmbeddedAws
+) -> None:
+    accounts = {f"{number:012}": "an account's name" for number in range(100)}
+    ready.configure("prod", {"ACCOUNT_NAMES": json.dumps(accounts)})
+    assert "more than the 4 KB that Lambda allows" in refusal(ready, aws)
+
+
+def test_a_stage_does_not_move_away_from_what_it_has_deployed(
+    ready: ProjectCopy, aws: EmbeddedAws
+) -> None:
+    ready.chalice("deploy", "--stage", "prod", aws=aws)
+    ready.configure("prod", {"SIGN_IN_REGION": "eu-west-1"})
+    text = refusal(ready, aws)
+    assert "SIGN_IN_REGION is eu-west-1, but the stage is deployed in us-east-1." in text
+    assert "chalice delete --stage prod" in text
+    ready.chalice("delete", "--stage", "prod", aws=aws, region=SHELL)
+    assert not aws.client("lambda").list_functions()["Functions"]
+
+
+def test_delete_works_whatever_is_wrong(ready: ProjectCopy, aws: EmbeddedAws) -> None:
+    ready.chalice("deploy", "--stage", "prod", aws=aws)
+    ready.configure("prod", {"WEBHOOK_URL_ENCRYPTED": "", "MESSAGE_LANGUAGE": "fr", "STAGE": "x"})
+    (ready.path / ".chalice/policy-prod.json").unlink()
+    ready.chalice("delete", "--stage", "prod", aws=aws, region=SHELL)
+    assert nothing_was_made(aws)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (':stage": "prod"', ':stage": "dev"', "under the encryption context"),
+        ("kms:Decrypt", "kms:Encrypt", "does not allow kms:Decrypt"),
+        ("kms:Decrypt", "kms:*", "allows kms:*: name each action"),
+        ("-on_sign_in", "-on_signin", "does not allow logs:PutLogEvents"),
+    ],
+)
+def test_a_policy_that_does_not_fit_is_refused_with_the_command_that_mends_it(
+    ready: ProjectCopy, aws: EmbeddedAws, old: str, new: str, told: str
+) -> None:
+    edit_policy(ready, "policy-prod.json", old, new)
+    text = refusal(ready, aws)
+    assert ".chalice/policy-prod.json" in text
+    assert told in text
+    assert "python -m ops policies --stage prod" in text
+    assert nothing_was_made(aws)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [(None, "cannot be read"), ("{", "is not JSON"), ("[]", "is not a policy")]
+)
+def test_a_policy_file_that_cannot_be_read_is_refused(
+    ready: ProjectCopy, aws: EmbeddedAws, text: str | None, told: str
+) -> None:
+    file = ready.path / ".chalice/policy-prod.json"
+    file.unlink() if text is None else file.write_text(text)
+    assert told in refusal(ready, aws)
+
+
+def test_a_queue_needs_the_right_to_send_and_policies_gives_it(
+    ready: ProjectCopy, aws: EmbeddedAws, operator: Operator
+) -> None:
+    aws.make_queue("parked")
+    ready.configure("prod", {"UNDELIVERED_QUEUE": "parked"})
+    text = refusal(ready, aws)
+    assert "does not allow sqs:SendMessage on arn:aws:sqs:us-east-1:*:parked" in text
+    assert ".chalice/policy-prod-on_undelivered.json" in text
+    operator.ops("policies", "--stage", "prod")
+    deployment = ready.deploy("prod", aws=aws)
+    assert set(deployment.functions) == {"on_sign_in", "on_undelivered"}
+
+
+@pytest.mark.parametrize("by", ["option", "file"])
+def test_chalices_own_policy_generator_is_refused(
+    ready: ProjectCopy, aws: EmbeddedAws, by: str
+) -> None:
+    if by == "file":
+        edit_config(ready, autogen_policy=True)
+    option = ("--autogen-policy",) if by == "option" else ()
+    assert "autogen_policy must be false" in refusal(ready, aws, "deploy", *option)
+
+
+def test_a_role_of_the_operators_own_needs_no_policy_file(
+    ready: ProjectCopy, aws: EmbeddedAws
+) -> None:
+    role = aws.client("iam").create_role(RoleName="own", AssumeRolePolicyDocument="{}")["Role"]
+    edit_config(ready, manage_iam_role=False, iam_role_arn=role["Arn"])
+    (ready.path / ".chalice/policy-prod.json").unlink()
+    deployment = ready.deploy("prod", aws=aws)
+    assert deployment.functions["on_sign_in"]["Role"] == role["Arn"]

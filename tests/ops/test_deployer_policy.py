@@ -1,0 +1,87 @@
+"""The policy that a deployer needs, held against every call of a stage's whole life."""
+
+import json
+from typing import Any
+
+import botocore.session
+
+from playground.deployment import PROJECT
+from tests.ops.gate import Gate
+from tests.ops.operator import WEBHOOK, Operator
+
+STATEMENTS: list[dict[str, Any]] = json.loads(
+    (PROJECT / "ops" / "deployer-policy.json").read_text()
+)["Statement"]
+IMPLIED = {  # rights that AWS asks for beside the call's own
+    "iam:PassRole",
+    "iam:TagRole",
+    "events:TagResource",
+    "kms:TagResource",
+    "lambda:InvokeFunction",
+    "lambda:TagResource",
+    "sns:TagResource",
+    "sqs:TagQueue",
+}
+FREE = {"sts:GetCallerIdentity"}  # nobody needs a right for it
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def actions() -> set[str]:
+    return {action for statement in STATEMENTS for action in listed(statement["Action"])}
+
+
+def test_it_allows_every_call_from_setup_to_teardown(operator: Operator, gate: Gate) -> None:
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    organization = ("--organization", "o-a1b2c3d4e5")
+    prod = ("--stage", "prod")
+    life = [
+        (operator.ops, ("setup", *prod, "--yes", "--alarm-email", "security@example.com")),
+        (operator.chalice, ("deploy", *prod)),
+        (operator.ops, ("regions", *prod, "--apply", "--yes", *organization)),
+        (operator.ops, ("setup", *prod, "--rotate-webhook", "--yes")),
+        (operator.chalice, ("deploy", *prod)),
+        (operator.chalice, ("delete", *prod)),
+        (operator.ops, ("teardown", *prod, "--yes")),
+    ]
+    for command, arguments in life:
+        stdin = {"stdin": f"{WEBHOOK}\n"} if arguments[0] == "setup" else {}
+        answer = command(*arguments, **stdin)
+        assert answer.status == 0, answer.text
+    assert {call.action for call in gate.seen} - actions() == FREE
+
+
+def test_it_names_each_action_and_only_real_ones() -> None:
+    session = botocore.session.get_session()
+    unreal = [
+        action
+        for action in sorted(actions() - IMPLIED)
+        for service, operation in [action.split(":")]
+        if operation not in session.get_service_model(service).operation_names
+    ]
+    assert unreal == []
+
+
+def test_what_it_lets_change_bears_the_apps_name_or_tag() -> None:
+    looks = ("Describe", "Get", "List", "Lookup")
+    for statement in STATEMENTS:
+        everywhere = [
+            one
+            for one in listed(statement["Resource"])
+            if "signin-monitor-" not in one and not one.endswith("event-bus/default")
+        ]
+        changes = [
+            one for one in listed(statement["Action"]) if not one.split(":")[1].startswith(looks)
+        ]
+        assert (
+            not (everywhere and changes)
+            or "signin-monitor" in json.dumps(statement.get("Condition", {}))
+            or statement["Sid"] == "AliasesOfSigninMonitor"  # IAM asks for the key's side as well
+        ), statement["Sid"]
+
+
+def test_it_fits_into_one_managed_policy() -> None:
+    whole = {"Version": "2012-10-17", "Statement": STATEMENTS}
+    assert len(json.dumps(whole, separators=(",", ":"))) <= 6144

@@ -1,0 +1,212 @@
+"""`python -m ops doctor`, run as a process against an embedded account."""
+
+import copy
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.chain import Deployment
+from ops.account import Account
+from ops.alarms import Alarms
+from playground import cloudtrail, iam
+from playground.embedded_aws import EmbeddedAws
+from playground.receiver import Receiver
+from tests import whole_chain
+from tests.ops.operator import Operator
+from tests.records import event
+
+assert iam  # teaches moto to simulate policies
+
+
+@pytest.fixture(autouse=True)
+def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_chain.shrink_the_world(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def deployment(
+    aws: EmbeddedAws, operator: Operator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> Deployment:
+    receiver.forget()
+    deployment = whole_chain.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
+    operator.project.configure("prod", whole_chain.variables(aws, deployment))
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    alarms = Alarms(Account.open(None, "us-east-1"), "prod")
+    for step in alarms.steps(deployment.settings, "security@example.com"):
+        step.apply()
+    return deployment
+
+
+def faults(output: str) -> list[str]:
+    return [line.split()[1] for line in output.splitlines() if line.startswith("FAULT")]
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_whole_chain_has_no_fault(operator: Operator) -> None:
+    run = operator.process("doctor", "--stage", "prod")
+    assert run.status == 0, run.text
+    assert not faults(run.text)
+    doubts = [line for line in run.text.splitlines() if line.startswith("?")]
+    assert doubts == ["?      webhook              not tried: --post-test does"]
+
+
+def test_an_empty_account_shows_every_gap_with_what_mends_it(operator: Operator) -> None:
+    run = operator.ops("doctor", "--stage", "prod")
+    assert run.status == 1
+    assert faults(run.text) == [
+        "settings",
+        "trail",
+        "forward",
+        "rule",
+        "function",
+        "key",
+        "logs",
+        "alarms",
+    ]
+    for remedy in (
+        "python -m ops setup --stage prod",
+        "python -m ops regions --stage prod --apply",
+        "chalice deploy --stage prod",
+        "cloudtrailv2/home?region=us-east-1#/create",
+    ):
+        assert remedy in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_fault_is_told_in_a_sentence_with_its_remedy_below(
+    aws: EmbeddedAws, operator: Operator
+) -> None:
+    aws.client("cloudtrail").stop_logging(Name=whole_chain.TRAIL)
+    lines = operator.ops("doctor", "--stage", "prod").text.splitlines()
+    (number,) = [number for number, line in enumerate(lines) if line.startswith("FAULT")]
+    assert "The trail all-regions does not log" in lines[number]
+    remedy = "aws cloudtrail start-logging --region us-east-1 --name all-regions"
+    assert lines[number + 1].strip() == remedy
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("role", "remedy"),
+    [
+        ("signin-monitor-prod-on_sign_in", "python -m ops policies --stage prod"),
+        (whole_chain.FORWARD_ROLE, "python -m ops regions --stage prod --apply"),
+    ],
+)
+def test_a_role_without_its_policy_is_named(
+    aws: EmbeddedAws, operator: Operator, role: str, remedy: str
+) -> None:
+    aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)
+    run = operator.ops("doctor", "--stage", "prod")
+    assert faults(run.text) == ["role"]
+    assert f"The role {role} may not do all it must" in run.text
+    assert remedy in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, operator: Operator) -> None:
+    role = whole_chain.FORWARD_ROLE
+    aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)
+    aws.client("iam").delete_role(RoleName=role)
+    run = operator.ops("doctor", "--stage", "prod")
+    assert f"The role {role} is missing" in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+def test_alarms_that_are_gone_are_a_fault(aws: EmbeddedAws, operator: Operator) -> None:
+    aws.client("cloudwatch").delete_alarms(AlarmNames=["signin-monitor-prod-failed"])
+    assert faults(operator.ops("doctor", "--stage", "prod").text) == ["alarms"]
+
+
+@pytest.mark.usefixtures("deployment")
+def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, operator: Operator) -> None:
+    sns = aws.client("sns")
+    for one in sns.list_subscriptions()["Subscriptions"]:
+        sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+    run = operator.ops("doctor", "--stage", "prod")
+    assert run.status == 0
+    assert "nobody is subscribed to signin-monitor-prod-alarms" in run.text
+    assert "python -m ops setup --stage prod --alarm-email ADDRESS" in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+def test_the_sign_ins_of_the_last_days_are_counted_by_region(
+    aws: EmbeddedAws, operator: Operator
+) -> None:
+    for region in ("us-east-1", "eu-west-1", "eu-west-1"):
+        one = copy.deepcopy(event("root-without-mfa"))
+        one["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cloudtrail.remember(aws.url, one, region=region)
+    cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
+    run = operator.ops("doctor", "--stage", "prod")
+    assert "seen eu-west-1 2, us-east-1 1" in run.text
+    assert "cloudtrail:LookupEvents is denied (sa-east-1)" in run.text
+    assert run.status == 0
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_test_message_is_posted_when_asked_for(operator: Operator, receiver: Receiver) -> None:
+    run = operator.ops("doctor", "--stage", "prod", "--post-test")
+    assert run.status == 0, run.text
+    (post,) = receiver.messages
+    assert post.payload["text"].startswith("A test: messages of signin-monitor (stage prod)")
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_dead_webhook_is_told_and_stays_secret(operator: Operator, receiver: Receiver) -> None:
+    receiver.behave("no_service", 1)
+    run = operator.ops("doctor", "--stage", "prod", "--post-test")
+    assert run.status == 1
+    assert faults(run.text) == ["webhook"]
+    assert "python -m ops setup --stage prod --rotate-webhook" in run.text
+    assert receiver.path not in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+def test_machines_get_json(aws: EmbeddedAws, operator: Operator) -> None:
+    aws.client("events", "eu-west-1").disable_rule(Name="forward")
+    run = operator.ops("doctor", "--stage", "prod", "--json")
+    assert run.status == 1
+    links: list[dict[str, Any]] = json.loads(run.text)["links"]
+    assert [link for link in links if link["state"] == "fault"] == [
+        {
+            "name": "forward",
+            "state": "fault",
+            "code": "forward_disabled",
+            "facts": {"rule": "forward"},
+            "remedy": "aws events enable-rule --region eu-west-1 --name forward",
+            "region": "eu-west-1",
+            "sentence": "The rule forward, which forwards the sign-ins in eu-west-1, is disabled.",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--stage", "nosuch"), "has no stage nosuch"),
+        (("--stage", "prod", "--profile", "nosuch"), "nosuch"),
+        ((), "--stage"),
+    ],
+)
+def test_what_cannot_be_looked_at_exits_2_in_a_sentence(
+    operator: Operator, arguments: tuple[str, ...], said: str
+) -> None:
+    run = operator.ops("doctor", *arguments)
+    assert run.status == 2
+    assert said in run.text
+    assert "Traceback" not in run.text
+
+
+def test_help_teaches_by_example(operator: Operator) -> None:
+    run = operator.ops("doctor", "--help")
+    assert "python -m ops doctor --stage prod --post-test" in run.text

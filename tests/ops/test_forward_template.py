@@ -1,0 +1,75 @@
+"""The CloudFormation template for the other accounts of an organisation."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.signin import SIGN_IN_PATTERN
+from playground.deployment import PROJECT
+from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+
+TEMPLATE = PROJECT / "ops" / "forward-sign-ins.yaml"
+BUS = "arn:aws:events:us-east-1:111122223333:event-bus/default"
+NAME = "signin-monitor-prod-forward"
+
+# moto passes over the handle that keeps the stack from being empty, and says so
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")
+
+
+def stack(aws: EmbeddedAws, region: str, bus: str = BUS) -> None:
+    aws.client("cloudformation", region).create_stack(
+        StackName="forward",
+        TemplateBody=TEMPLATE.read_text(),
+        Parameters=[{"ParameterKey": "HomeBusArn", "ParameterValue": bus}],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+
+
+def targets(aws: EmbeddedAws, region: str) -> list[dict[str, Any]]:
+    try:
+        found: list[dict[str, Any]] = aws.client("events", region).list_targets_by_rule(Rule=NAME)[
+            "Targets"
+        ]
+    except ClientError:
+        return []
+    return found
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    lint = [str(Path(sys.executable).with_name("cfn-lint")), "-t", str(TEMPLATE)]
+    regions = ("-r", "us-east-1", "eu-west-1", "ap-northeast-2", "us-gov-west-1", "cn-north-1")
+    run = subprocess.run([*lint, *regions], capture_output=True, text=True, check=False)
+    assert (run.stdout, run.returncode) == ("", 0)
+
+
+def test_each_region_of_a_member_account_sends_straight_to_the_home_bus(aws: EmbeddedAws) -> None:
+    for region in ("us-east-1", "eu-west-1"):
+        stack(aws, region)
+        (target,) = targets(aws, region)
+        assert target["Arn"] == BUS
+        assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/{NAME}"
+        pattern = aws.client("events", region).describe_rule(Name=NAME)["EventPattern"]
+        assert json.loads(pattern) == SIGN_IN_PATTERN
+
+
+def test_the_role_is_made_in_one_region_of_the_account(aws: EmbeddedAws) -> None:
+    stack(aws, "eu-west-1")
+    iam = aws.client("iam")
+    assert not iam.list_roles()["Roles"]
+    stack(aws, "us-east-1")
+    assert [one["RoleName"] for one in iam.list_roles()["Roles"]] == [NAME]
+    granted = str(iam.get_role_policy(RoleName=NAME, PolicyName=NAME)["PolicyDocument"])
+    assert granted.count("Action") == granted.count("events:PutEvents") == granted.count(BUS) == 1
+
+
+def test_the_account_that_monitors_gets_nothing(aws: EmbeddedAws) -> None:
+    home = BUS.replace("111122223333", ACCOUNT_ID)
+    stack(aws, "us-east-1", home)
+    stack(aws, "eu-west-1", home)
+    assert targets(aws, "us-east-1") == targets(aws, "eu-west-1") == []
+    assert not aws.client("iam").list_roles()["Roles"]

@@ -1,0 +1,230 @@
+"""`python -m ops history`, run as a process against CloudTrail's stand-in."""
+
+import copy
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from moto.awslambda.models import LambdaFunction
+
+from chalicelib.notifier import notifier
+from playground import cloudtrail
+from playground.embedded_aws import EmbeddedAws
+from playground.receiver import Receiver
+from tests import whole_chain
+from tests.ops.operator import Operator
+from tests.records import event
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_chain.shrink_the_world(monkeypatch)
+
+
+def happened(
+    aws: EmbeddedAws, name: str, *, hours_ago: float = 1, region: str = "us-east-1"
+) -> None:
+    """Let a sign-in of the catalogue happen."""
+    one = copy.deepcopy(event(name))
+    at = NOW - timedelta(hours=hours_ago)
+    one["detail"] |= {
+        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "awsRegion": region,
+        "eventID": f"{name}-{region}",
+    }
+    cloudtrail.remember(aws.url, one)
+
+
+@pytest.fixture
+def two_weeks(aws: EmbeddedAws) -> None:
+    happened(aws, "iam-user-with-mfa", hours_ago=1)
+    happened(aws, "root-without-mfa", hours_ago=2)
+    happened(aws, "iam-user-wrong-password", hours_ago=3)
+    happened(aws, "check-mfa-virtual", hours_ago=4)
+    happened(aws, "iam-user-without-mfa", hours_ago=5, region="eu-west-1")
+    happened(aws, "saml-role", hours_ago=9 * 24)
+
+
+def words(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
+    operator: Operator,
+) -> None:
+    run = operator.process("history", "--since", "7d")
+    assert run.status == 0, run.text
+    header, *rows, summary = run.text.splitlines()
+    assert words(header)[:4] == ["TIME", "SEVERITY", "WHO", "EVENT"]
+    assert [words(line)[1:6] for line in rows] == [
+        ["info", "IAM user alice", "CheckMfa", "Success", "yes"],
+        ["warning", "IAM user alice", "ConsoleLogin", "Failure", "no"],
+        ["critical", "root", "ConsoleLogin", "Success", "no"],
+        ["info", "IAM user alice", "ConsoleLogin", "Success", "yes"],
+    ]
+    assert "not posted: ignored_event" in rows[0]
+    assert summary == (
+        "Sign-in events: 4 (people: 2, regions: 1, failed: 1, without MFA: 1, "
+        "not posted by these settings: 1)."
+    )
+
+
+@pytest.mark.usefixtures("two_weeks")
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (("--since", "90d"), 5),
+        (("--since", "150m"), 2),
+        (("--since", (NOW - timedelta(days=7)).date().isoformat()), 4),
+        (("--since", "2020-01-01"), 5),
+        (("--since", "7d", "--all-regions"), 5),
+        (("--since", "7d", "--region", "eu-west-1"), 1),
+        (("--since", "7d", "--region", "eu-west-1", "--region", "us-east-1"), 5),
+        (("--since", "7d", "--user", "ROOT"), 1),
+        (("--since", "7d", "--user", "nobody*"), 0),
+        (("--since", "7d", "--event", "CheckMfa"), 1),
+        (("--since", "7d", "--event", "CheckMfa", "--event", "ConsoleLogin"), 4),
+    ],
+)
+def test_only_what_is_asked_for_is_shown(
+    operator: Operator, arguments: tuple[str, ...], count: int
+) -> None:
+    run = operator.ops("history", *arguments)
+    assert run.status == 0, run.text
+    assert f"Sign-in events: {count} (" in run.text
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_messages_are_shown_in_full_in_the_stage_s_language(operator: Operator) -> None:
+    operator.project.configure(
+        "dev", {"MESSAGE_LANGUAGE": "ko", "ACCOUNT_NAMES": '{"111122223333": "본사"}'}
+    )
+    arguments = ("--since", "7d", "--user", "root", "--full", "--stage", "dev")
+    run = operator.ops("history", *arguments)
+    assert "[긴급] 루트 사용자가 MFA 없이 본사(111122223333) 계정에" in run.text
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
+    aws: EmbeddedAws, operator: Operator
+) -> None:
+    one = copy.deepcopy(event("iam-user-wrong-password"))
+    one["detail"]["userIdentity"]["userName"] = "=HYPERLINK(1)"
+    one["detail"]["sourceIPAddress"] = "+1"
+    one["detail"]["eventTime"] = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    cloudtrail.remember(aws.url, one)
+    run = operator.ops("history", "--since", "7d", "--csv")
+    lines = [line for line in run.text.splitlines() if not line.startswith("Sign-in events")]
+    rows = list(csv.DictReader(lines))
+    assert rows[2] == {
+        "account": "111122223333",
+        "time": (NOW - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "who": "root",
+        "event": "ConsoleLogin",
+        "outcome": "Success",
+        "mfa": "no",
+        "address": "198.51.100.23",
+        "region": "us-east-1",
+        "event_id": "root-without-mfa-us-east-1",
+    }
+    assert rows[4]["address"] == "'+1"
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_a_region_that_refuses_is_named_and_the_others_shown(
+    aws: EmbeddedAws, operator: Operator
+) -> None:
+    cloudtrail.refuse(aws.url, "eu-west-1", "AccessDeniedException")
+    run = operator.ops("history", "--since", "7d", "--all-regions")
+    assert run.status == 0
+    assert "Sign-in events: 4 (" in run.text
+    assert "cloudtrail:LookupEvents is denied (eu-west-1)" in run.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--since", "soon"), "neither a span such as 7d nor a date"),
+        ((), "--since"),
+        (("--since", "7d", "--post"), "--post needs --stage NAME"),
+        (("--since", "7d", "--stage", "nosuch"), "has no stage nosuch"),
+        (("--since", "7d"), "CloudTrail cannot be read: cloudtrail:LookupEvents is denied"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    aws: EmbeddedAws, operator: Operator, arguments: tuple[str, ...], said: str
+) -> None:
+    cloudtrail.refuse(aws.url, "us-east-1", "AccessDeniedException")
+    run = operator.ops("history", *arguments)
+    assert run.status == 2
+    assert said in run.text
+    assert "Traceback" not in run.text
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def deployed(
+    aws: EmbeddedAws, operator: Operator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deploy a stage whose function moto runs here, where it would start Docker."""
+    deployment = whole_chain.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
+    variables = whole_chain.variables(aws, deployment)
+    operator.project.configure("prod", variables)
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(_: LambdaFunction, event: dict[str, Any]) -> tuple[str, bool, str]:
+        return json.dumps(notifier(variables).tell(event, 60)), False, ""
+
+    monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
+
+
+@pytest.mark.usefixtures("two_weeks", "deployed")
+def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
+    operator: Operator, receiver: Receiver
+) -> None:
+    arguments = ("--since", "150m", "--stage", "prod", "--post")
+    run = operator.ops("history", *arguments, stdin="y\n")
+    assert run.status == 0, run.text
+    assert "To post by the stage prod: 2." in run.text
+    assert "posted: 2" in run.text
+    told = [post.payload["text"] for post in receiver.messages]
+    assert [text.partition(" signed in to ")[0] for text in told] == [
+        "[Critical] root",
+        "IAM user alice",
+    ]
+    assert all("A replay" in json.dumps(post.payload) for post in receiver.messages)
+
+
+@pytest.mark.usefixtures("two_weeks", "deployed")
+def test_nothing_is_posted_without_a_yes(operator: Operator, receiver: Receiver) -> None:
+    arguments = ("--since", "150m", "--stage", "prod", "--post")
+    run = operator.ops("history", *arguments, stdin="n\n")
+    assert run.status == 1
+    assert not receiver.posts
+
+
+@pytest.mark.usefixtures("two_weeks", "deployed")
+def test_a_function_that_fails_ends_the_posting_with_its_reason(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: LambdaFunction, event: object) -> tuple[str, bool, str]:
+        assert event
+        return json.dumps({"errorMessage": "The settings are wrong."}), True, ""
+
+    monkeypatch.setattr(LambdaFunction, "_invoke_lambda", fail)
+    arguments = ("--since", "150m", "--stage", "prod", "--post", "--yes")
+    run = operator.ops("history", *arguments)
+    assert run.status == 2
+    assert "failed after 0 of 2 sign-ins: The settings are wrong." in run.text

@@ -1,0 +1,408 @@
+import base64
+import json
+
+import pytest
+
+from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from tests.ops.gate import Gate
+from tests.ops.operator import WEBHOOK, Operator
+
+ALIAS = "alias/signin-monitor-prod"
+QUEUE = "signin-monitor-prod-undelivered"
+CONTEXT = {"app": "signin-monitor", "stage": "prod"}
+ANOTHER = "https://hooks.slack.com/services/T0/B0/another"
+
+
+def decrypted(aws: EmbeddedAws, operator: Operator, name: str = "WEBHOOK_URL_ENCRYPTED") -> str:
+    answer = aws.client("kms").decrypt(
+        CiphertextBlob=base64.b64decode(operator.settings()[name]), EncryptionContext=CONTEXT
+    )
+    plaintext: bytes = answer["Plaintext"]
+    return plaintext.decode()
+
+
+def keys(aws: EmbeddedAws) -> list[str]:
+    return [one["KeyId"] for one in aws.client("kms").list_keys()["Keys"]]
+
+
+def nothing_was_made(aws: EmbeddedAws) -> bool:
+    return not (
+        keys(aws)
+        or aws.client("sqs").list_queues().get("QueueUrls")
+        or aws.client("sns").list_topics()["Topics"]
+        or aws.client("iam").list_roles()["Roles"]
+    )
+
+
+def attributes(aws: EmbeddedAws, name: str = QUEUE) -> dict[str, str]:
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return found
+
+
+def test_the_webhook_is_encrypted_under_a_key_of_the_stages_own_and_its_context(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.set_up()
+    kms = aws.client("kms")
+    assert decrypted(aws, operator) == WEBHOOK
+    assert json.loads(operator.settings()["WEBHOOK_ENCRYPTION_CONTEXT"]) == CONTEXT
+    key = kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"]
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    assert keys(aws) == [key]
+
+
+def test_the_queue_keeps_a_megabyte_for_14_days_encrypted(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.set_up()
+    queue = attributes(aws)
+    assert operator.settings()["UNDELIVERED_QUEUE"] == QUEUE
+    assert queue["SqsManagedSseEnabled"] == "true"
+    assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+    assert queue["MaximumMessageSize"] == str(1024 * 1024)
+    assert queue["VisibilityTimeout"] == str(6 * 60 + 60)
+
+
+def test_only_the_stages_own_functions_may_send_to_the_queue(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.set_up()
+    allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
+    role = f"arn:aws:iam::{ACCOUNT_ID}:role/signin-monitor-prod-on_sign_in"
+    assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+
+
+def test_the_alarms_tell_by_mail_what_slack_cannot(operator: Operator, aws: EmbeddedAws) -> None:
+    text = operator.set_up("--alarm-email", "security@example.com").text
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    watched = {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms}
+    assert watched == {
+        ("Errors", "signin-monitor-prod-on_sign_in"),
+        ("Errors", "signin-monitor-prod-on_undelivered"),
+        ("FailedInvocations", "signin-monitor-prod-on_sign_in-event"),
+        ("Failed", "prod"),
+        ("Parked", "prod"),
+        ("ApproximateAgeOfOldestMessage", QUEUE),
+    }
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:signin-monitor-prod-alarms"
+    assert {tuple(one["AlarmActions"]) for one in alarms} == {(topic,)}
+    (subscription,) = aws.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert subscription["Endpoint"] == "security@example.com"
+    assert "Nobody hears the alarms" not in text
+
+
+def test_alarms_that_nobody_hears_are_mentioned(operator: Operator) -> None:
+    assert "Nobody hears the alarms yet" in operator.set_up().text
+
+
+def test_failed_sign_ins_that_wait_for_their_digest_alarm_nobody(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.project.configure("prod", {"FAILURES": "digest", "UNDELIVERED_QUEUE": QUEUE})
+    operator.set_up()
+    names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert "signin-monitor-prod-parked" not in names
+    assert "signin-monitor-prod-stuck" in names
+
+
+def test_what_setup_leaves_can_be_deployed(operator: Operator) -> None:
+    operator.set_up()
+    deployed = operator.chalice("deploy", "--stage", "prod")
+    assert deployed.status == 0, deployed.text
+
+
+def test_a_second_run_says_that_there_is_nothing_to_do_and_does_nothing(
+    operator: Operator, gate: Gate
+) -> None:
+    operator.set_up("--alarm-email", "security@example.com")
+    written = operator.config_file.read_bytes()
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    again = operator.ops("setup", "--stage", "prod", "--home-region-only")
+    assert again.status == 0
+    assert "Nothing to do: the stage prod is set up." in again.text
+    assert operator.config_file.read_bytes() == written
+    looks = ("Decrypt", "Describe", "Get", "List")
+    assert {
+        one.action for one in gate.seen if not one.action.split(":")[1].startswith(looks)
+    } == set()
+
+
+def test_the_rest_of_the_file_stays_as_it_was(operator: Operator) -> None:
+    text = operator.config_file.read_text().replace(
+        '"version"', '"tags": {"a":   "b"},\n  "version"'
+    )
+    operator.config_file.write_text(text)
+    operator.set_up()
+    before, after = text.splitlines(), operator.config_file.read_text().splitlines()
+    changed = [line.split('"')[1] for line in after if line not in before]
+    assert changed == ["WEBHOOK_URL_ENCRYPTED", "UNDELIVERED_QUEUE"]
+
+
+def test_a_policy_that_was_narrowed_by_hand_stays(operator: Operator, aws: EmbeddedAws) -> None:
+    operator.set_up()
+    file = operator.project.path / ".chalice" / "policy-prod.json"
+    narrow = file.read_text().replace(
+        "arn:*:kms:*:*:key/*", f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/{keys(aws)[0]}"
+    )
+    file.write_text(narrow)
+    assert "Nothing to do" in operator.set_up().text
+    assert file.read_text() == narrow
+    assert operator.chalice("deploy", "--stage", "prod").status == 0
+
+
+@pytest.mark.parametrize(
+    ("webhook", "told"),
+    [
+        ("", "none was given"),
+        ("hooks.slack.com", "that is no webhook's URL"),
+        ("https://example.com/services/T0/B0/fake", "WEBHOOK_HOSTS"),
+        ("http://hooks.slack.com/services/T0/B0/fake", "not https"),
+        ("https://hooks.slack.com/workflows/T0/A0/1/fake", "trigger of a Slack workflow"),
+    ],
+)
+def test_a_webhook_that_cannot_work_is_refused_before_anything_is_made(
+    operator: Operator, aws: EmbeddedAws, webhook: str, told: str
+) -> None:
+    answer = operator.ops("setup", "--stage", "prod", "--yes", "--debug", stdin=f"{webhook}\n")
+    assert answer.status == 2
+    assert told in answer.text
+    assert "fake" not in answer.text
+    assert nothing_was_made(aws)
+
+
+def test_a_webhook_as_the_article_writes_it_will_do(operator: Operator, aws: EmbeddedAws) -> None:
+    answer = operator.ops(
+        *("setup", "--stage", "prod", "--yes", "--home-region-only"),
+        stdin=f"{WEBHOOK.removeprefix('https:')}\n",
+    )
+    assert answer.status == 0
+    assert decrypted(aws, operator) == WEBHOOK
+
+
+def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_a_yes(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    with operator.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
+        terminal.wait_for("it is not shown")
+        terminal.type(WEBHOOK)
+        terminal.wait_for("Do it? [y/N]")
+        assert nothing_was_made(aws)
+        terminal.type("y")
+        assert terminal.wait() == 0
+    assert "fake" not in terminal.screen
+    assert decrypted(aws, operator) == WEBHOOK
+
+
+def test_without_a_yes_nothing_is_made(operator: Operator, aws: EmbeddedAws) -> None:
+    written = operator.config_file.read_bytes()
+    with operator.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
+        terminal.wait_for("it is not shown")
+        terminal.type(WEBHOOK)
+        terminal.wait_for("Do it?")
+        terminal.type("n")
+        assert terminal.wait() == 1
+    piped = operator.ops("setup", "--stage", "prod", stdin=f"{WEBHOOK}\n")
+    assert piped.status == 2
+    assert "Agree with --yes." in piped.text
+    assert nothing_was_made(aws)
+    assert operator.config_file.read_bytes() == written
+
+
+def test_the_webhook_is_replaced_and_nothing_else(operator: Operator, aws: EmbeddedAws) -> None:
+    operator.set_up()
+    answer = operator.ops(
+        *("setup", "--stage", "prod", "--home-region-only", "--rotate-webhook", "--yes"),
+        stdin=f"{ANOTHER}\n",
+    )
+    assert answer.text.count("  + ") == 1
+    assert "chalice deploy --stage prod" in answer.text
+    assert decrypted(aws, operator) == ANOTHER
+
+
+def test_critical_messages_may_have_a_webhook_of_their_own(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    answer = operator.ops(
+        *("setup", "--stage", "prod", "--home-region-only", "--critical-webhook", "--yes"),
+        stdin=f"{WEBHOOK}\n{ANOTHER}\n",
+    )
+    assert answer.status == 0
+    assert decrypted(aws, operator) == WEBHOOK
+    assert decrypted(aws, operator, "CRITICAL_WEBHOOK_URL_ENCRYPTED") == ANOTHER
+
+
+@pytest.mark.parametrize("ciphertext", ["AAAA", "not base64", WEBHOOK])
+def test_a_ciphertext_that_cannot_be_read_is_replaced(
+    operator: Operator, aws: EmbeddedAws, ciphertext: str
+) -> None:
+    operator.project.configure("prod", {"WEBHOOK_URL_ENCRYPTED": ciphertext})
+    operator.set_up()
+    assert decrypted(aws, operator) == WEBHOOK
+
+
+def test_a_ciphertext_that_the_operator_may_not_read_is_left(
+    operator: Operator, gate: Gate
+) -> None:
+    operator.set_up()
+    gate.deny("kms:Decrypt")
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    again = operator.ops("setup", "--stage", "prod", "--home-region-only")
+    assert "Nothing to do" in again.text
+
+
+def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
+    operator: Operator, aws: EmbeddedAws, gate: Gate
+) -> None:
+    operator.set_up()
+    aws.reset()
+    gate.deny("kms:Decrypt")
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    text = operator.set_up().text
+    assert "WEBHOOK_URL_ENCRYPTED holds cannot be decrypted here" in text
+    assert "this is the stage's account" in text
+    assert decrypted(aws, operator) == WEBHOOK
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "kms:EnableKeyRotation",
+        "kms:CreateAlias",
+        "sqs:CreateQueue",
+        "kms:Encrypt",
+        "sns:CreateTopic",
+        "cloudwatch:PutMetricAlarm",
+    ],
+)
+def test_a_run_that_broke_off_is_repeated_to_the_same_end(
+    operator: Operator, aws: EmbeddedAws, gate: Gate, action: str
+) -> None:
+    gate.deny(action)
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
+    broken = operator.ops(*arguments, stdin=f"{WEBHOOK}\n")
+    assert broken.status == 2
+    assert f"AWS denies {action}" in broken.text
+    assert "Traceback" not in broken.text
+
+    gate.open()
+    operator.set_up()
+    assert len(keys(aws)) == 1
+    assert decrypted(aws, operator) == WEBHOOK
+    assert "Nothing to do" in operator.set_up().text
+
+
+def test_a_key_that_is_there_gets_the_alias_and_nothing_else(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    operator.set_up("--key", key["Arn"])
+    assert kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"] == key["KeyId"]
+    assert not kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+    assert decrypted(aws, operator) == WEBHOOK
+    assert "Nothing to do" in operator.set_up().text
+
+
+def test_another_key_takes_over_with_the_webhook_that_is_there(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.set_up()
+    key = aws.client("kms").create_key()["KeyMetadata"]
+    answer = operator.ops(
+        *("setup", "--stage", "prod", "--home-region-only", "--yes", "--key", key["KeyId"])
+    )
+    assert answer.status == 0, answer.text
+    blob = base64.b64decode(operator.settings()["WEBHOOK_URL_ENCRYPTED"])
+    opened = aws.client("kms").decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT)
+    assert (opened["KeyId"], opened["Plaintext"].decode()) == (key["Arn"], WEBHOOK)
+
+
+@pytest.mark.parametrize("wrong", ["missing", "disabled", "asymmetric"])
+def test_a_key_that_cannot_encrypt_is_refused(
+    operator: Operator, aws: EmbeddedAws, wrong: str
+) -> None:
+    kms = aws.client("kms")
+    key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    if wrong == "disabled":
+        key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.disable_key(KeyId=key_id)
+    elif wrong == "asymmetric":
+        spec = {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}
+        key_id = kms.create_key(**spec)["KeyMetadata"]["KeyId"]
+    answer = operator.ops("setup", "--stage", "prod", "--yes", "--key", key_id, stdin=WEBHOOK)
+    assert answer.status == 2
+    assert key_id in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("state", ["disabled", "deleted"])
+def test_a_key_that_went_to_sleep_is_woken(
+    operator: Operator, aws: EmbeddedAws, state: str
+) -> None:
+    operator.set_up()
+    kms = aws.client("kms")
+    (key_id,) = keys(aws)
+    if state == "disabled":
+        kms.disable_key(KeyId=key_id)
+    else:
+        kms.schedule_key_deletion(KeyId=key_id)
+    operator.set_up()
+    assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "Enabled"
+    assert decrypted(aws, operator) == WEBHOOK
+
+
+def test_what_was_changed_on_the_queue_is_set_right(operator: Operator, aws: EmbeddedAws) -> None:
+    operator.set_up()
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
+    answer = operator.set_up()
+    assert "set MessageRetentionPeriod" in answer.text
+    assert attributes(aws)["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+
+
+def test_a_queue_of_the_operators_own_is_left_alone(operator: Operator, aws: EmbeddedAws) -> None:
+    aws.make_queue("own", {"MessageRetentionPeriod": "60"})
+    operator.project.configure("prod", {"UNDELIVERED_QUEUE": "own"})
+    operator.set_up()
+    assert attributes(aws, "own")["MessageRetentionPeriod"] == "60"
+    assert operator.settings()["UNDELIVERED_QUEUE"] == "own"
+
+
+def test_a_new_stage_may_live_in_another_region(operator: Operator, aws: EmbeddedAws) -> None:
+    operator.set_up("--region", "ap-northeast-2", stage="team-a")
+    settings = operator.settings("team-a")
+    assert (settings["STAGE"], settings["SIGN_IN_REGION"]) == ("team-a", "ap-northeast-2")
+    kms = aws.client("kms", "ap-northeast-2")
+    assert kms.describe_key(KeyId="alias/signin-monitor-team-a")
+    assert operator.chalice("deploy", "--stage", "team-a").status == 0
+    functions = aws.client("lambda", "ap-northeast-2").list_functions()["Functions"]
+    assert {one["FunctionName"] for one in functions} == {
+        "signin-monitor-team-a-on_sign_in",
+        "signin-monitor-team-a-on_undelivered",
+    }
+
+
+def test_a_stage_that_is_set_up_does_not_move_to_another_region(operator: Operator) -> None:
+    operator.set_up()
+    answer = operator.ops("setup", "--stage", "prod", "--region", "eu-west-1")
+    assert answer.status == 2
+    assert "python -m ops teardown --stage prod" in answer.text
+
+
+def test_the_stage_local_needs_no_setup(operator: Operator) -> None:
+    answer = operator.ops("setup", "--stage", "local")
+    assert (answer.status, "make demo" in answer.text) == (2, True)
+
+
+def test_the_webhook_is_no_argument(operator: Operator) -> None:
+    answer = operator.ops("setup", "--help")
+    assert "standard input" in answer.text
+    assert operator.ops("setup", "--stage", "prod", WEBHOOK).status == 2

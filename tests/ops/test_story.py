@@ -1,0 +1,193 @@
+"""From an empty account to a chain without fault, by the commands alone; then each link broken."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from playground import cloudtrail, iam
+from playground.embedded_aws import EmbeddedAws
+from tests.ops.operator import WEBHOOK, Operator
+from tests.whole_chain import FORWARD_ROLE, QUEUE, TRAIL
+
+assert cloudtrail  # teaches moto CloudTrail's history
+assert iam  # and to simulate policies
+
+NAME = "signin-monitor-prod-on_sign_in"
+RULE = f"{NAME}-event"
+PROD = ("--stage", "prod")
+
+Change = Callable[[EmbeddedAws], Any]
+
+
+def do(service: str, operation: str, region: str | None = None, **parameters: Any) -> Change:  # noqa: ANN401  # any call's
+    """Give a change of the account: one call of AWS."""
+    return lambda aws: getattr(aws.client(service, region), operation)(**parameters)
+
+
+def forget_permission(aws: EmbeddedAws) -> None:
+    functions = aws.client("lambda")
+    policy = json.loads(functions.get_policy(FunctionName=NAME)["Policy"])
+    for statement in policy["Statement"]:
+        functions.remove_permission(FunctionName=NAME, StatementId=statement["Sid"])
+
+
+def forget_mapping(aws: EmbeddedAws) -> None:
+    functions = aws.client("lambda")
+    for one in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=one["UUID"])
+
+
+def remove_targets(aws: EmbeddedAws, region: str, rule: str) -> None:
+    events = aws.client("events", region)
+    targets = events.list_targets_by_rule(Rule=rule)["Targets"]
+    events.remove_targets(Rule=rule, Ids=[one["Id"] for one in targets])
+
+
+def disable_key(aws: EmbeddedAws) -> None:
+    kms = aws.client("kms")
+    key = kms.describe_key(KeyId="alias/signin-monitor-prod")["KeyMetadata"]["KeyId"]
+    kms.disable_key(KeyId=key)
+
+
+BROKEN: dict[str, tuple[Change, str]] = {
+    "the trail stops": (do("cloudtrail", "stop_logging", Name=TRAIL), "trail"),
+    "a forward is off": (do("events", "disable_rule", "eu-west-1", Name=FORWARD_ROLE), "forward"),
+    "a forward leads nowhere": (
+        lambda aws: remove_targets(aws, "sa-east-1", FORWARD_ROLE),
+        "forward",
+    ),
+    "the forwards have no right": (
+        do("iam", "delete_role_policy", RoleName=FORWARD_ROLE, PolicyName=FORWARD_ROLE),
+        "role",
+    ),
+    "the rule is off": (do("events", "disable_rule", Name=RULE), "rule"),
+    "the rule asks for something else": (
+        do("events", "put_rule", Name=RULE, EventPattern='{"source": ["aws.ec2"]}'),
+        "rule",
+    ),
+    "the rule has no target": (lambda aws: remove_targets(aws, "us-east-1", RULE), "target"),
+    "the function may not be invoked": (forget_permission, "permission"),
+    "the function is throttled to nothing": (
+        do(
+            "lambda",
+            "put_function_concurrency",
+            FunctionName=NAME,
+            ReservedConcurrentExecutions=0,
+        ),
+        "concurrency",
+    ),
+    "the function has another webhook": (
+        do(
+            "lambda",
+            "update_function_configuration",
+            FunctionName=NAME,
+            Environment={"Variables": {"STAGE": "prod", "WEBHOOK_URL_ENCRYPTED": "AAAA"}},
+        ),
+        "function",
+    ),
+    "the function has lost its rights": (
+        do("iam", "delete_role_policy", RoleName=NAME, PolicyName=NAME),
+        "role",
+    ),
+    "the key sleeps": (disable_key, "key"),
+    "the queue is gone": (
+        lambda aws: aws.client("sqs").delete_queue(
+            QueueUrl=aws.client("sqs").get_queue_url(QueueName=QUEUE)["QueueUrl"]
+        ),
+        "queue",
+    ),
+    "nobody reads the queue": (forget_mapping, "redelivery"),
+    "the logs are kept for ever": (
+        do("logs", "delete_retention_policy", logGroupName=f"/aws/lambda/{NAME}"),
+        "logs",
+    ),
+    "nobody would hear of failures": (
+        do("cloudwatch", "delete_alarms", AlarmNames=["signin-monitor-prod-failed"]),
+        "alarms",
+    ),
+}
+
+
+def faults(operator: Operator) -> dict[str, str]:
+    """Ask the doctor; give the remedy of each faulty link."""
+    links = json.loads(operator.ops("doctor", *PROD, "--json").text)["links"]
+    return {link["name"]: link["remedy"] for link in links if link["state"] == "fault"}
+
+
+def make_trail(aws: EmbeddedAws) -> None:
+    aws.client("s3").create_bucket(Bucket="trail")
+    trails = aws.client("cloudtrail")
+    trails.create_trail(Name=TRAIL, S3BucketName="trail", IsMultiRegionTrail=True)
+    trails.start_logging(Name=TRAIL)
+
+
+def follow(remedy: str, operator: Operator, aws: EmbeddedAws) -> None:
+    """Do what the doctor says, as whoever copies the command to a shell."""
+    for command in remedy.split(" && "):
+        match command.split():
+            case ["aws", service, operation, "--region", region, *options]:
+                call(aws.client(service, region), operation.replace("-", "_"), options)
+            case ["chalice", *arguments]:
+                answer = operator.chalice(*arguments)
+                assert answer.status == 0, answer.text
+            case ["python", "-m", "ops", *arguments]:
+                asks = [] if arguments[0] == "policies" else ["--yes"]
+                answer = operator.process(*arguments, *asks, stdin=WEBHOOK)
+                assert answer.status == 0, answer.text
+            case _:
+                raise AssertionError(command)
+
+
+def call(client: Any, operation: str, options: list[str]) -> None:  # noqa: ANN401  # any service's
+    """Call AWS as its own command line would, which reads each option by the service's model."""
+    shape = client.meta.service_model.operation_model(
+        client.meta.method_to_api_mapping[operation]
+    ).input_shape
+    names = {f"--{xform_name(name, '-')}": name for name in shape.members}
+    parameters = {
+        names[option]: int(value) if shape.members[names[option]].type_name == "integer" else value
+        for option, value in zip(options[::2], options[1::2], strict=True)
+    }
+    getattr(client, operation)(**parameters)
+
+
+@pytest.fixture
+def whole(operator: Operator, aws: EmbeddedAws) -> Operator:
+    make_trail(aws)
+    for command in ("python -m ops setup", "chalice deploy", "python -m ops regions --apply"):
+        follow(f"{command} --stage prod", operator, aws)
+    return operator
+
+
+def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    found = faults(operator)
+    assert set(found) == {
+        "trail",
+        "settings",
+        "forward",
+        "rule",
+        "function",
+        "key",
+        "logs",
+        "alarms",
+    }
+    make_trail(aws)
+    follow(found["settings"], operator, aws)
+    found = faults(operator)
+    assert set(found) == {"rule", "function", "logs"}
+    follow(found["function"], operator, aws)
+    assert faults(operator) == {}
+
+
+def test_what_the_doctor_says_of_a_broken_link_mends_it(whole: Operator, aws: EmbeddedAws) -> None:
+    for story, (break_it, link) in BROKEN.items():
+        break_it(aws)
+        found = faults(whole)
+        assert set(found) == {link}, story
+        follow(found[link], whole, aws)
+        assert faults(whole) == {}, story

@@ -1,0 +1,38 @@
+"""The sign-ins of playground/events, to read and to change."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from playground.catalogue import NAMES, read
+
+EVENTS = sorted(NAMES)
+event = read
+
+
+def changed(event: dict[str, Any], *path: str, to: object) -> dict[str, Any]:
+    """Give a copy with the field at `path` changed, for example "detail", "eventName"."""
+    copied = copy.deepcopy(event)
+    place = copied
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = to
+    return copied
+
+
+def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
+    """Give a copy without the field at `path`."""
+    copied = copy.deepcopy(event)
+    place = copied
+    for key in path[:-1]:
+        place = place[key]
+    del place[path[-1]]
+    return copied
+
+
+def paths(value: object, *above: str) -> Iterator[tuple[str, ...]]:
+    """List the path of every field."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*above, key)
+            yield from paths(inner, *above, key)

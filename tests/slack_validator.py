@@ -1,0 +1,126 @@
+"""An independent check of a payload: Slack's SDK and Slack's pages, and nothing of ours.
+
+The shapes and most limits are the SDK's own; beside them stand what only Slack's documentation
+says ("Reference: Blocks", "Formatting text for app surfaces") and what Slack was seen to refuse.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slack_sdk.errors import SlackObjectFormationError
+from slack_sdk.models.blocks import Block, ContextBlock, HeaderBlock, SectionBlock
+
+BLOCK_TEXT = 13_000  # beyond it Slack answers msg_blocks_too_long
+TEXT = 4_000
+FIELD = 2_000
+BLOCKS = 50
+
+KEYS = {
+    "attachments",
+    "channel",
+    "icon_emoji",
+    "text",
+    "unfurl_links",
+    "unfurl_media",
+    "username",
+}
+OWN_MARKUP = re.compile(
+    r"<(?:!date\^-?\d+\^\{date_short_pretty\} \{time_secs\}\|[-\d]+ [\d:]+ UTC"
+    r"|https://[a-z0-9-]+\.console\.[a-z.-]+/cloudtrailv2/home\?region=[a-z0-9-]+#/events/[\w-]+"
+    r"\|[^<>|\n]+)>"
+)
+MENTION = re.compile(r"<(?:!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+)> ")
+STRAY_AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;)")
+CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+CHINESE_JAPANESE_KOREAN = "\u1100-\u11ff\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af"
+# Slack often leaves such a mark visible.
+TOUCHING_MARK = re.compile(f"[*`][{CHINESE_JAPANESE_KOREAN}]|[{CHINESE_JAPANESE_KOREAN}][*`]")
+
+
+def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[str]:
+    """Say all that Slack would refuse or misread; `mention` is the one that is expected."""
+    try:
+        json.dumps(payload).encode()
+        json.dumps(payload, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        return [f"no JSON: {error}"]
+    text = payload["text"]
+    called = MENTION.match(text)
+    return [
+        *(f"unknown key {key}" for key in payload.keys() - KEYS),
+        *_of_mention(called and called[0].strip(), mention),
+        *_of_text(MENTION.sub("", text, count=1), TEXT),
+        *(fault for one in payload.get("attachments", []) for fault in _of_attachment(one)),
+    ]
+
+
+def texts(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Give every text that a reader sees."""
+    yield payload["text"]
+    for attachment in payload.get("attachments", []):
+        for block in attachment["blocks"]:
+            for one in _text_objects(block):
+                yield one["text"]
+
+
+def _of_mention(found: str | None, expected: str | None) -> list[str]:
+    return [] if found == expected else [f"mentions {found}, not {expected}"]
+
+
+def _of_attachment(attachment: Mapping[str, Any]) -> Iterator[str]:
+    blocks = attachment["blocks"]
+    if attachment.keys() != {"color", "blocks"} or not re.fullmatch(
+        r"#[0-9a-f]{6}", attachment["color"]
+    ):
+        yield "an attachment of another shape"
+    if not 0 < len(blocks) <= BLOCKS:
+        yield f"{len(blocks)} blocks"
+    if (length := sum(len(one["text"]) for b in blocks for one in _text_objects(b))) > BLOCK_TEXT:
+        yield f"{length} characters in blocks"
+    for block in blocks:
+        yield from _of_block(block)
+
+
+def _of_block(block: dict[str, Any]) -> Iterator[str]:
+    parsed = Block.parse(block)
+    if not isinstance(parsed, ContextBlock | HeaderBlock | SectionBlock):
+        yield f"a block of type {block.get('type')}"
+        return
+    try:
+        given = parsed.to_dict()
+    except SlackObjectFormationError as error:
+        yield str(error)
+        return
+    if given != block:
+        yield f"the SDK reads {given} out of {block}"
+    for one in _text_objects(block):
+        yield from _of_text(one["text"], FIELD if "fields" in block else 3_000)
+        option = {"mrkdwn": ("verbatim", True), "plain_text": ("emoji", False)}[one["type"]]
+        if one.get(option[0]) is not option[1]:
+            yield f"{option[0]} is not {option[1]}"
+
+
+def _text_objects(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        *([block["text"]] if "text" in block else []),
+        *block.get("fields", []),
+        *block.get("elements", []),
+    ]
+
+
+def _of_text(text: str, longest: int) -> Iterator[str]:
+    if not 0 < len(text) <= longest:
+        yield f"a text of {len(text)} characters"
+    foreign = OWN_MARKUP.sub("", text)
+    if "<" in foreign or ">" in foreign:
+        yield f"markup from outside in {text!r}"
+    if STRAY_AMPERSAND.search(foreign):
+        yield f"an ampersand that is not escaped in {text!r}"
+    if not text.strip():
+        yield "an empty text"
+    odd = {c for c in text if c != "\n" and unicodedata.category(c) in CONTROL}
+    if odd:
+        yield f"control characters {odd!r} in {text!r}"

@@ -1,0 +1,20 @@
+"""The settings of a stage to test with."""
+
+import json
+
+from chalicelib.settings import Settings
+
+LANGUAGES = ("en", "ja", "ko")
+ACCOUNT_NAMES = {"111122223333": "prod", "444455556666": "dev"}
+
+
+def stage(**variables: str) -> Settings:
+    """Give the settings of a stage; its ciphertext decrypts to nothing unless one is named."""
+    return Settings.from_environment(
+        {
+            "STAGE": "prod",
+            "WEBHOOK_URL_ENCRYPTED": "AAAA",
+            "ACCOUNT_NAMES": json.dumps(ACCOUNT_NAMES),
+            **variables,
+        }
+    )

@@ -1,0 +1,210 @@
+"""What each answer of a receiver means."""
+
+import json
+
+import pytest
+
+from chalicelib.answer import Answer, verdict
+from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
+from playground.answers import ANSWERS, HTML_PAGE
+
+PAYLOAD_WORDS = [
+    "invalid_payload",
+    "invalid_blocks",
+    "invalid_attachments",
+    "no_text",
+    "missing_text_or_fallback_or_attachments",
+    "too_many_attachments",
+]
+DEAD_WORDS = [
+    "invalid_token",
+    "no_service",
+    "no_service_id",
+    "no_active_hooks",
+    "no_team",
+    "team_disabled",
+    "user_not_found",
+    "channel_not_found",
+    "channel_is_archived",
+    "action_prohibited",
+    "posting_to_general_channel_denied",
+]
+BUSY_WORDS = ["rate_limited", "rollup_error"]
+STATUSES = [200, 400, 403, 404, 410, 429, 500, 503]
+
+
+def judge(
+    status: int, body: str = "", retry_after: str | None = None, *, is_slack: bool = True
+) -> PostError | None:
+    return verdict(Answer(status, body, retry_after), is_slack=is_slack)
+
+
+def wait(status: int, body: str = "", retry_after: str | None = None) -> float | None:
+    failure = judge(status, body, retry_after)
+    assert isinstance(failure, RefusedForNow)
+    return failure.retry_after
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("word", PAYLOAD_WORDS)
+def test_a_word_about_the_payload_calls_the_developers_whatever_the_status(
+    word: str, status: int
+) -> None:
+    failure = judge(status, word)
+    assert isinstance(failure, PayloadInvalid)
+    assert (failure.reason, failure.act) == (word, "developers")
+    assert word in str(failure)
+    assert "report this to the developers of signin-monitor." in str(failure)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("word", DEAD_WORDS)
+def test_a_word_about_the_webhook_calls_the_operator_whatever_the_status(
+    word: str, status: int
+) -> None:
+    failure = judge(status, word)
+    assert isinstance(failure, WebhookDead)
+    assert (failure.reason, failure.act) == (word, "operator")
+    assert word in str(failure)
+    assert str(failure).endswith(". Make a new one, then: python -m ops setup --rotate-webhook.")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("word", BUSY_WORDS)
+def test_a_word_about_being_busy_calls_nobody_whatever_the_status(word: str, status: int) -> None:
+    failure = judge(status, word)
+    assert isinstance(failure, RefusedForNow)
+    assert (failure.reason, failure.act) == (word, "nobody")
+    assert word in str(failure)
+
+
+def test_the_word_may_stand_in_json() -> None:
+    failure = judge(500, json.dumps({"ok": False, "error": "no_service"}))
+    assert isinstance(failure, WebhookDead)
+    assert failure.reason == "no_service"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 599])
+@pytest.mark.parametrize("body", ["", HTML_PAGE, "what_is_this", "ok"])
+def test_too_many_requests_and_a_broken_server_are_for_later(status: int, body: str) -> None:
+    assert isinstance(judge(status, body), RefusedForNow)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_bad_request_in_no_known_word_is_most_likely_the_payloads_fault(status: int) -> None:
+    failure = judge(status, HTML_PAGE)
+    assert isinstance(failure, PayloadInvalid)
+    assert failure.reason == f"http_{status}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
+def test_any_other_status_is_a_dead_webhook(status: int) -> None:
+    failure = judge(status, HTML_PAGE)
+    assert isinstance(failure, WebhookDead)
+    assert failure.reason == f"http_{status}"
+
+
+def test_a_word_that_is_new_is_quoted() -> None:
+    failure = judge(403, "moon_is_full")
+    assert isinstance(failure, WebhookDead)
+    assert failure.reason == "moon_is_full"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Two words",
+        "two words",
+        "x" * 65,
+        "<script>",
+        "https://hooks.slack.com/services/T0/B0/fake",
+        '{"error": "Not A Word"}',
+        '{"error": 7}',
+        '["no_service"]',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_word_is_not_quoted(body: str) -> None:
+    failure = judge(403, body)
+    assert isinstance(failure, WebhookDead)
+    assert failure.reason == "http_403"
+    assert body not in str(failure)
+
+
+def test_a_word_may_be_as_long_as_slacks_longest() -> None:
+    failure = judge(403, "x" * 64)
+    assert failure
+    assert failure.reason == "x" * 64
+
+
+def test_slack_took_a_message_only_if_it_says_ok() -> None:
+    assert judge(200, "ok") is None
+
+
+@pytest.mark.parametrize("body", ["", "OK", "okay", '{"ok": true}', HTML_PAGE, "{}"])
+def test_a_200_of_slacks_without_ok_is_no_success(body: str) -> None:
+    failure = judge(200, body)
+    assert isinstance(failure, WebhookDead)
+
+
+@pytest.mark.parametrize("status", [199, 300, 304, 404])
+def test_ok_with_a_status_of_failure_is_no_success(status: int) -> None:
+    assert isinstance(judge(status, "ok"), WebhookDead)
+    assert isinstance(judge(status, "", is_slack=False), WebhookDead)
+
+
+@pytest.mark.parametrize("body", ["ok", "", "{}", "[]", '{"ok": true}', '{"success": true}'])
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_another_receiver_may_say_ok_or_nothing_or_json(body: str, status: int) -> None:
+    assert judge(status, body, is_slack=False) is None
+
+
+@pytest.mark.parametrize(
+    "body", [HTML_PAGE, "Accepted", '{"ok": false}', '{"success": false, "ok": true}', "null"]
+)
+def test_another_receiver_that_says_no_or_shows_a_page_took_nothing(body: str) -> None:
+    assert isinstance(judge(200, body, is_slack=False), WebhookDead)
+
+
+def test_the_header_says_how_many_seconds_to_wait() -> None:
+    assert wait(429, "", "30") == 30
+    assert wait(503, "", "0.5") == 0.5
+    assert wait(429, "", "0") == 0
+
+
+def test_the_body_says_how_long_to_wait_where_the_header_does_not() -> None:
+    body = json.dumps({"retry_after": 7, "ok": False, "error": "rate_limited"})
+    assert wait(429, body) == 7
+    assert wait(429, body, "9") == 9
+
+
+@pytest.mark.parametrize("said", ["3601", "1e300", "inf"])
+def test_nobody_is_made_to_wait_longer_than_an_hour(said: str) -> None:
+    assert wait(429, "", said) == 3_600
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        ("", None),
+        ("", "soon"),
+        ("", "-1"),
+        ("", "nan"),
+        ("", "Wed, 21 Oct 2015 07:28:00 GMT"),
+        ('{"retry_after": [3]}', None),
+        ('{"retry_after": -3}', None),
+        ('{"retry_after": 1' + "0" * 400 + "}", None),
+        ("[7]", None),
+    ],
+)
+def test_a_wait_that_cannot_be_read_is_a_second_if_limited_and_none_if_broken(
+    body: str, header: str | None
+) -> None:
+    assert wait(429, body, header) == 1
+    assert wait(503, body, header) is None
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_of_all_that_the_receiver_can_say_slack_means_only_ok_as_success(name: str) -> None:
+    answer = ANSWERS[name]
+    assert (judge(answer.status, answer.body) is None) == (name == "ok")

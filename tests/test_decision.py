@@ -1,0 +1,129 @@
+"""The line that says what was decided of one event, and the metric in it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from chalicelib.decision import Verdict, decision_line
+from chalicelib.severity import judge
+from chalicelib.signin import SignIn
+from playground.catalogue import NAMES, read
+
+EMF = Draft202012Validator(json.loads((Path(__file__).parent / "emf-schema.json").read_text()))
+VERDICTS = get_args(Verdict)
+NOW = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+
+
+def line(
+    event: object,
+    verdict: Verdict = "posted",
+    reason: str | None = None,
+    *,
+    stage: str = "prod",
+    now: datetime = NOW,
+    **more: object,
+) -> dict[str, Any]:
+    judged = judge(SignIn.from_event(event))
+    return decision_line(verdict, judged, reason, stage=stage, now=now, **more)
+
+
+def detail(**fields: object) -> dict[str, Any]:
+    return {"detail": fields}
+
+
+def test_the_line_has_the_keys_that_operators_rely_on() -> None:
+    event = read("iam-user-wrong-mfa-code")
+    moment = datetime.fromisoformat(event["detail"]["eventTime"]) + timedelta(seconds=90.25)
+    assert line(event, "parked", "no_service", now=moment, act="operator") == {
+        "decision": "parked",
+        "reason": "no_service",
+        "event_id": event["detail"]["eventID"],
+        "event_name": "ConsoleLogin",
+        "account_id": event["account"],
+        "outcome": "Failure",
+        "mfa": "yes",
+        "severity": "warning",
+        "delay_ms": 90_250,
+        "act": "operator",
+        "Stage": "prod",
+        "Parked": 1,
+        "_aws": {
+            "Timestamp": int(moment.timestamp()) * 1000 + 250,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "SigninMonitor",
+                    "Dimensions": [["Stage"]],
+                    "Metrics": [{"Name": "Parked", "Unit": "Count"}],
+                }
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_the_line_of_every_sign_in_has_values_of_the_promised_kinds(name: str) -> None:
+    written = line(read(name))
+    assert written["outcome"] in ("Success", "Failure", "unknown")
+    assert written["mfa"] in ("yes", "no", "unknown")
+    assert written["severity"] in ("info", "warning", "critical")
+    for key in ("event_id", "event_name", "account_id"):
+        assert isinstance(written[key], str | None)
+    assert isinstance(written["delay_ms"], int)
+    assert json.loads(json.dumps(written)) == written
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("stage", ["prod", ""])
+@pytest.mark.parametrize("event", [read("root-with-mfa"), {}, detail(eventID="x" * 100_000)])
+def test_cloudwatch_makes_a_metric_out_of_every_line(
+    event: object, stage: str, verdict: Verdict
+) -> None:
+    written = line(event, verdict, "a_reason", stage=stage)
+    EMF.validate(written)
+    (directive,) = written["_aws"]["CloudWatchMetrics"]
+    ((dimension,),) = directive["Dimensions"]
+    (metric,) = directive["Metrics"]
+    assert (dimension, metric["Name"]) == ("Stage", verdict.capitalize())
+    assert isinstance(written[dimension], str)
+    assert 0 < len(written[dimension]) <= 1024
+    assert written[metric["Name"]] == 1
+
+
+def test_a_function_without_a_stage_says_so() -> None:
+    assert line({}, stage="")["Stage"] == "unset"
+
+
+def test_each_verdict_has_a_metric_of_its_own() -> None:
+    metrics = {verdict: line({}, verdict)["_aws"]["CloudWatchMetrics"] for verdict in VERDICTS}
+    names = {verdict: metrics[verdict][0]["Metrics"][0]["Name"] for verdict in VERDICTS}
+    assert names == {
+        "posted": "Posted",
+        "ignored": "Ignored",
+        "parked": "Parked",
+        "failed": "Failed",
+    }
+
+
+def test_the_delay_is_never_negative() -> None:
+    assert line(detail(eventTime="2026-06-01T12:00:09Z"))["delay_ms"] == 0
+
+
+def test_the_delay_of_an_event_without_a_time_is_not_known() -> None:
+    assert line({})["delay_ms"] is None
+
+
+def test_long_texts_from_outside_are_cut() -> None:
+    event = detail(eventID="i" * 5_000, eventName="n" * 5_000, recipientAccountId="1" * 5_000)
+    written = line(event)
+    assert [len(written[key]) for key in ("event_id", "event_name", "account_id")] == [256] * 3
+
+
+def test_the_line_holds_neither_names_nor_addresses() -> None:
+    event = read("iam-user-with-mfa")
+    written = json.dumps(line(event))
+    assert event["detail"]["userIdentity"]["userName"] not in written
+    assert event["detail"]["sourceIPAddress"] not in written

@@ -1,0 +1,117 @@
+"""Every message as Slack gets it, in every language, beside the one that a person has read.
+
+`make golden` writes them anew; the difference is for a person to read before it is committed.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.digest import digests
+from chalicelib.message import plain_alert, sign_in_message
+from chalicelib.payload import Payload
+from chalicelib.settings import Settings
+from chalicelib.severity import Judged, judge
+from chalicelib.signin import SignIn
+from tests.records import EVENTS, changed, event
+from tests.slack_validator import TOUCHING_MARK, faults, texts
+from tests.stage import LANGUAGES, stage
+
+GOLDEN = Path(__file__).parent / "golden"
+
+Build = Callable[[Settings], Payload]
+
+
+def judged(name: str) -> Judged:
+    return judge(SignIn.from_event(event(name)))
+
+
+def judged_with(name: str, *path: str, to: object) -> Judged:
+    return judge(SignIn.from_event(changed(event(name), *path, to=to)))
+
+
+def judged_at(name: str, minute: int) -> Judged:
+    return judged_with(name, "detail", "eventTime", to=f"2026-06-01T10:{minute:02}:00Z")
+
+
+def message_of(name: str) -> Build:
+    return lambda settings: sign_in_message(judged(name), settings, None).payload
+
+
+def late_and_replayed(settings: Settings) -> Payload:
+    one = judged_with("iam-user-without-mfa", "replay-name", to="june")
+    return sign_in_message(one, settings, timedelta(hours=3, minutes=20)).payload
+
+
+def found_by_self_check(settings: Settings) -> Payload:
+    one = judged_with("root-with-mfa", "found-by", to="self-check")
+    return sign_in_message(one, settings, timedelta(days=2)).payload
+
+
+def could_not_be_built(settings: Settings) -> Payload:
+    return plain_alert(judged("root-without-mfa"), settings)
+
+
+def digest_of_failures(settings: Settings) -> Payload:
+    parked = [
+        *(judged_at("iam-user-wrong-password", minute) for minute in range(2, 18)),
+        *(judged_at("iam-user-unknown-name", minute) for minute in range(5, 11)),
+        judged_at("iam-user-wrong-mfa-code", 17),
+    ]
+    ((message, _),) = digests(parked, settings)
+    return message.payload
+
+
+def digest_of_everything(settings: Settings) -> Payload:
+    many = [judged(name) for name in EVENTS if "root" not in name and name != "anomaly-alert"]
+    return digests(many, settings)[0][0].payload
+
+
+def digest_of_a_storm(settings: Settings) -> Payload:
+    invented = [
+        judged_with("iam-user-wrong-password", "detail", "userIdentity", "userName", to=f"n-{n}")
+        for n in range(300)
+    ]
+    ((message, _),) = digests([*invented, judged("iam-user-with-mfa")], settings)
+    return message.payload
+
+
+MESSAGES: dict[str, Build] = {
+    **{name: message_of(name) for name in EVENTS},
+    **{
+        build.__name__.replace("_", "-"): build
+        for build in (
+            late_and_replayed,
+            found_by_self_check,
+            could_not_be_built,
+            digest_of_failures,
+            digest_of_everything,
+            digest_of_a_storm,
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_message_is_the_one_that_was_read(
+    name: str, language: str, request: pytest.FixtureRequest
+) -> None:
+    payload = MESSAGES[name](stage(MESSAGE_LANGUAGE=language))
+    written = json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
+    file = GOLDEN / f"{name}.{language}.json"
+    if request.config.getoption("rewrite_golden"):
+        file.write_text(written, encoding="utf-8")
+    assert written == file.read_text(encoding="utf-8")
+    assert faults(payload) == []
+    assert not any(TOUCHING_MARK.search(text) for text in texts(payload))
+
+
+def test_no_golden_message_is_left_over() -> None:
+    expected = {f"{name}.{language}.json" for name in MESSAGES for language in LANGUAGES}
+    kinds = ("mfa-audit-*", "self-check-*")
+    reports = {file.name for kind in kinds for file in GOLDEN.glob(kind)}
+    assert {file.name for file in GOLDEN.iterdir()} - reports == expected

@@ -1,0 +1,265 @@
+"""What an MFA audit finds, and how it is told."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib import mfa_audit
+from chalicelib.credential_report import CredentialReport, Person
+from chalicelib.errors import AWSReadError
+from chalicelib.mfa_findings import NAMED, MfaFindings
+from chalicelib.mfa_message import findings_message
+from chalicelib.payload import Payload
+from chalicelib.settings import Settings
+from chalicelib.severity import Severity
+from playground.slack_rules import refusal
+
+ACCOUNT = "111122223333"
+ROOT_NAME = "<root_account>"
+MADE_AT = datetime(2026, 6, 1, 9, tzinfo=UTC)
+SCHEDULE = {"id": "fake-id", "time": "2026-06-01T09:00:30Z", "account": ACCOUNT}
+LONG_AGO = datetime(2021, 2, 3, tzinfo=UTC)
+
+
+def person(name: str, **changes: Any) -> Person:  # noqa: ANN401 — any field's
+    usual: dict[str, Any] = {
+        "name": name,
+        "is_root": name == ROOT_NAME,
+        "can_sign_in": True,
+        "has_mfa": False,
+        "password_since": LONG_AGO,
+        "last_used": MADE_AT,
+        "never_used": False,
+    }
+    return Person(**{**usual, **changes})
+
+
+def audit(*people: Person) -> MfaFindings:
+    return MfaFindings.of(CredentialReport(made_at=MADE_AT, people=people), ACCOUNT)
+
+
+def settings(**changes: str) -> Settings:
+    environment = {
+        "STAGE": "prod",
+        "WEBHOOK_URL_ENCRYPTED": base64.b64encode(b"fake").decode(),
+        "ACCOUNT_NAMES": json.dumps({ACCOUNT: "prod"}),
+        **changes,
+    }
+    return Settings.from_environment(environment)
+
+
+def message(found: MfaFindings, **changes: str) -> Payload:
+    return findings_message(found, settings(**changes)).payload
+
+
+def shown(payload: Payload) -> str:
+    """Everything that the channel shows below the sentence, a line a text."""
+    lines = []
+    for block in payload["attachments"][0]["blocks"]:
+        lines += [element["text"] for element in block.get("elements", [])]
+        lines += [block["text"]["text"]] if "text" in block else []
+    return "\n".join(lines)
+
+
+ROOT = person(ROOT_NAME)
+SAFE_ROOT = person(ROOT_NAME, has_mfa=True)
+
+
+def test_root_without_mfa_is_critical() -> None:
+    assert audit(ROOT, person("alice", has_mfa=True)).severity is Severity.CRITICAL
+
+
+def test_anyone_else_without_mfa_is_a_warning() -> None:
+    assert audit(SAFE_ROOT, person("alice")).severity is Severity.WARNING
+
+
+def test_everyone_with_mfa_is_info() -> None:
+    assert audit(SAFE_ROOT, person("alice", has_mfa=True)).severity is Severity.INFO
+
+
+def test_whoever_cannot_sign_in_needs_no_mfa() -> None:
+    assert audit(
+        person(ROOT_NAME, can_sign_in=False), person("robot", can_sign_in=False)
+    ) == MfaFindings(
+        account_id=ACCOUNT, made_at=MADE_AT, able=0, without_mfa=0, named=(), root_listed=True
+    )
+
+
+def test_root_leads_the_list_and_the_last_to_sign_in_follow() -> None:
+    people = [
+        person("never", last_used=None, never_used=True),
+        person("unknown", last_used=None),
+        person("earlier", last_used=MADE_AT - timedelta(days=1)),
+        person("b-later"),
+        person("a-later"),
+        person(ROOT_NAME, last_used=None, never_used=True),
+    ]
+    names = [one.name for one in audit(*people).named]
+    assert names == [ROOT_NAME, "a-later", "b-later", "earlier", "unknown", "never"]
+
+
+def test_critical_mentions_whom_the_stage_has_set() -> None:
+    text = message(audit(ROOT), CRITICAL_MENTION="here")["text"]
+    assert text.startswith(
+        "<!here> [Critical] Users without MFA in prod (111122223333): 1 of the 1"
+    )
+    assert "root among them" in text
+
+
+def test_a_warning_mentions_nobody() -> None:
+    text = message(audit(SAFE_ROOT, person("alice")), CRITICAL_MENTION="here")["text"]
+    assert text.startswith("Users without MFA in prod (111122223333): 1 of the 2 who can sign in")
+
+
+def test_all_well_is_one_line_and_what_it_covers() -> None:
+    payload = message(audit(SAFE_ROOT))
+    sentence = "Everyone who can sign in to the console of prod (111122223333) has MFA (users: 1)."
+    assert payload["text"] == f"{sentence} SSO users are not covered."
+    line, *coverage = shown(payload).splitlines()
+    assert line == sentence
+    assert coverage[0].startswith("Covers the IAM users and the root user of this account, not")
+
+
+def test_an_account_where_nobody_has_a_password_is_told_so() -> None:
+    text = message(audit(person(ROOT_NAME, can_sign_in=False)))["text"]
+    assert text.startswith("Nobody has a console password in prod (111122223333).")
+
+
+@pytest.mark.parametrize("people", [(), (SAFE_ROOT,), (ROOT,), (SAFE_ROOT, person("alice"))])
+def test_every_message_says_what_it_covers(people: tuple[Person, ...]) -> None:
+    payload = message(audit(*people))
+    assert payload["text"].endswith("SSO users are not covered.")
+    assert "not IAM Identity Center (SSO) users" in shown(payload)
+
+
+def test_a_report_without_root_is_told_so() -> None:
+    assert "no row for root" in shown(message(audit(person("alice"))))
+    assert "no row for root" not in shown(message(audit(SAFE_ROOT, person("alice"))))
+
+
+def test_the_message_says_how_old_the_report_is() -> None:
+    assert "|2026-06-01 09:00:00 UTC>" in shown(message(audit(ROOT)))
+
+
+def test_a_report_of_unknown_age_is_told_without_it() -> None:
+    found = MfaFindings.of(CredentialReport(made_at=None, people=(ROOT,)), ACCOUNT)
+    assert "credential report of" not in shown(message(found))
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (person("alice"), "IAM user alice · last sign-in: 2026-06-01 · password since: 2021-02-03"),
+        (person("bob", last_used=None), "IAM user bob · last sign-in: unknown · "),
+        (
+            person("carol", last_used=None, never_used=True),
+            "IAM user carol · last sign-in: never · ",
+        ),
+        (person("dave", password_since=None), "password since: unknown"),
+        (ROOT, "\nroot · last sign-in: 2026-06-01 · "),
+    ],
+)
+def test_a_person_is_listed_with_last_use_and_age_of_the_password(one: Person, line: str) -> None:
+    assert line in shown(message(audit(one)))
+
+
+def test_a_person_with_mfa_is_not_listed() -> None:
+    assert "alice" not in shown(message(audit(person("alice", has_mfa=True), person("bob"))))
+
+
+def test_five_thousand_people_fit_and_the_rest_is_counted() -> None:
+    people = [person(f"user-{number:04}") for number in range(5_000)]
+    payload = message(audit(ROOT, *people))
+    lines = shown(payload).splitlines()
+    assert sum("last sign-in" in line for line in lines) == NAMED
+    assert f"… and {5_001 - NAMED} more. All of them: python -m ops audit --csv" in lines
+    assert refusal(payload) is None
+
+
+def test_a_list_that_fits_counts_nobody_else() -> None:
+    people = [person(f"user-{number:04}") for number in range(NAMED)]
+    assert "more" not in shown(message(audit(*people)))
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "ko"])
+def test_hostile_names_do_no_harm(language: str) -> None:
+    people = [person(f"<!everyone>\n`{'&' * 5_000}") for _ in range(100)]
+    payload = message(audit(*people), MESSAGE_LANGUAGE=language)
+    assert refusal(payload) is None
+    assert "<!everyone" not in shown(payload)
+
+
+@mock_aws
+def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    iam = boto3.client("iam")
+    iam.create_user(UserName="alice")
+    iam.create_login_profile(UserName="alice", Password="fake")
+    iam.generate_credential_report()
+    report = mfa_audit.audit(SCHEDULE, seconds_left=60)
+    assert mfa_audit.severity(report) is Severity.WARNING
+    told = mfa_audit.message(report, settings()).payload
+    assert told == message(MfaFindings.from_event(report))
+    assert "IAM user alice · last sign-in: never" in shown(told)
+
+
+@mock_aws
+def test_the_audit_waits_no_longer_than_half_of_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with pytest.raises(AWSReadError, match="has not finished its credential report in 1 seconds"):
+        mfa_audit.audit(SCHEDULE, seconds_left=1.9)
+
+
+def through_the_queue(event: dict[str, Any]) -> MfaFindings:
+    return MfaFindings.from_event(json.loads(json.dumps(event)))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        audit(),
+        audit(SAFE_ROOT),
+        audit(ROOT, person("alice", last_used=None, never_used=True, password_since=None)),
+        audit(*(person(f"user-{number}") for number in range(100))),
+        MfaFindings.of(CredentialReport(made_at=None, people=(ROOT,)), None),
+    ],
+)
+def test_an_audit_comes_back_from_the_queue_as_it_went_in(found: MfaFindings) -> None:
+    assert through_the_queue(found.to_event(SCHEDULE)) == found
+
+
+def test_an_audit_stays_small_in_the_queue_however_large_the_account() -> None:
+    people = [person("u" * 64) for _ in range(5_000)]
+    assert len(json.dumps(audit(*people).to_event(SCHEDULE))) < 10_000
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"able": "12", "without_mfa": None, "named": "alice", "made_at": 5, "root_listed": "no"},
+        {"able": -1, "without_mfa": 1.5, "named": [None, "alice", {}, {"name": 5}]},
+        {"named": [{"name": "", "last_used": "soon", "is_root": "yes", "never_used": 1}]},
+        {"able": 10**100, "without_mfa": 10**100, "named": [{"name": "x" * 9_000}] * 9_000},
+        {"without_mfa": 0, "named": [{"name": "root", "is_root": True}]},
+        {"made_at": "0001-01-01T00:00:00+23:59"},
+    ],
+)
+@pytest.mark.parametrize("account", [None, 5, "", "x" * 9_000])
+def test_whatever_lies_in_the_queue_becomes_a_message(detail: object, account: object) -> None:
+    found = through_the_queue({"account": account, "detail": detail})
+    assert refusal(message(found)) is None

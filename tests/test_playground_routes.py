@@ -1,0 +1,203 @@
+"""The local stage's routes, over HTTP; and that no other stage has them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from playground import catalogue
+from playground.deployment import ProjectCopy
+from playground.local_stage import SCHEDULES, chalice_local
+
+from .demo import Demo, running_demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+Json = dict[str, Any]
+
+
+class Answered(Exception):
+    """Raised for any answer but 200; `status` and `said` are the answer's."""
+
+    def __init__(self, status: int, said: Json) -> None:
+        self.status = status
+        self.said = said
+        super().__init__(status, said)
+
+
+def call(
+    stage: Demo | str, path: str, body: object = None, content_type: str = "application/json"
+) -> Json:
+    request = urllib.request.Request(
+        (stage if isinstance(stage, str) else stage.address) + path,
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": content_type},
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return cast("Json", json.load(answer))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Answered(error.code, json.load(error)) from None
+
+
+def send(demo: Demo, text: str, **changed: object) -> Json:
+    asked = {"text": text, "renew": True, "language": "en", "failures": "each"}
+    return call(demo, "sign-ins", asked | changed)
+
+
+def test_the_stage_lacks_nothing(demo: Demo) -> None:
+    assert call(demo, "stage")["missing"] == []
+
+
+@pytest.mark.parametrize("file", ["", "app.js", "message.js", "style.css", "icon.svg"])
+def test_the_page_allows_nothing_but_its_own_files(demo: Demo, file: str) -> None:
+    with urllib.request.urlopen(demo.address + file) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+    assert policy.startswith("default-src 'none'; ")
+    assert set(re.findall(r"'\S+'", policy)) == {"'none'", "'self'"}
+
+
+def test_another_sites_form_cannot_press_a_button(demo: Demo) -> None:
+    with pytest.raises(Answered) as answered:
+        call(demo, "answer", {"name": "hang"}, content_type="text/plain")
+
+    assert answered.value.status == 415
+
+
+def test_a_sign_in_is_given_as_its_file_says(demo: Demo) -> None:
+    event = call(demo, "sign-ins/root-without-mfa")
+
+    assert event == catalogue.read("root-without-mfa")
+
+
+def test_a_sign_in_of_no_such_name_is_not_found(demo: Demo) -> None:
+    with pytest.raises(Answered) as answered:
+        call(demo, "sign-ins/..%2Fcatalogue")
+
+    assert answered.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "line", "column"),
+    [
+        ('{"version": "0"', "Line 1, column 16: expecting ',' delimiter.", 1, 16),
+        ('{\n  "a": 1\n  "b": 2\n}', "Line 3, column 3: expecting ',' delimiter.", 3, 3),
+        ("", "Line 1, column 1: expecting value.", 1, 1),
+        ("[]", "An event is a JSON object: { … }.", 1, 1),
+        ('{"version": NaN}', "NaN is not JSON.", 1, 1),
+        ("[" * 100_000, "The JSON is nested too deeply.", 1, 1),
+    ],
+)
+def test_a_text_that_is_no_event_is_refused_with_its_place(
+    demo: Demo, text: str, sentence: str, line: int, column: int
+) -> None:
+    with pytest.raises(Answered) as answered:
+        send(demo, text)
+
+    assert answered.value.status == 400
+    assert answered.value.said == {"message": sentence, "line": line, "column": column}
+
+
+def test_an_envelope_that_eventbridge_would_not_send_is_refused(demo: Demo) -> None:
+    event = catalogue.read("root-without-mfa")
+    del event["region"], event["time"]
+
+    with pytest.raises(Answered) as answered:
+        send(demo, json.dumps(event))
+
+    assert "lacks time, region" in answered.value.said["message"]
+
+
+def test_the_same_event_twice_is_posted_once(demo: Demo) -> None:
+    text = json.dumps(catalogue.read("root-with-account-alias"))
+
+    first = send(demo, text, renew=False)
+    second = send(demo, text, renew=False)
+
+    assert first["decision"]["decision"] == "posted"
+    assert (second["decision"]["decision"], second["decision"]["reason"]) == (
+        "ignored",
+        "duplicate",
+    )
+
+
+def test_an_answer_that_slack_does_not_give_is_refused(demo: Demo) -> None:
+    with pytest.raises(Answered) as answered:
+        call(demo, "answer", {"name": "applause"})
+
+    assert answered.value.status == 400
+
+
+def test_an_empty_queue_has_nothing_to_deliver(demo: Demo) -> None:
+    delivery = call(demo, "deliveries", {"language": "en", "failures": "each"})
+
+    assert delivery == {"received": 0, "left": 0, "error": None}
+
+
+@pytest.mark.parametrize("settings", [{}, SCHEDULES], ids=["no schedules", "no embedded AWS"])
+def test_the_schedules_buttons_are_for_the_demo_only(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    copy = ProjectCopy(tmp_path).path
+    with chalice_local(bare | settings, lambda _: None, 0, copy) as address:
+        for path, function in {"audits": "audit_mfa", "self-checks": "self_check"}.items():
+            with pytest.raises(Answered) as answered:
+                call(address, path, {"language": "en", "failures": "each"})
+
+            assert answered.value.status == 400
+            assert f"no {function} in an embedded AWS: make demo" in answered.value.said["Message"]
+
+
+def test_every_sign_in_has_one_name() -> None:
+    files = sorted(file.stem for file in catalogue.EVENTS.glob("*.json"))
+    named = sorted(name for group in catalogue.GROUPS.values() for name in group.values())
+
+    assert named == files
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_deployed_stage_has_no_route_and_no_file_of_the_playground(
+    stage: str, tmp_path: Path
+) -> None:
+    copy = ProjectCopy(tmp_path)
+    copy.configure(stage, {"WEBHOOK_URL_ENCRYPTED": "AAAA"})
+    subprocess.run(
+        [Path(sys.executable).with_name("chalice"), "package", f"--stage={stage}", "package"],
+        cwd=copy.path,
+        check=True,
+        capture_output=True,
+    )
+
+    template = json.loads((copy.path / "package" / "sam.json").read_text())
+    files = zipfile.ZipFile(copy.path / "package" / "deployment.zip").namelist()
+
+    assert not [kind for kind in kinds_of(template) if "Api" in kind]
+    assert not [file for file in files if file.startswith(("playground/", "ops/"))]
+    assert "chalicelib/notifier.py" in files
+
+
+def kinds_of(template: Json) -> list[str]:
+    events = [
+        event["Type"]
+        for resource in template["Resources"].values()
+        for event in resource["Properties"].get("Events", {}).values()
+    ]
+    return events + [resource["Type"] for resource in template["Resources"].values()]

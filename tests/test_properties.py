@@ -1,0 +1,189 @@
+"""Whatever arrives gives a message that Slack takes, and nothing from outside does harm in it.
+
+`HYPOTHESIS_PROFILE=long python -m pytest tests/test_properties.py` looks for much longer.
+"""
+
+import json
+import os
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.digest import digests
+from chalicelib.message import plain_alert, sign_in_message
+from chalicelib.severity import Judged, Severity, judge
+from chalicelib.signin import KNOWN_EVENTS, SignIn, essence, redact
+from tests.records import EVENTS, changed, event, paths, without
+from tests.slack_validator import faults
+from tests.stage import LANGUAGES, stage
+
+UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+settings.register_profile("short", deadline=None, max_examples=80, suppress_health_check=UNHURRIED)
+settings.register_profile("long", parent=settings.get_profile("short"), max_examples=4_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+HOSTILE = (
+    "<!channel> <!here> <!everyone> <@U012AB3CD> <!subteam^S012AB3CD>",
+    "<https://evil.example|AWS Support> https://evil.example/reset",
+    "<!date^0^{date}|yesterday>",
+    "&lt;!channel&gt; &amp; & && &#60;",
+    "alice\n*Severity:* Info\r\n\u2028\u2029\x00\x07\x1b[31m",
+    "\u202e\u2066gnp.tset\u2069\u202c\u200b\ufeff\u200d",
+    "```code``` `code` *bold* _it_ ~no~ :bomb: > quote",
+    "日本語*太字*`コード`한국어*굵게*`코드`",
+    "\ud800 lone \udfff",
+    "{who} {0} {} %s \\u003c $(id)",
+    "&" * 5_000,
+    "<" * 100_000,
+    "\u202e" * 100_000,
+    " ",
+    "",
+)
+NAMES = sorted(
+    {name for found in EVENTS for path in paths(event(found)) for name in path}
+    | KNOWN_EVENTS
+    | {"password", "SessionToken", "secret_access_key"}
+)
+TEXT = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.sampled_from(["Success", "Failure", "true", "Yes", "No", "PASSWORD,TOTP", *NAMES]),
+    st.text(max_size=60),
+    st.text(alphabet=st.characters(exclude_categories=()), max_size=20),
+)
+SCALAR = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXT
+)
+JSON = st.recursive(
+    SCALAR,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.sampled_from(NAMES), TEXT), inner, max_size=6),
+    ),
+    max_leaves=20,
+)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Give an object so deep that a careless reader runs out of stack."""
+    found: dict[str, Any] = {"eventName": "ConsoleLogin"}
+    for _ in range(depth):
+        found = {"detail": {"userIdentity": found}}
+    return found
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> dict[str, Any]:
+    """Give a real event with some fields removed, swapped, nulled, mistyped, huge or hostile."""
+    found = event(draw(st.sampled_from(EVENTS)))
+    for _ in range(draw(st.integers(0, 5))):
+        places = list(paths(found))
+        if not places:
+            break
+        path = draw(st.sampled_from(places))
+        match draw(st.sampled_from(["remove", "swap", "replace", "deepen", "hostile"])):
+            case "remove":
+                found = without(found, *path)
+            case "swap":
+                other = draw(st.sampled_from(places))
+                found = changed(found, *path, to=_at(found, other))
+            case "replace":
+                found = changed(found, *path, to=draw(JSON))
+            case "deepen":
+                found = changed(found, *path, to=nested(draw(st.sampled_from([2, 50, 120]))))
+            case _:
+                found = changed(found, *path, to=draw(TEXT))
+    return found
+
+
+def _at(found: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 — any JSON
+    for key in path:
+        found = found[key]
+    return found
+
+
+STAGES = {
+    (language, mention): stage(MESSAGE_LANGUAGE=language, CRITICAL_MENTION=mention)
+    for language in LANGUAGES
+    for mention in ("", "here", "U012AB3CD", "S012AB3CD")
+}
+MENTIONS = {"": None, "here": "<!here>", "U012AB3CD": "<@U012AB3CD>"}
+MENTIONS["S012AB3CD"] = "<!subteam^S012AB3CD>"
+EVENT = st.one_of(spoiled(), JSON)
+LATE = st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=400)))
+
+
+@given(found=EVENT, chosen=st.sampled_from(sorted(STAGES)), late=LATE)
+def test_any_event_gives_a_message_that_slack_takes_and_that_harms_nobody(
+    found: object, chosen: tuple[str, str], late: timedelta | None
+) -> None:
+    judged = judge(SignIn.from_event(found))
+    message = sign_in_message(judged, STAGES[chosen], late)
+    mention = MENTIONS[chosen[1]] if judged.severity is Severity.CRITICAL else None
+    assert faults(message.payload, mention=mention) == []
+    assert faults(plain_alert(judged, STAGES[chosen]), mention=mention) == []
+
+
+@given(many=st.lists(EVENT, min_size=1, max_size=12), chosen=st.sampled_from(sorted(STAGES)))
+def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
+    many: list[object], chosen: tuple[str, str]
+) -> None:
+    # The notifier never folds what is critical, so a digest has nobody to mention.
+    judged = [one for one in map(_judged, many) if one.severity is not Severity.CRITICAL]
+    built = digests(judged, STAGES[chosen])
+    for message, _ in built:
+        assert faults(message.payload) == []
+        assert faults(message.plain) == []
+    members = [one for _, page in built for one in page]
+    assert sorted(map(id, members)) == sorted(map(id, judged))
+
+
+def _judged(found: object) -> Judged:
+    return judge(SignIn.from_event(found))
+
+
+SECRET = "s3cr3t-of-a-session"
+CREDENTIALS = ("SessionToken", "secretAccessKey", "credentials", "id_token", "SAMLResponse", "code")
+
+
+@given(
+    found=spoiled(),
+    key=st.sampled_from(CREDENTIALS),
+    place=st.integers(0, 10_000),
+    wrapped=st.sampled_from([SECRET, [SECRET], {"a": {"b": SECRET}}, {SECRET: 1}]),
+)
+def test_what_is_redacted_holds_no_credential_and_is_always_json(
+    found: dict[str, Any], key: str, place: int, wrapped: object
+) -> None:
+    objects = [path for path in paths(found) if isinstance(_at(found, path), dict)]
+    above = ((), *objects)[place % (len(objects) + 1)]
+    leaky = changed(found, *above, key, to=wrapped)
+    redacted = redact(leaky)
+    assert SECRET not in json.dumps(redacted)
+    assert SECRET not in repr(SignIn.from_event(leaky))
+    message = sign_in_message(_judged(leaky), STAGES["en", ""], None)
+    assert SECRET not in json.dumps([message.payload, message.plain])
+
+
+@given(found=EVENT)
+def test_what_is_redacted_reads_as_the_same_sign_in(found: object) -> None:
+    whole, redacted = SignIn.from_event(found), SignIn.from_event(redact(found))
+    assert replace(whole, excerpt=None) == replace(redacted, excerpt=None)
+    assert (whole.excerpt is None) == (redacted.excerpt is None)
+
+
+UNKNOWN_KIND = event("event-never-seen-before")
+UNKNOWN_KIND["detail"]["responseElements"] = {"DeviceTrustEstablished": "Failure"}
+
+
+@given(found=EVENT)
+@example(found=UNKNOWN_KIND)
+def test_the_essence_of_an_event_is_small_json_and_reads_as_the_same_sign_in(found: object) -> None:
+    cut = essence(found)
+    assert len(json.dumps(cut)) < 256 * 1024
+    whole, small = SignIn.from_event(found), SignIn.from_event(cut)
+    # An excerpt shows the record as it came: of the essence, the essence.
+    assert replace(whole, excerpt=None) == replace(small, excerpt=None)
+    assert (whole.excerpt is None) == (small.excerpt is None)

@@ -1,0 +1,541 @@
+"""What a SignIn says of each kind of event, and of events that are not as they should be."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.signin import Mfa, Outcome, Principal, PrincipalType, SignIn, redact
+from tests.records import EVENTS, changed, event, paths, without
+
+HERE = "111122223333"
+THERE = "444455556666"
+
+ROOT = PrincipalType.ROOT
+IAM_USER = PrincipalType.IAM_USER
+ROLE = PrincipalType.ASSUMED_ROLE
+PERMISSION_SET = PrincipalType.PERMISSION_SET
+SSO_USER = PrincipalType.IDENTITY_CENTER_USER
+OTHER = PrincipalType.OTHER
+
+
+def read(name: str) -> SignIn:
+    return SignIn.from_event(event(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "who", "role"),
+    [
+        ("root-with-mfa", ROOT, None, None),
+        ("root-with-account-alias", ROOT, None, None),
+        ("root-password-changed", ROOT, None, None),
+        ("iam-user-with-mfa", IAM_USER, "alice", None),
+        ("iam-user-without-mfa", IAM_USER, "build-server", None),
+        ("iam-user-wrong-password", IAM_USER, "alice", None),
+        ("iam-user-unknown-name", IAM_USER, None, None),
+        ("check-mfa-virtual", IAM_USER, "alice", None),
+        ("china-region", IAM_USER, "wei.zhang", None),
+        ("saml-role", ROLE, "minjun.kim@example.com", "Developers"),
+        ("custom-federation", ROLE, "oncall-dmitri", "BreakGlass"),
+        ("get-signin-token", ROLE, "oncall-dmitri", "BreakGlass"),
+        ("renew-role", ROLE, "alice", "Admin"),
+        ("aws-login-authorized", ROLE, "alice", "Admin"),
+        ("switch-role-in-role-account", ROLE, "alice", "Admin"),
+        ("switch-role-in-home-account", IAM_USER, "alice", None),
+        ("exit-role", IAM_USER, "alice", None),
+        (
+            "identity-center-permission-set",
+            PERMISSION_SET,
+            "carol.jones@example.com",
+            "AdministratorAccess",
+        ),
+        ("govcloud-region", PERMISSION_SET, "frank.miller@agency.example", "ReadOnlyAccess"),
+        ("federated-user", PrincipalType.FEDERATED_USER, "deploy-session", None),
+        ("saml-user", PrincipalType.SAML_USER, "emeka.obi@example.com", None),
+        ("web-identity-user", PrincipalType.WEB_IDENTITY_USER, "104862195730026481937", None),
+        ("identity-center-password-and-code", SSO_USER, "june.park", None),
+        ("identity-center-passkey", SSO_USER, "e3c49862-a061-7023-84cd-5b1d90f3e7a2", None),
+        ("identity-center-without-details", SSO_USER, None, None),
+        ("external-idp-login-failed", SSO_USER, None, None),
+        ("anomaly-alert", OTHER, None, None),
+        ("trimmed-record", OTHER, None, None),
+    ],
+)
+def test_everyone_is_named_as_aws_names_them(
+    name: str, kind: PrincipalType, who: str | None, role: str | None
+) -> None:
+    principal = read(name).principal
+    assert (principal.type, principal.name, principal.role) == (kind, who, role)
+
+
+def test_a_name_that_aws_hides_is_hidden() -> None:
+    assert read("iam-user-unknown-name").principal.name_hidden
+    assert not read("iam-user-with-mfa").principal.name_hidden
+
+
+@pytest.mark.parametrize("name", ["root-without-mfa", "root-with-account-alias"])
+def test_root_is_root_even_where_an_alias_stands_for_a_name(name: str) -> None:
+    assert read(name).is_root
+
+
+def test_an_identity_that_calls_itself_root_without_an_arn_is_not_root() -> None:
+    assert not read("external-idp-login-failed").is_root
+    console = changed(event("root-with-mfa"), "detail", "userIdentity", "arn", to="")
+    assert not SignIn.from_event(console).is_root
+
+
+@pytest.mark.parametrize(
+    ("name", "account_id"),
+    [
+        ("root-with-mfa", HERE),
+        ("iam-user-from-phone", THERE),
+        ("saml-user", THERE),
+        ("switch-role-in-role-account", HERE),
+        ("switch-role-in-home-account", THERE),
+        ("anomaly-alert", HERE),
+        ("trimmed-record", HERE),
+    ],
+)
+def test_the_account_is_the_one_that_was_signed_in_to(name: str, account_id: str) -> None:
+    assert read(name).account_id == account_id
+
+
+def test_the_account_is_found_wherever_the_event_names_it() -> None:
+    trimmed = without(event("iam-user-with-mfa"), "detail", "recipientAccountId")
+    assert SignIn.from_event(trimmed).account_id == HERE
+    bare = without(trimmed, "account")
+    assert SignIn.from_event(bare).account_id == HERE
+    assert SignIn.from_event(without(bare, "detail", "userIdentity")).account_id is None
+
+
+@pytest.mark.parametrize(
+    ("name", "arn"),
+    [
+        ("iam-user-with-mfa", f"arn:aws:iam::{HERE}:user/alice"),
+        ("saml-role", f"arn:aws:iam::{THERE}:role/Developers"),
+        ("switch-role-in-role-account", f"arn:aws:iam::{HERE}:role/Admin"),
+        ("root-with-mfa", None),
+        ("identity-center-passkey", None),
+        ("federated-user", None),
+    ],
+)
+def test_the_arn_is_the_users_or_the_roles_and_never_a_sessions(name: str, arn: str | None) -> None:
+    assert read(name).principal.arn == arn
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_whoever_chooses_a_session_name_never_chooses_the_arn(name: str) -> None:
+    assert "assumed-role" not in (read(name).principal.arn or "")
+
+
+def test_a_switch_of_role_names_where_it_came_from_and_where_it_goes() -> None:
+    came = read("switch-role-in-role-account").switched_from
+    assert came == Principal(
+        type=IAM_USER, name="alice", account_id=THERE, arn=f"arn:aws:iam::{THERE}:user/alice"
+    )
+    goes = read("switch-role-in-home-account").switched_to
+    assert goes == Principal(
+        type=ROLE, role="Admin", account_id=HERE, arn=f"arn:aws:iam::{HERE}:role/Admin"
+    )
+
+
+def test_leaving_a_role_names_the_session_that_was_left() -> None:
+    left = read("exit-role").switched_from
+    assert left
+    assert (left.type, left.name, left.role, left.account_id) == (ROLE, "alice", "Admin", HERE)
+
+
+@pytest.mark.parametrize("said", ["", "somewhere", f"arn:aws:iam::{HERE}:root", "arn:a:b:c:d:x/y"])
+def test_a_switch_from_nobody_that_can_be_read_is_none(said: str) -> None:
+    strange = changed(
+        event("switch-role-in-role-account"), "detail", "additionalEventData", "SwitchFrom", to=said
+    )
+    assert SignIn.from_event(strange).switched_from is None
+
+
+def test_a_role_session_without_arn_is_named_by_its_issuer_and_id() -> None:
+    bare = without(event("saml-role"), "detail", "userIdentity", "arn")
+    principal = SignIn.from_event(bare).principal
+    assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
+
+
+def test_a_permission_set_is_one_without_arn_too() -> None:
+    bare = without(event("identity-center-permission-set"), "detail", "userIdentity", "arn")
+    principal = SignIn.from_event(bare).principal
+    assert (principal.type, principal.role) == (PERMISSION_SET, "AdministratorAccess")
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("root-with-mfa", Outcome.SUCCESS),
+        ("iam-user-wrong-password", Outcome.FAILURE),
+        ("get-signin-token", Outcome.SUCCESS),
+        ("check-mfa-virtual", Outcome.SUCCESS),
+        ("root-password-change-failed", Outcome.FAILURE),
+        ("switch-role-refused", Outcome.FAILURE),
+        ("external-idp-login-failed", Outcome.FAILURE),
+        ("identity-center-passkey", Outcome.SUCCESS),
+        ("credential-failed-code", Outcome.FAILURE),
+        ("aws-login-authorized", Outcome.SUCCESS),
+        ("event-never-seen-before", Outcome.UNKNOWN),
+        ("anomaly-alert", Outcome.UNKNOWN),
+        ("trimmed-record", Outcome.UNKNOWN),
+    ],
+)
+def test_the_outcome_is_found_in_each_place_where_aws_says_it(name: str, outcome: Outcome) -> None:
+    assert read(name).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("true", Outcome.SUCCESS),
+        (True, Outcome.SUCCESS),
+        ("false", Outcome.FAILURE),
+        (False, Outcome.FAILURE),
+        ("perhaps", Outcome.UNKNOWN),
+        (None, Outcome.UNKNOWN),
+        ({}, Outcome.UNKNOWN),
+    ],
+)
+def test_an_application_sign_in_says_its_outcome_as_true_or_false(
+    said: object, outcome: Outcome
+) -> None:
+    login = event("aws-login-authorized")
+    told = changed(login, "detail", "additionalEventData", "success", to=said)
+    assert SignIn.from_event(told).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("iam-user-wrong-password", "Failed authentication"),
+        ("iam-user-unknown-name", "No username found in supplied account"),
+        ("credential-failed-code", None),
+        ("iam-user-with-mfa", None),
+    ],
+)
+def test_a_failure_gives_the_reason_where_aws_does(name: str, reason: str | None) -> None:
+    assert read(name).failure_reason == reason
+
+
+def test_an_error_code_stands_in_for_a_missing_message() -> None:
+    failed = event("iam-user-wrong-password")
+    coded = changed(failed, "detail", "errorMessage", to=None)
+    coded = changed(coded, "detail", "errorCode", to="AccessDenied")
+    assert SignIn.from_event(coded).failure_reason == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("name", "mfa"),
+    [
+        ("root-with-mfa", Mfa.YES),
+        ("root-without-mfa", Mfa.NO),
+        ("iam-user-with-mfa", Mfa.YES),
+        ("iam-user-without-mfa", Mfa.NO),
+        ("iam-user-wrong-mfa-code", Mfa.YES),
+        ("check-mfa-virtual", Mfa.YES),
+        ("saml-role", Mfa.UNKNOWN),
+        ("identity-center-permission-set", Mfa.UNKNOWN),
+        ("custom-federation", Mfa.UNKNOWN),
+        ("federated-user", Mfa.UNKNOWN),
+        ("saml-user", Mfa.UNKNOWN),
+        ("web-identity-user", Mfa.UNKNOWN),
+        ("role-with-mfa-in-session", Mfa.YES),
+        ("switch-role-in-home-account", Mfa.UNKNOWN),
+        ("identity-center-password-and-code", Mfa.YES),
+        ("identity-center-passkey", Mfa.YES),
+        ("identity-center-password-only", Mfa.NO),
+        ("identity-center-external-idp", Mfa.UNKNOWN),
+        ("identity-center-without-details", Mfa.UNKNOWN),
+    ],
+)
+def test_mfa_is_yes_or_no_only_where_aws_knows(name: str, mfa: Mfa) -> None:
+    assert read(name).mfa is mfa
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_no_federated_sign_in_is_said_to_be_without_mfa(name: str) -> None:
+    sign_in = read(name)
+    if sign_in.principal.type not in (ROOT, IAM_USER, SSO_USER):
+        assert sign_in.mfa is not Mfa.NO
+
+
+@pytest.mark.parametrize(
+    ("said", "mfa"), [("YES", Mfa.YES), ("no", Mfa.NO), ("", Mfa.UNKNOWN), (True, Mfa.UNKNOWN)]
+)
+def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> None:
+    told = changed(event("root-with-mfa"), "detail", "additionalEventData", "MFAUsed", to=said)
+    assert SignIn.from_event(told).mfa is mfa
+
+
+@pytest.mark.parametrize(
+    ("factors", "mfa"),
+    [
+        ("PASSWORD", Mfa.NO),
+        ("PASSWORD,TOTP", Mfa.YES),
+        ("PASSWORD, EMAIL_OTP", Mfa.YES),
+        ("WEBAUTHN", Mfa.YES),
+        ("SMARTCARD", Mfa.YES),
+        ("PASSWORD,RESYNC_TOTP", Mfa.YES),
+        ("EXTERNAL_IDP", Mfa.UNKNOWN),
+        ("SOMETHING_NEW", Mfa.UNKNOWN),
+        ("", Mfa.UNKNOWN),
+        (["TOTP"], Mfa.UNKNOWN),
+    ],
+)
+def test_identity_center_tells_mfa_by_the_factors_it_asked_for(factors: object, mfa: Mfa) -> None:
+    portal = event("identity-center-password-only")
+    told = changed(portal, "detail", "additionalEventData", "CredentialType", to=factors)
+    assert SignIn.from_event(told).mfa is mfa
+
+
+@pytest.mark.parametrize(
+    "name", ["iam-user-wrong-mfa-code", "root-wrong-mfa-code", "credential-failed-code"]
+)
+def test_a_failure_at_the_mfa_step_is_known(name: str) -> None:
+    assert read(name).failed_at_mfa
+
+
+@pytest.mark.parametrize(
+    "name", ["iam-user-wrong-password", "credential-failed-password", "iam-user-with-mfa"]
+)
+def test_any_other_is_no_failure_at_the_mfa_step(name: str) -> None:
+    assert not read(name).failed_at_mfa
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        ("check-mfa-virtual", "Virtual MFA"),
+        ("check-mfa-security-key", "U2F MFA"),
+        ("iam-user-with-mfa", "Virtual MFA"),
+        ("root-with-account-alias", "U2F MFA"),
+        ("identity-center-password-and-code", "TOTP"),
+        ("identity-center-passkey", "WEBAUTHN"),
+        ("iam-user-without-mfa", None),
+    ],
+)
+def test_the_kind_of_mfa_device_is_told_where_it_is_known(name: str, device: str | None) -> None:
+    assert read(name).mfa_device == device
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "saml-role",
+        "saml-user",
+        "web-identity-user",
+        "identity-center-permission-set",
+        "identity-center-external-idp",
+    ],
+)
+def test_mfa_is_up_to_the_identity_provider_where_there_is_one(name: str) -> None:
+    assert read(name).mfa_at_identity_provider
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["custom-federation", "federated-user", "identity-center-password-only", "iam-user-with-mfa"],
+)
+def test_no_identity_provider_is_named_where_there_is_none(name: str) -> None:
+    assert not read(name).mfa_at_identity_provider
+
+
+def test_time_place_and_client_are_read() -> None:
+    sign_in = read("iam-user-regional-endpoint")
+    assert sign_in.event_time == datetime.fromisoformat(
+        event("iam-user-regional-endpoint")["detail"]["eventTime"]
+    )
+    assert sign_in.region == "eu-west-3"
+    assert sign_in.source_ip
+    assert sign_in.user_agent
+    assert sign_in.event_id
+
+
+@pytest.mark.parametrize(
+    ("said", "read_as"),
+    [
+        ("2026-05-04T02:22:47Z", datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)),
+        ("2026-05-04T02:22:47", datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)),
+        ("2026-05-04T04:22:47+02:00", datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)),
+    ],
+)
+def test_times_are_utc(said: str, read_as: datetime) -> None:
+    told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
+    assert SignIn.from_event(told).event_time == read_as
+
+
+@pytest.mark.parametrize("said", ["yesterday", "", None, 7, "0001-01-01T00:00:00+23:59"])
+def test_the_envelopes_time_stands_in_for_a_records_that_cannot_be_read(said: object) -> None:
+    told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
+    told = changed(told, "time", to="2026-05-04T02:22:47Z")
+    assert SignIn.from_event(told).event_time == datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)
+
+
+def test_without_any_time_there_is_none() -> None:
+    assert SignIn.from_event({"detail": {"eventName": "ConsoleLogin"}}).event_time is None
+
+
+def test_a_replay_is_known_by_its_envelope() -> None:
+    replayed = event("root-with-mfa") | {"replay-name": "again"}
+    assert SignIn.from_event(replayed).replayed
+    assert not read("root-with-mfa").replayed
+
+
+def test_what_the_self_check_found_says_so() -> None:
+    found = event("root-with-mfa") | {"found-by": "self-check"}
+    assert SignIn.from_event(found).found_by_self_check
+    assert not read("root-with-mfa").found_by_self_check
+
+
+def test_the_anomaly_alert_is_known_by_its_envelope() -> None:
+    assert read("anomaly-alert").is_anomaly_alert
+    assert not read("root-with-mfa").is_anomaly_alert
+
+
+@pytest.mark.parametrize("name", ["event-never-seen-before", "anomaly-alert", "trimmed-record"])
+def test_an_event_that_is_not_understood_brings_its_own_json(name: str) -> None:
+    sign_in = read(name)
+    assert not sign_in.understood
+    assert (sign_in.excerpt or "").startswith('{"')
+
+
+def test_an_event_that_is_understood_brings_none() -> None:
+    assert read("root-with-mfa").understood
+    assert read("root-with-mfa").excerpt is None
+
+
+def test_an_identity_of_an_unknown_kind_is_not_understood_but_named() -> None:
+    strange = changed(event("iam-user-with-mfa"), "detail", "userIdentity", "type", to="Directory")
+    sign_in = SignIn.from_event(strange)
+    assert not sign_in.understood
+    assert sign_in.principal.name == "alice"
+
+
+def test_an_excerpt_is_cut_and_carries_no_credentials() -> None:
+    token = changed(event("get-signin-token"), "detail", "eventName", to="GetSigninTokenV2")
+    huge = changed(token, "detail", "padding", to="x" * 100_000)
+    secret = event("get-signin-token")["detail"]["responseElements"]["credentials"]
+    excerpt = SignIn.from_event(huge).excerpt or ""
+    assert len(excerpt) == 1_500
+    assert not [value for value in secret.values() if str(value) in excerpt]
+
+
+def test_credentials_are_redacted_wherever_they_are() -> None:
+    token = event("get-signin-token")
+    secret = token["detail"]["responseElements"]["credentials"]
+    kept = json.dumps(redact([token, {"deep": [token]}]))
+    assert not [value for value in secret.values() if str(value) in kept]
+    assert kept.count("[redacted]") == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["password", "sessionToken", "session_token", "SAMLResponse", "Client-Secret", "code"]
+)
+def test_a_credential_is_known_by_its_name_in_any_spelling(key: str) -> None:
+    assert redact({key: "hush"}) == {key: "[redacted]"}
+
+
+def test_what_is_no_credential_is_kept() -> None:
+    assert redact(event("root-with-mfa")) == event("root-with-mfa")
+
+
+def test_nesting_without_end_is_cut() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(10_000):
+        deep = {"deeper": deep}
+    assert "[too deep]" in json.dumps(redact(deep))
+
+
+WRONG: tuple[object, ...] = (
+    None,
+    "",
+    "   ",
+    7,
+    1.5,
+    True,
+    [],
+    ["x"],
+    {},
+    {"x": "y"},
+    "x" * 100_000,
+    "\ud800\u202e",
+)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_field_that_is_missing_still_gives_a_sign_in(name: str) -> None:
+    whole = event(name)
+    for path in paths(whole):
+        assert_readable(SignIn.from_event(without(whole, *path)))
+
+
+@pytest.mark.parametrize("name", ["root-with-mfa", "saml-role", "identity-center-external-idp"])
+def test_a_field_that_is_wrong_still_gives_a_sign_in(name: str) -> None:
+    whole = event(name)
+    for path in paths(whole):
+        for wrong in WRONG:
+            assert_readable(SignIn.from_event(changed(whole, *path, to=wrong)))
+
+
+def assert_readable(sign_in: SignIn) -> None:
+    """A text is None or has something to show, and is not without end."""
+    principal = sign_in.principal
+    texts = [
+        sign_in.event_id,
+        sign_in.event_name,
+        sign_in.account_id,
+        sign_in.region,
+        sign_in.source_ip,
+        sign_in.user_agent,
+        sign_in.failure_reason,
+        sign_in.mfa_device,
+        sign_in.identity_provider,
+        principal.name,
+        principal.role,
+        principal.arn,
+        principal.account_id,
+    ]
+    for text in texts:
+        assert text is None or 0 < len(text) <= 4_096
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(
+    sorted({path[-1] for name in EVENTS for path in paths(event(name))} | {"credentials"})
+)
+
+
+@given(JSON | st.dictionaries(FIELDS, JSON | st.dictionaries(FIELDS, JSON)))
+def test_any_json_at_all_gives_a_sign_in(value: object) -> None:
+    assert_readable(SignIn.from_event(value))
+    assert_readable(SignIn.from_event({"detail": value}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"authCode": "hidden"},
+        {"device_code": "hidden"},
+        {"webIdentityToken": "hidden"},
+        {"clientSecret": "hidden"},
+        {"LoginTo": "https://portal.example/?state=a&auth_code=hidden"},
+        {"LoginTo": "https://portal.example/?wdc_csrf_token=hidden&state=a"},
+    ],
+)
+def test_what_lets_somebody_in_is_redacted_by_its_name(value: dict[str, str]) -> None:
+    assert "hidden" not in json.dumps(redact({"detail": value}))
+
+
+def test_an_outcome_under_an_events_name_is_no_credential() -> None:
+    outcome = {"GetSigninToken": "Success", "PasswordUpdated": "Failure"}
+    assert redact(outcome) == outcome

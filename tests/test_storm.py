@@ -1,0 +1,175 @@
+"""Many sign-ins at once, before a receiver that limits as Slack does; only the waiting is not real.
+
+The whole storm, ten thousand sign-ins through the deployed package, is in benchmarks/.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chalicelib.slack import Slack
+from playground.catalogue import renewed
+from playground.rate import Rate
+from playground.receiver import Receiver
+from tests.bed import SECRET_PATH, Bed
+from tests.records import changed, event
+from tests.tls import Certificates
+
+Event = dict[str, Any]
+
+
+class Clock:
+    """A clock that goes on when somebody sleeps, and by a little with every look."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.sleeps = 0
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.sleeps += 1
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, clock=clock, sleep=clock.sleep))
+    return clock
+
+
+@pytest.fixture
+def receiver(certificates: Certificates, clock: Clock) -> Iterator[Receiver]:
+    with Receiver(tls=certificates.good, path=SECRET_PATH, rate=Rate(), clock=clock) as receiver:
+        yield receiver
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(bed: Bed, clock: Clock) -> None:
+    bed.settings["LOG_EVENTS"] = "false"
+    bed.app._sleep = clock.sleep
+
+
+def failed(number: int) -> Event:
+    """Give the failed sign-in of a name that somebody made up."""
+    one = renewed(event("iam-user-wrong-password"), datetime.now(UTC))
+    return changed(one, "detail", "userIdentity", "userName", to=f"guess-{number}")
+
+
+def root() -> Event:
+    return renewed(event("root-without-mfa"), datetime.now(UTC))
+
+
+def ids(events: list[Event]) -> list[str]:
+    return [one["detail"]["eventID"] for one in events]
+
+
+def records(events: list[Event]) -> list[dict[str, Any]]:
+    return [{"body": json.dumps({"event": one}), "receiptHandle": "none"} for one in events]
+
+
+def times_posted(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
+    """Count for each event how often the log says that it was posted."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return Counter(line["event_id"] for line in lines if line.get("decision") == "posted")
+
+
+def told(receiver: Receiver) -> list[int]:
+    """Give how many sign-ins each message tells of."""
+    texts = [message.payload["text"] for message in receiver.messages]
+    found = [re.match(r"This digest tells of (\d+) ", text) for text in texts]
+    return [int(one[1]) if one else 1 for one in found]
+
+
+@pytest.mark.parametrize("count", [1, 2, 26, 1_000])
+def test_a_batch_of_any_size_is_told_within_slacks_limits(
+    count: int, bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [failed(number) for number in range(count)]
+    bed.app.tell_parked(records(events), 60)
+    assert sum(told(receiver)) == count
+    assert receiver.refused == []  # by size or by rate
+    assert times_posted(capsys) == Counter(ids(events))
+
+
+def test_a_thousand_who_signed_in_are_all_named(bed: Bed, receiver: Receiver) -> None:
+    events = [
+        changed(renewed(event("saml-role"), datetime.now(UTC)), *path, to=arn)
+        for number in range(1_000)
+        for path in [("detail", "userIdentity", "arn")]
+        for arn in [f"arn:aws:sts::111122223333:assumed-role/Admin/person-{number}@x"]
+    ]
+    bed.app.tell_parked(records(events), 60)
+    shown = json.dumps([message.payload for message in receiver.messages])
+    assert [number for number in range(1_000) if f"person-{number}@x" not in shown] == []
+    assert sum(told(receiver)) == 1_000
+
+
+def test_root_is_told_alone_and_first_whatever_stands_before_it(
+    bed: Bed, receiver: Receiver
+) -> None:
+    bed.app.tell_parked(records([*map(failed, range(499)), root()]), 60)
+    first, *rest = receiver.messages
+    assert first.payload["text"].startswith("<!here> [Critical] root signed in")
+    assert told(receiver) == [1, 499]
+    assert len(rest) == 1
+
+
+def test_in_a_storm_every_sign_in_is_told_once_and_root_at_once(
+    bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [*map(failed, range(40)), root(), *map(failed, range(40, 80))]
+    decisions = {one["detail"]["eventID"]: bed.app.tell(one, 60) for one in events}
+    assert decisions[events[40]["detail"]["eventID"]]["decision"] == "posted"
+    assert "parked" in {decision["decision"] for decision in decisions.values()}
+    assert bed.deliver() is None
+    assert bed.records() == []
+    assert times_posted(capsys) == Counter(ids(events))
+    assert sum(told(receiver)) == len(events)
+    assert receiver.hits_while_limited == 0
+
+
+def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
+    bed: Bed, receiver: Receiver, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.behave("html_500")
+    events = [*(root() for _ in range(5)), *map(failed, range(5))]
+    assert {bed.app.tell(one, 60)["decision"] for one in events} == {"parked"}
+    receiver.behave("ok")
+    sleep = clock.sleep
+
+    def fail_at_the_third(seconds: float) -> None:
+        sleep(seconds)
+        if clock.sleeps == 2:
+            receiver.behave("no_service")
+
+    bed.app._sleep = fail_at_the_third
+    assert str(bed.deliver()) == "8 of 10 events stay in the undelivered queue"
+    receiver.behave("ok")
+    assert bed.deliver() is None
+    assert bed.records() == []
+    assert times_posted(capsys) == Counter(ids(events))
+    assert told(receiver) == [1, 1, 1, 1, 1, 5]
+
+
+def test_an_event_delivered_twice_is_told_once(
+    bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.behave("html_500")
+    one = root()
+    for _ in range(2):  # EventBridge and Lambda deliver at least once
+        bed.app.tell(one, 60)
+    receiver.behave("ok")
+    assert bed.deliver() is None
+    assert bed.app.tell(one, 60)["reason"] == "duplicate"
+    assert told(receiver) == [1]
+    assert times_posted(capsys) == Counter(ids([one]))

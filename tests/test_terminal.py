@@ -1,0 +1,88 @@
+"""Messages as a terminal shows them."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from playground.terminal import Screen
+
+NOW = datetime(2026, 5, 4, 2, 17, 40, tzinfo=UTC)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(payload: dict[str, Any], out: io.StringIO | None = None, **environ: str) -> str:
+    out = out or io.StringIO()
+    Screen(out, environ).show(payload, NOW)
+    return out.getvalue()
+
+
+def of_blocks(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"text": "Somebody", "attachments": [{"color": "#e01e5a", "blocks": list(blocks)}]}
+
+
+def mrkdwn(text: str) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": text}
+
+
+def test_a_mention_a_link_and_an_escape_are_shown_as_slack_shows_them() -> None:
+    text = shown({"text": "<!here> *root* <https://a.example/b|CloudTrail> &lt;b&gt; &amp;amp;"})
+
+    assert "@here root CloudTrail (https://a.example/b) <b> &amp;" in text
+
+
+def test_a_date_is_shown_in_the_zone_of_the_terminal() -> None:
+    local = datetime.fromtimestamp(1777861056, UTC).astimezone()
+
+    text = shown({"text": "<!date^1777861056^{date_short_pretty} {time_secs}|in UTC>"})
+
+    assert f"{local:%Y-%m-%d %H:%M:%S}" in text
+
+
+def test_fields_stand_in_two_columns_in_korean_too() -> None:
+    fields = [mrkdwn("*사용자*\nroot"), mrkdwn("*MFA*\n미사용")]
+
+    text = shown(of_blocks({"type": "section", "fields": fields}))
+
+    assert "┃ 사용자  root\n" in text
+    assert "┃ MFA     미사용\n" in text
+
+
+def test_plain_text_is_not_read_as_markup() -> None:
+    block = {"type": "section", "text": {"type": "plain_text", "text": "*a* <!here>"}}
+
+    assert "┃ *a* <!here>" in shown(of_blocks(block))
+
+
+@pytest.mark.parametrize("control", ["\x1b[2J", "\x07", "\x9b2J", "\u202e"])
+def test_no_control_character_of_a_message_reaches_the_terminal(control: str) -> None:
+    payload = {
+        "username": control,
+        **of_blocks(
+            {
+                "type": "section",
+                "text": mrkdwn(control),
+                "fields": [mrkdwn(f"{control}\n{control}")],
+            }
+        ),
+    }
+    payload["text"] = control
+
+    assert control not in shown(payload)
+
+
+def test_a_terminal_gets_colour() -> None:
+    assert "\x1b[38;5;" in shown(of_blocks({"type": "divider"}), Terminal())
+
+
+def test_a_terminal_that_wants_no_colour_gets_none() -> None:
+    assert "\x1b" not in shown(of_blocks({"type": "divider"}), Terminal(), NO_COLOR="1")
+
+
+def test_what_is_no_terminal_gets_no_colour() -> None:
+    assert "\x1b" not in shown(of_blocks({"type": "divider"}))

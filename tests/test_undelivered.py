@@ -1,0 +1,387 @@
+"""The undelivered queue, against moto's SQS."""
+
+import base64
+import json
+import zlib
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from chalicelib.errors import QueueError
+from chalicelib.signin import SignIn
+from chalicelib.undelivered import Parked, Undelivered, sqs_client
+from playground.catalogue import NAMES, read
+from playground.embedded_aws import EmbeddedAws
+
+LARGEST = 1_048_576
+EVENTS = sorted(NAMES)
+
+
+@pytest.fixture
+def queue(aws: EmbeddedAws) -> Undelivered:
+    aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
+    return Undelivered(aws.client("sqs"), "undelivered")
+
+
+@pytest.fixture
+def small_queue(aws: EmbeddedAws) -> Undelivered:
+    """Give a queue that takes 16 KB at most, as one that somebody made long ago may."""
+    aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
+    return Undelivered(aws.client("sqs"), "undelivered")
+
+
+def records(aws: EmbeddedAws) -> list[dict[str, Any]]:
+    """Receive what is in the queue, ten at most, as Lambda hands it to a function."""
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="undelivered")["QueueUrl"]
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [{"body": one["Body"], "receiptHandle": one["ReceiptHandle"]} for one in received]
+
+
+def park(queue: Undelivered, event: object) -> None:
+    queue.park(event, reason="no_service", act="operator")
+
+
+def count(aws: EmbeddedAws) -> int:
+    """Count what is in the queue, received or not."""
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="undelivered")["QueueUrl"]
+    counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return sum(int(counted[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible"))
+
+
+def parked(aws: EmbeddedAws) -> dict[str, Any]:
+    """Give the event of the queue's one message."""
+    (record,) = records(aws)
+    return dict(Parked.from_record(record).event)
+
+
+def without_excerpt(event: object) -> SignIn:
+    return replace(SignIn.from_event(event), excerpt=None)
+
+
+def padded(event: dict[str, Any], padding: str) -> dict[str, Any]:
+    return {**event, "detail": {**event["detail"], "requestParameters": {"padding": padding}}}
+
+
+def random_text(length: int) -> str:
+    """Give a text that can be compressed to about half its length and no further."""
+    return Random(7).randbytes(length // 2).hex()
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_body_says_why_who_must_act_and_what_happened(
+    name: str, queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    park(queue, read(name))
+    (record,) = records(aws)
+    body = json.loads(record["body"])
+    assert (body["reason"], body["act"]) == ("no_service", "operator")
+    assert set(body) == {"reason", "act", "event"}
+    assert SignIn.from_event(body["event"]) == SignIn.from_event(read(name))
+    assert Parked.from_record(record) == Parked(body["event"], record["receiptHandle"])
+
+
+def test_an_event_without_credentials_is_kept_whole(queue: Undelivered, aws: EmbeddedAws) -> None:
+    park(queue, read("root-with-mfa"))
+    assert parked(aws) == read("root-with-mfa")
+
+
+def test_credentials_are_not_kept(queue: Undelivered, aws: EmbeddedAws) -> None:
+    event = read("get-signin-token")
+    event["detail"]["responseElements"]["credentials"]["sessionToken"] = "fake-session-token"
+    park(queue, event)
+    (record,) = records(aws)
+    assert "fake-session-token" not in record["body"]
+    assert Parked.from_record(record).event["detail"]["responseElements"] == {
+        "credentials": "[redacted]",
+        "GetSigninToken": "Success",
+    }
+
+
+def test_an_event_is_parked_in_any_script(queue: Undelivered, aws: EmbeddedAws) -> None:
+    event = {"detail": {"userAgent": "로그인 \x00 \ud800 \u202e é"}}
+    park(queue, event)
+    assert parked(aws) == event
+
+
+@pytest.mark.parametrize("event", [None, [], "text", 7, {}, {"detail": None}])
+def test_whatever_is_parked_comes_back_as_an_object(
+    event: object, queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    park(queue, event)
+    assert isinstance(parked(aws), dict)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_too_big_for_the_queue_is_compressed_and_comes_back_whole(
+    name: str, small_queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    event = padded(read(name), "x" * 100_000)
+    park(small_queue, event)
+    (record,) = records(aws)
+    assert set(json.loads(record["body"])["event"]) == {"compressed"}
+    assert SignIn.from_event(Parked.from_record(record).event) == SignIn.from_event(event)
+
+
+def test_what_is_compressed_has_no_credentials_either(
+    small_queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    event = padded(read("get-signin-token"), "x" * 100_000)
+    event["detail"]["responseElements"]["credentials"]["sessionToken"] = "fake-session-token"
+    park(small_queue, event)
+    assert "fake-session-token" not in json.dumps(parked(aws))
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_too_big_though_compressed_is_cut_to_what_a_sign_in_is_read_from(
+    name: str, small_queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    event = padded(read(name), random_text(100_000))
+    park(small_queue, event)
+    kept = parked(aws)
+    assert kept["cut"] == "This event was too big for the queue."
+    assert "requestParameters" not in kept["detail"]
+    assert without_excerpt(kept) == without_excerpt(event)
+    assert SignIn.from_event(kept).understood == SignIn.from_event(event).understood
+
+
+def test_an_event_of_a_megabyte_is_kept_whole_in_a_queue_that_takes_a_megabyte(
+    queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    event = padded(read("root-with-mfa"), "x" * (LARGEST - len(json.dumps(read("root-with-mfa")))))
+    park(queue, event)
+    assert parked(aws) == event
+
+
+def test_an_event_that_would_be_too_big_when_unpacked_is_cut(
+    queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    event = padded(read("root-with-mfa"), "é" * 300_000)  # six characters each in JSON
+    park(queue, event)
+    kept = parked(aws)
+    assert "cut" in kept
+    assert without_excerpt(kept) == without_excerpt(event)
+
+
+def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
+    aws: EmbeddedAws,
+) -> None:
+    aws.make_queue("undelivered", {"MaximumMessageSize": "1024"})
+    event = padded(read("saml-role"), random_text(10_000))
+    event["detail"]["userAgent"] = random_text(4_000)
+    with pytest.raises(QueueError, match=r"did not take .*\(message too long\)"):
+        park(Undelivered(aws.client("sqs"), "undelivered"), event)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        '{"event": null}',
+        '{"event": [1]}',
+        '{"event": {"compressed": "no base64!"}}',
+        '{"event": {"compressed": "\u2603"}}',
+        '{"event": {"compressed": "AAAA"}}',
+        '{"event": {"compressed": ""}}',
+        '{"event": ' + "[" * 100_000,
+        None,
+        7,
+    ],
+)
+def test_a_poisoned_message_becomes_an_event_that_says_it_is_unreadable(body: object) -> None:
+    parked = Parked.from_record({"body": body, "receiptHandle": "h"})
+    assert parked == Parked({"detail": {"unreadable": str(body)}}, "h")
+    assert not SignIn.from_event(parked.event).understood
+
+
+def compressed(content: bytes) -> dict[str, Any]:
+    packed = base64.b64encode(zlib.compress(content)).decode()
+    return {"body": json.dumps({"event": {"compressed": packed}})}
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"\xff", b'"text"'])
+def test_a_compressed_message_that_is_no_event_is_unreadable_too(content: bytes) -> None:
+    assert set(Parked.from_record(compressed(content)).event["detail"]) == {"unreadable"}
+
+
+def test_a_decompression_bomb_is_not_unpacked() -> None:
+    bomb = compressed(b'{"detail": {"a": "' + b"x" * 2_000_000 + b'"}}')
+    assert len(bomb["body"]) < 10_000
+    assert set(Parked.from_record(bomb).event["detail"]) == {"unreadable"}
+
+
+def test_an_event_that_has_a_field_named_compressed_is_itself() -> None:
+    event = {"compressed": {"no": "text"}, "detail": {}}
+    assert Parked.from_record({"body": json.dumps({"event": event})}).event == event
+
+
+def test_a_record_without_a_handle_can_be_read() -> None:
+    assert Parked.from_record({"body": '{"event": {}}'}) == Parked({}, "")
+
+
+def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: EmbeddedAws) -> None:
+    queue = Undelivered(aws.client("sqs"), "never-made")
+    with pytest.raises(QueueError) as raised:
+        park(queue, {})
+    assert "queue never-made did not take" in str(raised.value)
+    assert "(AWS.SimpleQueueService.NonExistentQueue)" in str(raised.value)
+    assert str(raised.value).endswith(" python -m ops doctor shows what is wrong with it.")
+    with pytest.raises(QueueError, match=r"never-made.*NonExistentQueue"):
+        queue.delete(["h"])
+
+
+def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) -> None:
+    queue = Undelivered(aws.client("sqs"), "undelivered")
+    with pytest.raises(QueueError):
+        park(queue, {})
+    aws.make_queue("undelivered")
+    park(queue, {})
+    assert count(aws) == 1
+
+
+def test_a_queue_that_denies_an_event_refuses_with_awss_word() -> None:
+    sqs = sqs_client("us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
+        stub.add_client_error("send_message", "AccessDenied", http_status_code=403)
+        with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
+            park(Undelivered(sqs, "undelivered"), {})
+
+
+def test_a_refusal_without_a_word_is_a_refusal() -> None:
+    class Speechless:
+        def get_queue_url(self, **_: object) -> None:
+            raise ClientError({}, "GetQueueUrl")
+
+    speechless: Any = Speechless()
+    queue = Undelivered(speechless, "undelivered")
+    with pytest.raises(QueueError):
+        park(queue, {})
+    with pytest.raises(QueueError):
+        queue.delete(["h"])
+
+
+def test_a_queue_out_of_reach_refuses_with_the_errors_name(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)  # nothing listens there
+    queue = Undelivered(sqs_client("us-east-1"), "undelivered")
+    with pytest.raises(QueueError, match=r"queue undelivered .*\(EndpointConnectionError\)"):
+        park(queue, {})
+    with pytest.raises(QueueError, match=r"queue undelivered .*\(EndpointConnectionError\)"):
+        queue.delete(["h"])
+
+
+def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
+    with pytest.raises(QueueError) as raised:
+        park(Undelivered(aws.client("sqs"), "never-made"), read("iam-user-with-mfa"))
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize("number", [1, 10, 11, 25])
+def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
+    aws.make_queue("undelivered", {"VisibilityTimeout": "60"})
+    queue = Undelivered(aws.client("sqs"), "undelivered")
+    for _ in range(number):
+        park(queue, {})
+    handles: list[str] = []
+    while received := records(aws):
+        handles += [one["receiptHandle"] for one in received]
+    assert len(handles) == number
+    queue.delete(handles)
+    assert count(aws) == 0
+
+
+def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own(aws: EmbeddedAws) -> None:
+    aws.make_queue("undelivered")
+    sqs = aws.client("sqs")
+    batches: list[list[str]] = []
+
+    def keep(params: dict[str, Any], **_: object) -> None:
+        batches.append([entry["Id"] for entry in params["Entries"]])
+
+    sqs.meta.events.register("provide-client-params.sqs.DeleteMessageBatch", keep)
+    with pytest.raises(QueueError):
+        Undelivered(sqs, "undelivered").delete([f"unknown-{number}" for number in range(23)])
+    assert [len(set(batch)) for batch in batches] == [10, 10, 3]
+
+
+def test_only_what_was_told_is_deleted(queue: Undelivered, aws: EmbeddedAws) -> None:
+    for number in range(3):
+        park(queue, {"detail": {"eventID": str(number)}})
+    told = [one for one in records(aws) if '"1"' not in one["body"]]
+    queue.delete([one["receiptHandle"] for one in told])
+    assert parked(aws) == {"detail": {"eventID": "1"}}
+
+
+def test_what_sqs_does_not_delete_is_told_and_keeps_nothing_else_back(
+    queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    for _ in range(3):
+        park(queue, {})
+    good = [one["receiptHandle"] for one in records(aws)]
+    with pytest.raises(QueueError, match=r"undelivered .*\(ReceiptHandleIsInvalid\)"):
+        queue.delete([f"bad-{number}" for number in range(10)] + good)
+    assert count(aws) == 0
+
+
+def test_a_batch_that_sqs_refuses_keeps_no_other_back() -> None:
+    sqs = sqs_client("us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
+        stub.add_client_error("delete_message_batch", "RequestThrottled")
+        stub.add_response("delete_message_batch", {"Successful": [], "Failed": []})
+        with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
+            Undelivered(sqs, "undelivered").delete(["h"] * 11)
+        stub.assert_no_pending_responses()
+
+
+def test_an_answer_that_leaves_the_failures_out_names_none(
+    queue: Undelivered, aws: EmbeddedAws
+) -> None:
+    def leave_out(parsed: dict[str, Any], **_: object) -> None:
+        del parsed["Failed"]
+
+    park(queue, {})
+    handles = [one["receiptHandle"] for one in records(aws)]
+    sqs = aws.client("sqs")
+    sqs.meta.events.register("after-call.sqs.DeleteMessageBatch", leave_out)
+    Undelivered(sqs, "undelivered").delete(handles)
+    assert count(aws) == 0
+
+
+def test_nothing_to_delete_asks_nothing_of_sqs() -> None:
+    sqs = sqs_client("us-east-1")
+    with Stubber(sqs):
+        Undelivered(sqs, "undelivered").delete([])
+
+
+def test_the_queue_is_looked_up_once(aws: EmbeddedAws) -> None:
+    aws.make_queue("undelivered")
+    sqs = aws.client("sqs")
+    asked: list[str] = []
+    sqs.meta.events.register("before-call.sqs", lambda model, **_: asked.append(model.name))
+    queue = Undelivered(sqs, "undelivered")
+    park(queue, {})
+    park(queue, {})
+    assert asked == ["GetQueueUrl", "SendMessage", "SendMessage"]
+
+
+def test_the_sqs_client_gives_up_before_the_function_is_killed() -> None:
+    config: Any = sqs_client("eu-central-1").meta.config
+    patience = config.connect_timeout + config.read_timeout
+    assert config.region_name == "eu-central-1"
+    assert config.retries["mode"] == "standard"
+    assert patience * config.retries["total_max_attempts"] < 20

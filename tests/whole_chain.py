@@ -1,0 +1,49 @@
+"""The stage prod as a whole chain, for tests; `playground.whole_chain` makes its links."""
+
+import json
+
+import pytest
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+
+from chalicelib.chain import Deployment
+from playground import whole_chain
+from playground.embedded_aws import EmbeddedAws
+from playground.whole_chain import FEW_REGIONS, HOME, TRAIL, clients, forwards, trail
+
+__all__ = ["FORWARD_ROLE", "HOME", "QUEUE", "TRAIL", "clients", "forwards", "trail"]
+
+STAGE = "prod"
+FORWARD_ROLE = "signin-monitor-prod-forward"
+QUEUE = "signin-monitor-prod-undelivered"
+CONTEXT = {"app": "signin-monitor", "stage": STAGE}
+
+
+def variables(aws: EmbeddedAws, deployment: Deployment) -> dict[str, str]:
+    """Give the variables of a deployed stage, as its configuration has them."""
+    found: dict[str, str] = clients(aws)("lambda", HOME).get_function_configuration(
+        FunctionName=deployment.function("on_sign_in")
+    )["Environment"]["Variables"]
+    return found
+
+
+def shrink_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the embedded AWS have four regions, one of them not enabled, to save time."""
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", FEW_REGIONS)
+
+
+def build(
+    aws: EmbeddedAws, webhook: str = "https://hooks.slack.com/services/T0/B0/fake", **more: str
+) -> Deployment:
+    """Make everything that `setup`, `chalice deploy` and `regions --apply` make."""
+    alias = f"alias/signin-monitor-{STAGE}"
+    aws.make_key(alias)
+    aws.make_queue(QUEUE)
+    environment = {
+        "STAGE": STAGE,
+        "WEBHOOK_URL_ENCRYPTED": aws.encrypt(webhook, alias, CONTEXT),
+        "WEBHOOK_ENCRYPTION_CONTEXT": json.dumps(CONTEXT),
+        "UNDELIVERED_QUEUE": QUEUE,
+        "SELF_CHECK_SCHEDULE": "rate(1 hour)",
+        **more,
+    }
+    return whole_chain.build(aws, environment)
