@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .aws_client import aws_client
 from .errors import Act, QueueError
 from .signin import essence, redact
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_sqs import SQSClient
 
-_SQS_SECONDS: Final = 4
 _BATCH: Final = 10  # SQS deletes at most so many at once
 _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
 _TOO_BIG: Final = "InvalidParameterValue"
@@ -51,7 +51,7 @@ class Undelivered:
 
         One that is too big for the queue is compressed, then cut. Raises QueueError.
         """
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with boto3
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
 
         for kept in _ever_smaller(redact(event)):
             body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
@@ -68,7 +68,7 @@ class Undelivered:
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages that were posted. Raises QueueError for those that will come again."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with boto3
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
 
         refusals: list[str] = []
         for start in range(0, len(receipt_handles), _BATCH):
@@ -98,15 +98,8 @@ class Undelivered:
 
 def sqs_client(region: str) -> "SQSClient":
     """Make an SQS client that gives up before the function is killed."""
-    import boto3  # noqa: PLC0415 — slow; most invocations never call SQS
-    from botocore.config import Config  # noqa: PLC0415
-
-    config = Config(
-        connect_timeout=_SQS_SECONDS,
-        read_timeout=_SQS_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
-    return boto3.client("sqs", region_name=region, config=config)
+    client: SQSClient = aws_client("sqs", region)
+    return client
 
 
 def _code(error: "ClientError") -> str:

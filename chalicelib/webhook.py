@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from .aws_client import aws_client
 from .errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from .settings import Settings
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 MAIN: Final = "WEBHOOK_URL_ENCRYPTED"
 CRITICAL: Final = "CRITICAL_WEBHOOK_URL_ENCRYPTED"
 
-_KMS_SECONDS: Final = 4
 _BUSY: Final = frozenset(
     {
         "DependencyTimeoutException",
@@ -101,7 +101,7 @@ class WebhookLookup:
         self._webhooks.pop(setting, None)
 
     def _decrypt(self, setting: str) -> str:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with boto3
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
 
         settings = self._settings
         ciphertext = (
@@ -127,15 +127,8 @@ class WebhookLookup:
 
 def kms_client(region: str) -> "KMSClient":
     """Make a KMS client that gives up soon: a sign-in must not wait for it."""
-    import boto3  # noqa: PLC0415 — slow; a page or a command may never call KMS
-    from botocore.config import Config  # noqa: PLC0415
-
-    config = Config(
-        connect_timeout=_KMS_SECONDS,
-        read_timeout=_KMS_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
-    return boto3.client("kms", region_name=region, config=config)
+    client: KMSClient = aws_client("kms", region)
+    return client
 
 
 def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  # noqa: ANN401

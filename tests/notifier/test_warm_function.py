@@ -1,5 +1,8 @@
 """What a warm function keeps: its notifier, while its settings are the same."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 
 from chalicelib.errors import SettingsError, WebhookDead
@@ -13,6 +16,12 @@ def environ(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for name, value in bench.aws.environment.items():
         monkeypatch.setenv(name, value)
     return dict(bench.variables)
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    yield
+    gc.unfreeze()
 
 
 def test_a_warm_function_keeps_its_notifier_while_its_settings_are_the_same(
@@ -63,6 +72,15 @@ def test_warming_up_decrypts_ahead_and_posts_nothing(environ: dict[str, str], be
     assert (bench.receiver.posts, bench.receiver.visits, bench.log()) == ([], [], [])
     bench.aws.reset()  # the key is gone
     assert decided(notifier(environ), event("saml-role")) == ("posted", None)
+
+
+@pytest.mark.parametrize("stage", [{}, {"WEBHOOK_URL_ENCRYPTED": ""}])
+def test_pythons_collector_works_on_after_warming_up_but_not_on_what_that_made(
+    stage: dict[str, str], environ: dict[str, str]
+) -> None:
+    warm_up(environ | stage)
+    assert gc.isenabled()
+    assert gc.get_freeze_count()
 
 
 def test_warming_up_without_a_webhook_warns_and_is_made_good_by_the_first_event(
