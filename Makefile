@@ -65,4 +65,4 @@ storm: $(READY)  ## let 10,000 failed sign-ins and root's one pass through it
 	$(BIN)/python -m benchmarks.storm
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .chalice/deployments .chalice/deployed .chalice/venv
+	rm -rf $(VENV) mutants vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .chalice/deployments .chalice/deployed .chalice/venv

@@ -17,16 +17,20 @@ from chalicelib.errors import SettingsError
 from chalicelib.settings import DEFAULT_REGION, NAMES, Settings
 
 from . import policy_files
+from .bytecode import write_bytecode
 from .config_file import ConfigFile
 from .deployed import Deployed
 from .faults import OpsError
 
-_MAKING: Final = frozenset({"deploy", "package", "plan"})
+_PACKING: Final = frozenset({"deploy", "package"})
+_MAKING: Final = _PACKING | {"plan"}
 _ROOM: Final = 4096  # bytes, for all variables of a function together ("Lambda quotas")
 
 
 def guard() -> None:
     """Pin the region of Chalice's running command; end a deploy that would not work.
+
+    One that will work is given bytecode to pack.
 
     Raises SystemExit with every fault and its remedy. `delete` goes on whatever is wrong.
     """
@@ -54,6 +58,8 @@ def guard() -> None:
         told = "".join(f"\n  * {fault}" for fault in dict.fromkeys(faults))
         raise SystemExit(f"The stage {stage} cannot be deployed; nothing was made.{told}")
     _settle(environment, region)
+    if context.command.name in _PACKING:
+        write_bytecode()
 
 
 def _settle(environment: Mapping[str, str], region: str) -> None:

@@ -74,10 +74,7 @@ class ProjectCopy:
     def write_policies(self, stage: str) -> None:
         """Let the policy files follow from the settings, as an operator does after a change."""
         command = [sys.executable, "-m", "ops", "policies", "--stage", stage]
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # see `chalice`
-        subprocess.run(
-            command, cwd=self.path, env=environment, stdout=subprocess.DEVNULL, check=True
-        )
+        subprocess.run(command, cwd=self.path, stdout=subprocess.DEVNULL, check=True)
 
     def chalice(self, *arguments: str, aws: EmbeddedAws, region: str = HOME_REGION) -> str:
         """Run a chalice command in the copy, with the shell set to `region`; give its output.
@@ -88,7 +85,6 @@ class ProjectCopy:
         ours = {
             **aws.environment,
             "AWS_DEFAULT_REGION": region,
-            "PYTHONDONTWRITEBYTECODE": "1",  # Chalice would pack chalicelib's __pycache__
         }
         with _alone(self._packages):
             run = subprocess.run(

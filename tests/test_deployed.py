@@ -1,6 +1,7 @@
 """The deployed package: what `chalice deploy` makes of it, and from event to received message."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -226,12 +227,28 @@ def test_the_package_holds_what_runs_and_nothing_else(deployed: Deployed) -> Non
     tops = {path.name for path in package.iterdir() if path.suffix != ".dist-info"}
     vendored = {"certifi", "charset_normalizer", "idna", "requests", "urllib3"}
     assert tops == {"app.py", "chalice", "chalicelib"} | vendored
-    assert {path.name for path in (package / "chalice").iterdir()} == {"__init__.py", "app.py"}
+    assert {path.name for path in (package / "chalice").glob("*.py")} == {"__init__.py", "app.py"}
     ours = {path.relative_to(package / "chalicelib") for path in package.glob("chalicelib/**/*.*")}
     source = PROJECT / "chalicelib"
     there = {path.relative_to(source) for path in source.glob("**/*.*")}
     assert ours == {path for path in there if path.suffix != ".pyc"}
     assert deployed.deployment.package_bytes < 1_000_000
+
+
+def test_a_cold_start_compiles_none_of_the_large_dependencies(deployed: Deployed) -> None:
+    package = deployed.deployment.package
+    run = subprocess.run(
+        [sys.executable, "-v", "-c", "import app"],
+        cwd=package,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    compiled = re.findall(rf"# code object from {re.escape(str(package))}/(\S+)", run.stderr)
+    ours = ("app.py", "certifi/", "chalicelib/", "charset_normalizer/")
+    fails = "urllib3/contrib/socks.py"  # requests tries it; it needs a package that is not there
+    assert {name for name in compiled if not name.startswith(ours)} == {fails}
 
 
 @pytest.mark.parametrize("name", EVENTS)
