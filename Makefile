@@ -12,7 +12,7 @@ HOME_REGION = $$($(BIN)/python -c 'from ops.config_file import ConfigFile; \
   print(ConfigFile.read().environment("$(STAGE)")["SIGN_IN_REGION"])')
 EVENT ?= playground/events/iam-user-with-mfa.json
 
-.PHONY: help demo tour local test check golden mutants logs invoke bench growth storm clean
+.PHONY: help demo tour local test check golden mutants logs invoke bench profile growth storm clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ invoke: $(READY)  ## send an event to a deployed stage: STAGE=prod EVENT=file.js
 
 bench: $(READY)  ## measure speed and cost against three other shapes, in ten minutes
 	$(BIN)/python -m benchmarks.bench
+
+profile: $(READY)  ## show where the time of a cold start goes
+	$(BIN)/python -m benchmarks.profile
 
 growth: $(READY)  ## show that cost stays flat over 100,000 sign-ins
 	$(BIN)/python -m benchmarks.growth

@@ -31,7 +31,7 @@ def make_shapes(bed: Bed, scratch: Path) -> list[Shape]:
     return [
         make_signin_monitor(bed, scratch / "signin-monitor"),
         _article(bed, scratch / "article"),
-        _lean(bed),
+        make_lean(bed),
         _floor(bed),
     ]
 
@@ -70,7 +70,8 @@ def _article(bed: Bed, scratch: Path) -> Shape:
     )
 
 
-def _lean(bed: Bed) -> Shape:
+def make_lean(bed: Bed) -> Shape:
+    """Pack the lean shape."""
     return Shape(
         name="lean",
         title="lean: stdlib and boto3",

@@ -10,7 +10,7 @@ from benchmarks.quota import PERIOD_MS, Quota
 from benchmarks.shape import Shape
 from playground.runtime import LambdaFunction, Result
 
-WARM_CALLS = 2
+WARM_CALLS = 5
 _PAUSE_SECONDS = 0.12  # with the random part, more than a period: each call finds a fresh quota
 
 

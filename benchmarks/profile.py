@@ -1,0 +1,112 @@
+"""Shows where the processor time of INIT goes: `make profile`.
+
+    python -m benchmarks.profile [--rounds 11]
+
+Takes INIT apart, ours and the lean shape's, and writes `benchmarks/results/profile.md`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bed import Bed
+from benchmarks.shape import Shape, make_lean, make_signin_monitor
+
+ROUNDS = 11
+RESULT = Path(__file__).with_name("results") / "profile.md"
+
+# What INIT does, step by step; each step's code runs after the ones before it.
+_BEFORE = {
+    "Python itself": "",
+    "AWS's runtime client": "import awslambdaric.bootstrap",
+}
+_LEAN = {
+    "importing boto3, with botocore": "import boto3",
+    "the KMS client": "kms = boto3.client('kms')",
+    "decrypting": """
+import base64, os
+kms.decrypt(CiphertextBlob=base64.b64decode(os.environ["WEBHOOK_URL_ENCRYPTED"]))
+""",
+}
+_OURS = {
+    "importing requests, with urllib3": "import requests",
+    "importing botocore": "import botocore.session",
+    "importing Chalice's runtime": "import chalice.app",
+    "importing our own modules": "import chalicelib.notifier",
+    "the KMS client": """
+import gc, os
+from chalicelib import delivery, message, notifier, settings, slack, undelivered, webhook
+gc.disable()
+stage = settings.Settings.from_environment(dict(settings.of_the_stage(os.environ)))
+lookup = webhook.WebhookLookup(webhook.kms_client(stage.sign_in_region), stage)
+""",
+    "the SQS client": "undelivered.sqs_client(stage.sign_in_region)",
+    "decrypting": "main = lookup.webhook(webhook.MAIN)",
+    "the TLS context": "from chalicelib import connection\nconnection._session(main)",
+    "connecting": "slack.Slack(main).connect()",
+}
+_READING = "import time\nreadings = []\n"
+_READ = "\nreadings.append(time.process_time())\n"
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, Bed(Path(scratch)) as bed:
+        ours, lean = make_signin_monitor(bed, Path(scratch)), make_lean(bed)
+        of_ours, of_lean = [], []
+        for _ in range(chosen.rounds):
+            of_ours.append(_profile(ours, _BEFORE | _OURS))
+            of_lean.append(_profile(lean, _BEFORE | _LEAN))
+    text = _table(_medians(of_ours), _medians(of_lean))
+    print(text)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(text)
+
+
+def _profile(shape: Shape, steps: Mapping[str, str]) -> dict[str, float]:
+    """Run the steps in a process of their own; give the milliseconds of each."""
+    script = _READING + "".join(code + _READ for code in steps.values())
+    run = subprocess.run(
+        [sys.executable, "-c", f"{script}\nprint(readings)"],
+        cwd=shape.package,
+        env={**shape.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    readings = json.loads(run.stdout)
+    taken = [1000 * (after - before) for before, after in pairwise([0, *readings])]
+    return dict(zip(steps, taken, strict=True))
+
+
+def _medians(profiles: list[dict[str, float]]) -> dict[str, float]:
+    return {step: median(profile[step] for profile in profiles) for step in profiles[0]}
+
+
+def _table(ours: dict[str, float], lean: dict[str, float]) -> str:
+    steps = dict.fromkeys([*_BEFORE, *_OURS, *_LEAN])
+    return "\n".join(
+        (
+            "| step of INIT, ms of processor time | signin-monitor | lean |",
+            "| --- | ---: | ---: |",
+            *(f"| {step} | {_cell(ours, step)} | {_cell(lean, step)} |" for step in steps),
+            f"| **together** | {sum(ours.values()):.0f} | {sum(lean.values()):.0f} |",
+            "",
+        )
+    )
+
+
+def _cell(profile: dict[str, float], step: str) -> str:
+    return f"{profile[step]:.0f}" if step in profile else ""
+
+
+if __name__ == "__main__":
+    main()
