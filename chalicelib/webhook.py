@@ -7,7 +7,6 @@ and nowhere else, and botocore is kept from logging KMS's answer, which holds it
 import ipaddress
 import logging
 import re
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -55,12 +54,12 @@ class Webhook:
         self.is_https: bool = parts.scheme == "https"
 
     @classmethod
-    def parse(cls, text: str, allowed_hosts: Collection[str], *, setting: str = MAIN) -> Self:
-        """Read a plaintext; it may lack `https:` and end in a newline, as in the article.
+    def parse(cls, text: str, settings: Settings, setting: str = MAIN) -> Self:
+        """Read the plaintext of a setting; it may lack `https:` and end in a newline.
 
         Raises WebhookUnusable if it is no URL of a webhook on an allowed host.
         """
-        checked = _checked(text, allowed_hosts, setting)
+        checked = _checked(text, settings, setting)
         if isinstance(checked, WebhookUnusable):
             del text  # what reports errors may show the variables of each frame
             raise checked
@@ -91,9 +90,7 @@ class WebhookLookup:
     def webhook(self, setting: str) -> Webhook:
         """Give the webhook of MAIN or CRITICAL. Raises WebhookUnavailable or WebhookUnusable."""
         if setting not in self._webhooks:
-            self._webhooks[setting] = Webhook.parse(
-                self._decrypt(setting), self._settings.webhook_hosts, setting=setting
-            )
+            self._webhooks[setting] = Webhook.parse(self._decrypt(setting), self._settings, setting)
         return self._webhooks[setting]
 
     def forget(self, setting: str) -> None:
@@ -131,11 +128,17 @@ def kms_client(region: str) -> "KMSClient":
     return client
 
 
+def _encrypt(setting: str, settings: Settings) -> str:
+    """Give the command that asks for a setting's webhook, and encrypts it."""
+    option = "--critical-webhook" if setting == CRITICAL else "--rotate-webhook"
+    return f"python -m ops setup --stage {settings.stage} {option}"
+
+
 def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  # noqa: ANN401
     """Say what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
     code = response.get("Error", {}).get("Code", "")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    again = "Encrypt the URL anew: python -m ops setup --rotate-webhook."
+    again = f"Encrypt the URL anew: {_encrypt(setting, settings)}."
     context = dict(settings.webhook_encryption_context)
     if code in _BUSY or status >= _SERVER_ERROR:
         return WebhookUnavailable("kms_busy", f"KMS is busy and did not decrypt {setting}: {code}.")
@@ -164,17 +167,18 @@ def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  
                 "kms_access_denied",
                 f"KMS does not let the function's role decrypt {setting} under the encryption "
                 f"context {context}. Its policy file in .chalice and the key's own policy must "
-                "allow it: python -m ops policies, then chalice deploy. Or the key is another "
-                f"than the stage's, or not in region {settings.sign_in_region}: correct "
-                f"SIGN_IN_REGION. Or: {again}",
+                f"allow it: python -m ops policies --stage {settings.stage}, then chalice deploy. "
+                "Or the key is another than the stage's, or not in region "
+                f"{settings.sign_in_region}: correct SIGN_IN_REGION. Or: {again}",
             )
     return WebhookUnusable(
         "kms_refused",
-        f"KMS refuses to decrypt {setting}: {code}. python -m ops doctor shows more.",
+        f"KMS refuses to decrypt {setting}: {code}. "
+        f"python -m ops doctor --stage {settings.stage} shows more.",
     )
 
 
-def _checked(text: str, allowed_hosts: Collection[str], setting: str) -> str | WebhookUnusable:
+def _checked(text: str, settings: Settings, setting: str) -> str | WebhookUnusable:
     """Give the URL that a plaintext means, or why it is none to post to."""
     url = text.strip()
     if url.startswith("//"):
@@ -185,26 +189,26 @@ def _checked(text: str, allowed_hosts: Collection[str], setting: str) -> str | W
             "webhook_not_a_url",
             f"What {setting} decrypts to is no webhook URL such as "
             "https://hooks.slack.com/services/…. Encrypt the right one: "
-            "python -m ops setup --rotate-webhook.",
+            f"{_encrypt(setting, settings)}.",
         )
     scheme, host, path = found[1], found[2].lower(), found[3]
-    if host not in allowed_hosts:
+    if host not in settings.webhook_hosts:
         return WebhookUnusable(
             "webhook_host_not_allowed",
             f"The webhook of {setting} is on the host {host}, which WEBHOOK_HOSTS does not "
-            "name. Add the host there, or encrypt another webhook.",
+            f"name. Add the host there, or encrypt another webhook: {_encrypt(setting, settings)}.",
         )
     if scheme == "http" and not _is_loopback(host):
         return WebhookUnusable(
             "webhook_not_https",
             f"The webhook of {setting} is not https, so that anyone on the way could read "
-            "it. Replace it by an https one.",
+            f"it. Replace it by an https one: {_encrypt(setting, settings)}.",
         )
     if path.startswith(("/workflows/", "/triggers/")):
         return WebhookUnusable(
             "webhook_is_workflow",
             f"{setting} holds the trigger of a Slack workflow, which takes variables and no "
-            "messages. Make an incoming webhook instead.",
+            f"messages. Make an incoming webhook instead, then: {_encrypt(setting, settings)}.",
         )
     return f"{scheme}://{host}{path}"
 

@@ -77,7 +77,7 @@ def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
             EncryptionContext=dict(settings.webhook_encryption_context),
         )
         text = answer["Plaintext"].decode(errors="replace")
-        return _Kept(Webhook.parse(text, settings.webhook_hosts), answer["KeyId"])
+        return _Kept(Webhook.parse(text, settings), answer["KeyId"])
     except WebhookUnusable:
         return None
     except ClientError as error:
@@ -102,7 +102,7 @@ def ask(setting: str, settings: Settings) -> Webhook:
             "line of its own. Slack makes one at https://api.slack.com/apps, Incoming Webhooks."
         )
     try:
-        return Webhook.parse(text, settings.webhook_hosts, setting=setting)
+        return Webhook.parse(text, settings, setting)
     except WebhookUnusable as fault:
         if fault.reason == "webhook_not_a_url":
             raise OpsError(

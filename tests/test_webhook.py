@@ -35,6 +35,10 @@ def looked_up(aws: EmbeddedAws, text: str, context: Mapping[str, str] = CONTEXT)
     return WebhookLookup(aws.client("kms"), settings).webhook(MAIN)
 
 
+def parsed(text: str, host: str, setting: str = MAIN) -> Webhook:
+    return Webhook.parse(text, stage(WEBHOOK_HOSTS=host), setting)
+
+
 def refusal(kms: Any, setting: str = MAIN, **variables: str) -> WebhookError:  # noqa: ANN401 — a boto3 client
     with pytest.raises(WebhookError) as raised:
         WebhookLookup(kms, stage(**variables)).webhook(setting)
@@ -118,7 +122,7 @@ def test_another_encryption_context_names_the_setting_and_the_remedy(
     assert str(stage(WEBHOOK_ENCRYPTION_CONTEXT=decrypted_under).webhook_encryption_context) in str(
         failure
     )
-    assert "python -m ops setup --rotate-webhook" in str(failure)
+    assert "python -m ops setup --stage prod --rotate-webhook" in str(failure)
 
 
 def test_a_damaged_ciphertext_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
@@ -132,7 +136,7 @@ def test_a_damaged_ciphertext_names_the_setting_and_the_remedy(aws: EmbeddedAws)
     assert failure.reason == "kms_invalid_ciphertext"
     assert "decrypt CRITICAL_WEBHOOK_URL_ENCRYPTED" in str(failure)
     assert "It is damaged" in str(failure)
-    assert "python -m ops setup --rotate-webhook" in str(failure)
+    assert "python -m ops setup --stage prod --critical-webhook" in str(failure)
 
 
 def test_another_region_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
@@ -144,7 +148,9 @@ def test_another_region_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> No
     assert isinstance(failure, WebhookUnusable)
     assert failure.reason == "kms_access_denied"
     assert "not in region eu-west-1: correct SIGN_IN_REGION" in str(failure)
-    assert "Or: Encrypt the URL anew: python -m ops setup --rotate-webhook." in str(failure)
+    assert "Or: Encrypt the URL anew: python -m ops setup --stage prod --rotate-webhook." in str(
+        failure
+    )
 
 
 def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> None:
@@ -155,7 +161,8 @@ def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> 
     assert str(CONTEXT) in str(failure)
     assert (
         "Its policy file in .chalice and the key's own policy must allow it: "
-        "python -m ops policies, then chalice deploy. Or the key is another than the stage's"
+        "python -m ops policies --stage prod, then chalice deploy. Or the key is another than the "
+        "stage's"
     ) in str(failure)
 
 
@@ -166,7 +173,7 @@ def test_a_key_that_is_gone_names_the_region_and_the_remedy(code: str) -> None:
     assert failure.reason == "kms_key_not_found"
     assert "encrypted WEBHOOK_URL_ENCRYPTED is not in region us-east-1" in str(failure)
     assert "Correct SIGN_IN_REGION" in str(failure)
-    assert "python -m ops setup --rotate-webhook" in str(failure)
+    assert "python -m ops setup --stage prod --rotate-webhook" in str(failure)
 
 
 @pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
@@ -204,7 +211,7 @@ def test_a_refusal_that_is_new_calls_the_operator_and_quotes_its_code() -> None:
     assert isinstance(failure, WebhookUnusable)
     assert (failure.reason, failure.act) == ("kms_refused", "operator")
     assert "decrypt WEBHOOK_URL_ENCRYPTED: DryRunOperationException" in str(failure)
-    assert "python -m ops doctor" in str(failure)
+    assert "python -m ops doctor --stage prod" in str(failure)
 
 
 def test_a_refusal_without_a_word_is_a_refusal() -> None:
@@ -256,7 +263,7 @@ def test_a_plaintext_that_is_no_url_names_the_setting_and_the_remedy(
     assert str(failure) == (
         "What CRITICAL_WEBHOOK_URL_ENCRYPTED decrypts to is no webhook URL such as "
         "https://hooks.slack.com/services/…. Encrypt the right one: "
-        "python -m ops setup --rotate-webhook."
+        "python -m ops setup --stage prod --critical-webhook."
     )
 
 
@@ -284,7 +291,10 @@ def test_a_host_is_compared_whole_and_one_that_is_not_allowed_names_the_setting(
         looked_up(aws, f"https://{host}/services/T0/B0/fake")
     assert raised.value.reason == "webhook_host_not_allowed"
     assert f"webhook of WEBHOOK_URL_ENCRYPTED is on the host {host}" in str(raised.value)
-    assert "WEBHOOK_HOSTS does not name. Add the host there" in str(raised.value)
+    assert str(raised.value).endswith(
+        "WEBHOOK_HOSTS does not name. Add the host there, or encrypt another webhook: "
+        "python -m ops setup --stage prod --rotate-webhook."
+    )
 
 
 @pytest.mark.parametrize("host", sorted(DEFAULT_HOSTS))
@@ -294,14 +304,14 @@ def test_slacks_two_hosts_are_allowed_by_themselves(host: str, aws: EmbeddedAws)
 
 
 def test_upper_and_lower_case_do_not_make_another_host() -> None:
-    webhook = Webhook.parse("https://Chat.Example:8443/Hooks/Fake", {"chat.example:8443"})
+    webhook = parsed("https://Chat.Example:8443/Hooks/Fake", "chat.example:8443")
     assert webhook.reveal() == "https://chat.example:8443/Hooks/Fake"
     assert webhook.host == "chat.example:8443"
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8090", "127.0.0.9:8090", "[::1]:8090"])
 def test_a_webhook_need_not_be_https_on_a_loopback_address(host: str) -> None:
-    webhook = Webhook.parse(f"http://{host}/fake", {host})
+    webhook = parsed(f"http://{host}/fake", host)
     assert (webhook.host, webhook.is_https) == (host, False)
     assert webhook.origin == f"http://{host}/"
 
@@ -311,11 +321,14 @@ def test_a_webhook_need_not_be_https_on_a_loopback_address(host: str) -> None:
 )
 def test_a_webhook_on_any_other_host_must_be_https(host: str) -> None:
     with pytest.raises(WebhookUnusable) as raised:
-        Webhook.parse(f"http://{host}/fake", {host}, setting=CRITICAL)
+        parsed(f"http://{host}/fake", host, CRITICAL)
     assert raised.value.reason == "webhook_not_https"
     assert "webhook of CRITICAL_WEBHOOK_URL_ENCRYPTED is not https" in str(raised.value)
-    assert str(raised.value).endswith(" could read it. Replace it by an https one.")
-    assert Webhook.parse(f"https://{host}/fake", {host}).is_https
+    assert str(raised.value).endswith(
+        " could read it. Replace it by an https one: "
+        "python -m ops setup --stage prod --critical-webhook."
+    )
+    assert parsed(f"https://{host}/fake", host).is_https
 
 
 @pytest.mark.parametrize("path", ["/workflows/T0/A0/1/fake", "/triggers/T0/1/fake"])
@@ -324,11 +337,14 @@ def test_the_trigger_of_a_workflow_names_the_remedy(path: str, aws: EmbeddedAws)
         looked_up(aws, f"https://hooks.slack.com{path}")
     assert raised.value.reason == "webhook_is_workflow"
     assert "WEBHOOK_URL_ENCRYPTED holds the trigger of a Slack workflow" in str(raised.value)
-    assert str(raised.value).endswith(" no messages. Make an incoming webhook instead.")
+    assert str(raised.value).endswith(
+        " no messages. Make an incoming webhook instead, then: "
+        "python -m ops setup --stage prod --rotate-webhook."
+    )
 
 
 def test_a_webhook_shows_its_host_and_hides_its_path() -> None:
-    webhook = Webhook.parse(URL, DEFAULT_HOSTS)
+    webhook = Webhook.parse(URL, stage())
     for shown in (repr(webhook), str(webhook), f"{webhook}", repr([webhook])):
         assert "https://hooks.slack.com/…" in shown
         assert "fake" not in shown

@@ -61,7 +61,7 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
             )
             alias = kms.describe_key(KeyId=deployment.key_alias)["KeyMetadata"]["Arn"]
             text = answer["Plaintext"].decode("utf-8", errors="replace")
-            Webhook.parse(text, settings.webhook_hosts, setting=setting)
+            Webhook.parse(text, settings, setting)
         except WebhookUnusable as error:
             yield Link.fault("ciphertext", "webhook_unusable", remedy, why=str(error))
         except ClientError as error:
