@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Self, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar, get_args
 
 from .errors import SettingsError
 
@@ -120,19 +120,14 @@ class Settings:
             slack_channel=read("SLACK_CHANNEL", _one_line, None),
             slack_username=read("SLACK_USERNAME", _one_line, None),
             slack_icon_emoji=read("SLACK_ICON_EMOJI", _emoji, None),
-            message_language=cast(
-                "Language", read("MESSAGE_LANGUAGE", _one_of("en", "ja", "ko"), "en")
-            ),
-            minimum_severity=cast(
-                "SeverityName",
-                read("MINIMUM_SEVERITY", _one_of("info", "warning", "critical"), "info"),
-            ),
+            message_language=read("MESSAGE_LANGUAGE", _one_of(Language), "en"),
+            minimum_severity=read("MINIMUM_SEVERITY", _one_of(SeverityName), "info"),
             critical_mention=read("CRITICAL_MENTION", _mention, None),
-            failures=cast("Failures", read("FAILURES", _one_of("each", "digest"), "each")),
+            failures=read("FAILURES", _one_of(Failures), "each"),
             ignored_events=read("IGNORED_EVENTS", _event_names, DEFAULT_IGNORED_EVENTS),
             ignored_principals=read("IGNORED_PRINCIPALS", _principals, ()),
             account_names=read("ACCOUNT_NAMES", _account_names, {}),
-            log_events=read("LOG_EVENTS", _one_of("true", "false"), "true") == "true",
+            log_events=read("LOG_EVENTS", _one_of(Literal["true", "false"]), "true") == "true",
             undelivered_queue=read("UNDELIVERED_QUEUE", _queue_name, None),
             mfa_audit_schedule=read("MFA_AUDIT_SCHEDULE", _schedule, None),
             self_check_schedule=read("SELF_CHECK_SCHEDULE", _schedule, None),
@@ -202,21 +197,14 @@ def _ciphertext(text: str) -> bytes:
     return ciphertext
 
 
-def _json_object(text: str) -> dict[str, object]:
+def _strings_by_name(text: str, such_as: str = '{"app": "signin-monitor"}') -> dict[str, str]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        raise ValueError('must be a JSON object, such as {"name": "value"}.')  # noqa: TRY004
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise ValueError(f"must be a JSON object of strings, such as {such_as}.")
     return value
-
-
-def _strings_by_name(text: str) -> dict[str, str]:
-    value = _json_object(text)
-    if not all(isinstance(one, str) for one in value.values()):
-        raise ValueError('must be a JSON object of strings, such as {"app": "signin-monitor"}.')
-    return cast("dict[str, str]", value)
 
 
 def _hosts(text: str) -> frozenset[str]:
@@ -241,8 +229,10 @@ def _emoji(text: str) -> str:
     return text
 
 
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
+def _one_of(literal: Any) -> Callable[[str], Any]:  # noqa: ANN401 — one of its words
+    choices = get_args(literal)
+
+    def read(text: str) -> Any:  # noqa: ANN401
         if text.lower() not in choices:
             raise ValueError(f"must be one of {', '.join(choices)}.")
         return text.lower()
@@ -280,9 +270,10 @@ def _principals(text: str) -> tuple[str, ...]:
 def _account_names(text: str) -> dict[str, str]:
     if text.startswith("@"):
         text = _beside_this_module(text[1:])
-    names = _strings_by_name(text)
+    such_as = '{"111122223333": "prod"}'
+    names = _strings_by_name(text, such_as)
     if not all(re.fullmatch(r"[0-9]{12}", account) for account in names):
-        raise ValueError('must name accounts by their 12 digits: {"111122223333": "prod"}.')
+        raise ValueError(f"must name accounts by their 12 digits: {such_as}.")
     return names
 
 
@@ -292,7 +283,9 @@ def _beside_this_module(name: str) -> str:
     try:
         return (Path(__file__).parent / name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise ValueError(f"names chalicelib/{name}, which cannot be read as text.") from None
+        raise ValueError(
+            f"names chalicelib/{name}, which cannot be read as text. Put the JSON object there."
+        ) from None
 
 
 def _queue_name(text: str) -> str:

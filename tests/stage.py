@@ -1,10 +1,11 @@
 """The settings of a stage to test with."""
 
 import json
+from typing import get_args
 
-from chalicelib.settings import Settings
+from chalicelib.settings import Language, Settings
 
-LANGUAGES = ("en", "ja", "ko")
+LANGUAGES: tuple[str, ...] = get_args(Language)
 ACCOUNT_NAMES = {"111122223333": "prod", "444455556666": "dev"}
 
 

@@ -139,7 +139,11 @@ def test_a_setting_is_read(name: str, text: str, value: object) -> None:
             "arn:aws:sts::111122223333:assumed-role/Admin/*",
             "ARNs of IAM users or roles",
         ),
-        ("ACCOUNT_NAMES", "prod", "must be a JSON object"),
+        (
+            "ACCOUNT_NAMES",
+            "prod",
+            'must be a JSON object of strings, such as {"111122223333": "prod"}',
+        ),
         ("ACCOUNT_NAMES", '{"prod": "111122223333"}', "by their 12 digits"),
         ("ACCOUNT_NAMES", "@../app.py", "must name a file in chalicelib"),
         ("ACCOUNT_NAMES", "@nothing.json", "names chalicelib/nothing.json, which cannot be read"),
@@ -261,4 +265,5 @@ def test_a_file_of_account_names_is_checked_as_the_setting_is(beside: Path) -> N
 
 def test_a_file_of_account_names_that_is_no_text_is_refused(beside: Path) -> None:
     (beside / "accounts.json").write_bytes(b"\xff\xfe\x00")
-    assert "cannot be read as text" in fault(ACCOUNT_NAMES="@accounts.json")
+    told = fault(ACCOUNT_NAMES="@accounts.json")
+    assert "cannot be read as text. Put the JSON object there." in told
