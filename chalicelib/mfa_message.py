@@ -92,7 +92,7 @@ def _lines(findings: MfaFindings, wording: Wording) -> list[str]:
 
 
 def _line(person: Person, wording: Wording) -> str:
-    unknown = wording.phrases("unknown.value")
+    unknown = wording.phrases("value.unknown")
     never = wording.phrases("mfa_audit.never")
     return wording.phrases(
         "mfa_audit.line",

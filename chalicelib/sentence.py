@@ -11,6 +11,7 @@ from .wording import Wording
 PART_LIMIT: Final = 200
 _STEP_FAILED: Final = "failure.CredentialVerification"
 _ROOT_WITHOUT_MFA: Final = "success.ConsoleLogin.root_without_mfa"
+_INTO_APPLICATION: Final = "success.UserAuthentication.application"
 
 
 def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -> str:
@@ -21,22 +22,27 @@ def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -
     reason = wording.failure_reason(sign_in) if key != _STEP_FAILED else None
     notes = [note for note in (reason, *_notes(sign_in, key, wording, late)) if note]
     joined = wording.phrases("notes.join").join(spoken(note, PART_LIMIT) for note in notes)
-    who = spoken(wording.who(user), PART_LIMIT)
-    if who[-1].isascii():
-        who += wording.phrases("gap")
+    who = _spaced(wording.who(user), wording)
     return wording.phrases(
         key,
         who=who,
         Who=who if sign_in.is_root else who[:1].upper() + who[1:],
-        home=spoken(wording.account(user.account_id or sign_in.account_id), PART_LIMIT),
+        home=_spaced(wording.account(user.account_id or sign_in.account_id), wording),
         role=spoken(wording.value(session.role), PART_LIMIT),
-        account=spoken(wording.account(account_id), PART_LIMIT),
+        account=_spaced(wording.account(account_id), wording),
+        application=spoken(wording.value(sign_in.application), PART_LIMIT),
         event=spoken(wording.event(sign_in), PART_LIMIT),
         step=wording.step(sign_in),
         notes=wording.phrases("notes.reason" if reason else "notes", notes=joined)
         if joined
         else "",
     )
+
+
+def _spaced(text: str, wording: Wording) -> str:
+    """Escape a name, with the gap that some languages leave between Latin letters and theirs."""
+    said = spoken(text, PART_LIMIT)
+    return said + wording.phrases("gap") if said[-1].isascii() else said
 
 
 def _notes(
@@ -63,11 +69,11 @@ def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
         return "anomaly"
     if not sign_in.understood:
         return "not_understood"
-    if sign_in.outcome is Outcome.UNKNOWN:
-        return "unknown"
     outcome = sign_in.outcome.lower()
     key = f"{outcome}.{sign_in.event_name}"
     if key == "success.ConsoleLogin" and sign_in.is_root and sign_in.mfa is Mfa.NO:
         return _ROOT_WITHOUT_MFA
+    if key == "success.UserAuthentication" and sign_in.application:
+        return _INTO_APPLICATION
     lacks_its_role = sign_in.event_name in ("SwitchRole", "ExitRole") and not sign_in.switch
     return outcome if lacks_its_role or key not in wording.phrases else key

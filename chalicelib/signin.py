@@ -57,6 +57,8 @@ _IDENTITY_CENTER_EVENTS: Final = frozenset(
 )
 _SECOND_FACTORS: Final = ("TOTP", "WEBAUTHN", "EMAIL_OTP", "SMARTCARD", "RESYNC_TOTP")
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+# Where IAM Identity Center's own portal is; WorkSpaces records its sign-ins in the same way.
+_PORTALS: Final = (".awsapps.com", ".awsapps.cn", ".app.aws")
 _PERMISSION_SET_ROLE: Final = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 _LONGEST_TEXT: Final = 4_096
@@ -99,6 +101,7 @@ _READ: Final[dict[str, Any]] = {
         "additionalEventData": dict.fromkeys(
             (
                 "CredentialType",
+                "LoginTo",
                 "MFAIdentifier",
                 "MFAUsed",
                 "MfaType",
@@ -191,14 +194,17 @@ class SignIn:
     """One sign-in event.
 
     `event_id` is CloudTrail's, the same for each copy of the event. `account_id` is the account
-    that was signed in to. `mfa_device` and `identity_provider` are AWS's words. `excerpt` is the
-    record's own JSON, credentials redacted and cut, of an event that is not understood.
+    that was signed in to; `application` the host and path, where IAM Identity Center let somebody
+    into something else than its portal. `mfa_device` and `identity_provider` are AWS's words.
+    `excerpt` is the record's own JSON, credentials redacted and cut, of an event that is not
+    understood.
     """
 
     event_id: str | None
     event_name: str | None
     event_time: datetime | None
     account_id: str | None
+    application: str | None
     region: str | None
     source_ip: str | None
     user_agent: str | None
@@ -237,6 +243,7 @@ class SignIn:
             account_id=_text(detail, "recipientAccountId")
             or _text(envelope, "account")
             or _text(identity, "accountId"),
+            application=_application(extra) if name == "UserAuthentication" else None,
             region=_text(detail, "awsRegion") or _text(envelope, "region"),
             source_ip=_text(detail, "sourceIPAddress"),
             user_agent=_text(detail, "userAgent"),
@@ -493,6 +500,14 @@ def _identity_provider(identity: Json, extra: Json) -> str | None:
         or _text(web, "federatedProvider")
     )
     return provider and (provider.partition("-provider/")[2].strip("/") or provider)
+
+
+def _application(extra: Json) -> str | None:
+    """Name where a sign-in led to, without the query, unless that is the portal."""
+    found = re.match(r"https://([\w.-]+)([\w./-]*)", _text(extra, "LoginTo") or "", re.ASCII)
+    if not found or found[1].endswith(_PORTALS):
+        return None
+    return found[1] + found[2].rstrip("/")
 
 
 def _factors(extra: Json) -> list[str]:

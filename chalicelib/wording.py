@@ -125,7 +125,7 @@ class Wording:
 
     def value(self, text: str | None) -> str:
         """Give a field's text, or the word for unknown."""
-        return clean(text or "", _LONGEST) or self.phrases("unknown.value")
+        return clean(text or "", _LONGEST) or self.phrases("value.unknown")
 
     def duration(self, duration: timedelta) -> str:
         """Say how long, in the unit that fits; at least a minute."""

@@ -96,7 +96,47 @@ def test_a_refused_switch_names_the_role_that_was_wanted() -> None:
 )
 def test_a_step_names_the_factor_it_is_about(change: str, verb: str) -> None:
     step = changed(event("credential-challenge"), *EXTRA, "CredentialType", to=change)
-    assert f"reached the {verb} check at the AWS access portal" in sentence(step)
+    assert f"reached the {verb} check at the SSO sign-in of prod" in sentence(step)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("outcome", ["Success", "Failure", "?"])
+@pytest.mark.parametrize("name", ["switch-role-in-home-account", "exit-role"])
+def test_however_a_switch_went_the_user_is_of_one_account_and_the_role_of_the_other(
+    name: str, outcome: str, language: str
+) -> None:
+    event_name = SignIn.from_event(event(name)).event_name
+    told = changed(event(name), "detail", "responseElements", to={event_name: outcome})
+    said = sentence(told, MESSAGE_LANGUAGE=language)
+    assert "Admin" in said
+    assert said.index("444455556666") < said.index("111122223333")
+
+
+def test_a_request_to_reset_roots_password_is_never_said_to_be_roots_own() -> None:
+    asked = event("root-password-recovery-requested")
+    for outcome in ("Success", "Failure", "?"):
+        told = changed(
+            asked, "detail", "responseElements", to={"PasswordRecoveryRequested": outcome}
+        )
+        assert "by root" not in sentence(told)
+        assert "the password of root in prod (111122223333)" in sentence(told)
+
+
+def test_a_sign_in_to_workspaces_is_not_said_to_be_one_to_the_access_portal() -> None:
+    found = event("identity-center-password-and-code")
+    led = {
+        **found["detail"]["additionalEventData"],
+        "LoginTo": "https://clients.amazonaws.com/workspaces",
+    }
+    assert sentence(changed(found, *EXTRA, to=led)).startswith(
+        "SSO user june.park signed in to clients.amazonaws.com/workspaces in prod (111122223333)"
+    )
+
+
+def test_a_bare_account_number_stands_apart_from_japanese() -> None:
+    switch = sentence(event("switch-role-in-home-account"), ACCOUNT_NAMES="", MESSAGE_LANGUAGE="ja")
+    assert "アカウント 444455556666 の" in switch
+    assert "アカウント 111122223333 の" in switch
 
 
 def test_an_outcome_that_aws_does_not_tell_is_said_to_be_unknown() -> None:

@@ -346,6 +346,31 @@ def test_no_identity_provider_is_named_where_there_is_none(name: str) -> None:
     assert not read(name).mfa_at_identity_provider
 
 
+@pytest.mark.parametrize(
+    ("led_to", "application"),
+    [
+        ("https://clients.amazonaws.com/workspaces", "clients.amazonaws.com/workspaces"),
+        ("https://chat.example/?auth_code=x&y=https://d-1.awsapps.com", "chat.example"),
+        ("https://d-1234567890.awsapps.com/start/?state=x", None),
+        ("https://start.us-gov-home.awsapps.com/directory/d-1234567890", None),
+        ("https://start.home.awsapps.cn/directory/example", None),
+        ("https://ssoins-1234.portal.us-east-1.app.aws", None),
+        ("workspaces", None),
+        (None, None),
+    ],
+)
+def test_what_identity_center_let_somebody_into_is_named_unless_it_is_the_portal(
+    led_to: object, application: str | None
+) -> None:
+    path = ("detail", "additionalEventData", "LoginTo")
+    found = changed(event("identity-center-passkey"), *path, to=led_to)
+    assert SignIn.from_event(found).application == application
+
+
+def test_where_a_console_sign_in_led_to_is_no_application() -> None:
+    assert read("iam-user-with-mfa").application is None
+
+
 def test_time_place_and_client_are_read() -> None:
     sign_in = read("iam-user-regional-endpoint")
     assert sign_in.event_time == datetime.fromisoformat(
