@@ -9,7 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
@@ -20,32 +20,6 @@ T = TypeVar("T")
 Language = Literal["en", "ja", "ko"]
 Failures = Literal["each", "digest"]
 SeverityName = Literal["info", "warning", "critical"]
-
-NAMES: Final = (
-    "STAGE",
-    "SIGN_IN_REGION",
-    "WEBHOOK_URL_ENCRYPTED",
-    "WEBHOOK_ENCRYPTION_CONTEXT",
-    "CRITICAL_WEBHOOK_URL_ENCRYPTED",
-    "WEBHOOK_HOSTS",
-    "SLACK_CHANNEL",
-    "SLACK_USERNAME",
-    "SLACK_ICON_EMOJI",
-    "MESSAGE_LANGUAGE",
-    "MINIMUM_SEVERITY",
-    "CRITICAL_MENTION",
-    "FAILURES",
-    "IGNORED_EVENTS",
-    "IGNORED_PRINCIPALS",
-    "ACCOUNT_NAMES",
-    "LOG_EVENTS",
-    "UNDELIVERED_QUEUE",
-    "MFA_AUDIT_SCHEDULE",
-    "SELF_CHECK_SCHEDULE",
-)
-_FAMILIES: Final = tuple(
-    sorted({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
-)
 
 DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -146,6 +120,10 @@ class Settings:
         if faults:
             raise SettingsError(tuple(faults))
         return settings
+
+
+NAMES: Final = tuple(one.name.upper() for one in fields(Settings))
+_FAMILIES: Final = tuple({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
 
 
 def of_the_stage(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
