@@ -195,9 +195,8 @@ class SignIn:
 
     `event_id` is CloudTrail's, the same for each copy of the event. `account_id` is the account
     that was signed in to; `application` the host and path, where IAM Identity Center let somebody
-    into something else than its portal. `mfa_device` and `identity_provider` are AWS's words.
-    `excerpt` is the record's own JSON, credentials redacted and cut, of an event that is not
-    understood.
+    into something else than its portal. `mfa_device` is AWS's word. `excerpt` is the record's
+    own JSON, credentials redacted and cut, of an event that is not understood.
     """
 
     event_id: str | None
@@ -214,7 +213,6 @@ class SignIn:
     mfa: Mfa
     mfa_device: str | None
     mfa_at_identity_provider: bool
-    identity_provider: str | None
     switched_from: Principal | None
     switched_to: Principal | None
     is_anomaly_alert: bool
@@ -232,8 +230,6 @@ class SignIn:
         extra = _object(detail, "additionalEventData")
         name = _text(detail, "eventName")
         principal = _principal(identity, extra, name)
-        factors = _factors(extra)
-        identity_provider = _identity_provider(identity, extra)
         is_anomaly_alert = _text(envelope, "detail-type") == ANOMALY_ALERT
         understood = name in KNOWN_EVENTS and principal.type is not PrincipalType.OTHER
         return cls(
@@ -252,11 +248,7 @@ class SignIn:
             failure_reason=_text(detail, "errorMessage") or _text(detail, "errorCode"),
             mfa=_mfa(name, identity, extra, principal),
             mfa_device=_mfa_device(extra),
-            mfa_at_identity_provider=identity_provider is not None
-            or principal.type in _FROM_IDENTITY_PROVIDERS
-            or name == "ExternalIdPDirectoryLogin"
-            or "EXTERNAL_IDP" in factors,
-            identity_provider=identity_provider,
+            mfa_at_identity_provider=_has_identity_provider(name, identity, extra, principal),
             switched_from=_principal_of_arn(_text(extra, "SwitchFrom")),
             switched_to=_principal_of_arn(_text(extra, "SwitchTo")),
             is_anomaly_alert=is_anomaly_alert,
@@ -492,14 +484,18 @@ def _role_session(
     )
 
 
-def _identity_provider(identity: Json, extra: Json) -> str | None:
+def _has_identity_provider(
+    event_name: str | None, identity: Json, extra: Json, principal: Principal
+) -> bool:
     web = _object(_object(identity, "sessionContext"), "webIdFederationData")
-    provider = (
-        _text(extra, "SamlProviderArn")
+    return bool(
+        principal.type in _FROM_IDENTITY_PROVIDERS
+        or event_name == "ExternalIdPDirectoryLogin"
+        or "EXTERNAL_IDP" in _factors(extra)
+        or _text(extra, "SamlProviderArn")
         or _text(identity, "identityProvider")
         or _text(web, "federatedProvider")
     )
-    return provider and (provider.partition("-provider/")[2].strip("/") or provider)
 
 
 def _application(extra: Json) -> str | None:

@@ -520,7 +520,6 @@ def assert_readable(sign_in: SignIn) -> None:
         sign_in.user_agent,
         sign_in.failure_reason,
         sign_in.mfa_device,
-        sign_in.identity_provider,
         principal.name,
         principal.role,
         principal.arn,
