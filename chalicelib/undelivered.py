@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 10  # SQS deletes at most so many at once
 _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
-_TOO_BIG: Final = "InvalidParameterValue"
+_TOO_BIG: Final = frozenset({"InvalidParameterValue", "413"})  # the queue's word, the endpoint's
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,15 @@ class Undelivered:
         for kept in _ever_smaller(redact(event)):
             body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
             try:
-                self._sqs.send_message(QueueUrl=self._queue_url(), MessageBody=body)
+                answer = self._sqs.send_message(QueueUrl=self._queue_url(), MessageBody=body)
             except ClientError as error:
-                if _code(error) == _TOO_BIG:
+                if _code(error) in _TOO_BIG:
                     continue
                 raise _refused(self._queue, _code(error)) from None
             except Exception as error:  # noqa: BLE001 — a portal on the way may answer anything
                 raise _refused(self._queue, type(error).__name__) from None
+            if not answer.get("MessageId"):  # a portal on the way says 200 to anything
+                raise _refused(self._queue, "no word that it was kept")
             return
         raise _refused(self._queue, "message too long")
 

@@ -210,6 +210,7 @@ QUEUES: Mapping[str, Break] = {
     "SQS slow": lambda bed: bed.front.hang(SEND),
     "SQS unreachable": _sqs_unreachable,
     "SQS behind a portal": lambda bed: bed.front.babble(FIND_QUEUE),
+    "SQS behind a portal that came later": lambda bed: bed.front.babble(SEND),
     "queue missing": _no_queue,
 }
 """What can go wrong with the undelivered queue, so that nothing can be parked."""

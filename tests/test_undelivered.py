@@ -168,6 +168,28 @@ def test_an_event_that_would_be_too_big_when_unpacked_is_cut(
     assert without_excerpt(kept) == without_excerpt(event)
 
 
+def test_an_event_that_the_endpoint_itself_finds_too_big_is_made_smaller_too() -> None:
+    sqs = sqs_client("us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
+        stub.add_client_error("send_message", "413", http_status_code=413)
+        stub.add_response("send_message", {"MessageId": "1"})
+        park(Undelivered(sqs, "undelivered"), read("root-with-mfa"))
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("answer", [{}, {"MessageId": ""}])
+def test_an_answer_that_does_not_say_that_the_event_was_kept_is_a_refusal(
+    answer: dict[str, str],
+) -> None:
+    sqs = sqs_client("us-east-1")
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
+        stub.add_response("send_message", answer)
+        with pytest.raises(QueueError, match=r"\(no word that it was kept\)"):
+            park(Undelivered(sqs, "undelivered"), {})
+
+
 def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
     aws: EmbeddedAws,
 ) -> None:
