@@ -76,9 +76,7 @@ _CREDENTIAL_ENDINGS: Final = (
     "token",
     "verifier",
 )
-_QUERY_CREDENTIAL: Final = re.compile(
-    r"([?&](?:auth_?code|code|[\w-]*(?:token|secret|assertion))=)[^&]*", re.IGNORECASE
-)
+_QUERY_ITEM: Final = re.compile(r"(?<=[?&#;])([\w.-]+)=([^&#;]*)")
 # Every field that SignIn reads but the outcome under an event's name; None marks a leaf.
 _READ: Final[dict[str, Any]] = {
     **dict.fromkeys(
@@ -331,8 +329,12 @@ def _redact(value: Any, depth: int) -> Any:  # noqa: ANN401 — any JSON
     if isinstance(value, list):
         return [_redact(inner, depth + 1) for inner in value]
     if isinstance(value, str) and "=" in value:
-        return _QUERY_CREDENTIAL.sub(r"\1[redacted]", value)
+        return _QUERY_ITEM.sub(_redact_item, value)
     return value
+
+
+def _redact_item(item: re.Match[str]) -> str:
+    return f"{item[1]}=[redacted]" if _is_credential(item[1], item[2]) else item[0]
 
 
 def _is_credential(key: str, value: object) -> bool:

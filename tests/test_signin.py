@@ -470,6 +470,14 @@ def test_what_is_no_credential_is_kept() -> None:
     assert redact(event("root-with-mfa")) == event("root-with-mfa")
 
 
+def test_of_a_query_only_the_credentials_are_redacted() -> None:
+    to = "https://portal.example/?isauthcode=true&code=a%2Fb==&country_code=jp#state=c;token=d"
+    assert redact({"LoginTo": to}) == {
+        "LoginTo": "https://portal.example/?isauthcode=true&code=[redacted]"
+        "&country_code=jp#state=c;token=[redacted]"
+    }
+
+
 def test_nesting_without_end_is_cut() -> None:
     deep: dict[str, Any] = {}
     for _ in range(10_000):
@@ -554,6 +562,11 @@ def test_any_json_at_all_gives_a_sign_in(value: object) -> None:
         {"clientSecret": "hidden"},
         {"LoginTo": "https://portal.example/?state=a&auth_code=hidden"},
         {"LoginTo": "https://portal.example/?wdc_csrf_token=hidden&state=a"},
+        {"LoginTo": "https://portal.example/?SAMLResponse=hidden&RelayState=a"},
+        {"LoginTo": "https://portal.example/?user=a&password=hidden"},
+        {"LoginTo": "https://portal.example/?authorization_code=hidden"},
+        {"LoginTo": "https://portal.example/?a=b;code_verifier=hidden"},
+        {"LoginTo": "https://portal.example/#id_token=hidden"},
     ],
 )
 def test_what_lets_somebody_in_is_redacted_by_its_name(value: dict[str, str]) -> None:
