@@ -142,6 +142,8 @@ class _Connection(HTTPSConnection):
     read on a connection that should be silent, and would drop it.
     """
 
+    debuglevel = 0  # whatever http.client's own is set to: it prints the path of every request
+
     @property
     def is_connected(self) -> bool:
         if super().is_connected:

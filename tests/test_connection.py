@@ -310,6 +310,17 @@ def test_no_error_knows_the_webhooks_path() -> None:
     assert failure.__cause__ is None
 
 
+def test_the_debug_output_of_http_client_does_not_show_the_path(
+    connection: Connection,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
+    assert connection.post(BODY, SOON) == OK
+    assert receiver.path not in capsys.readouterr().out
+
+
 def test_a_redirect_is_not_followed(connection: Connection, receiver: Receiver) -> None:
     receiver.behave("redirect")
     assert connection.post(BODY, SOON).status == 302
