@@ -95,8 +95,9 @@ class Notifier:
         Gives the decision. Raises DeliveryError if the event could neither be posted nor parked.
         """
         deadline = Deadline.within_invocation(seconds_left)
+        event = redact(event)
         if self._settings.log_events:
-            log.write(level="INFO", message="Received event", event=redact(event))
+            log.write(level="INFO", message="Received event", event=event)
         judged = _Notice.from_event(event)
         if reason := self._reason_to_ignore(judged):
             return self._decide("ignored", judged, reason)

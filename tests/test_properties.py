@@ -5,7 +5,7 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -168,9 +168,10 @@ def test_what_is_redacted_holds_no_credential_and_is_always_json(
 
 
 @given(found=EVENT)
+@example(found={"detail": {"eventName": "https://portal.example/?auth_code=hush"}})
 def test_what_is_redacted_reads_as_the_same_sign_in(found: object) -> None:
     whole, redacted = SignIn.from_event(found), SignIn.from_event(redact(found))
-    assert replace(whole, excerpt=None) == replace(redacted, excerpt=None)
+    assert redact(asdict(replace(whole, excerpt=None))) == asdict(replace(redacted, excerpt=None))
     assert (whole.excerpt is None) == (redacted.excerpt is None)
 
 

@@ -31,6 +31,20 @@ def test_the_event_is_logged_with_its_credentials_redacted(bench: Bench) -> None
     assert "fake-session-token" not in json.dumps(line)
 
 
+@pytest.mark.parametrize("field", ["eventName", "errorMessage", "userAgent"])
+def test_a_credential_in_a_text_shows_neither_in_the_log_nor_in_the_channel(
+    field: str, bench: Bench
+) -> None:
+    received = changed(
+        event("iam-user-wrong-password"), "detail", field, to="see https://a.example/?code=hush"
+    )
+    bench.notifier().tell(received, SECONDS)
+    bench.receiver.behave("no_service")
+    bench.notifier().tell(received, SECONDS)
+    shown = [post.payload for post in bench.receiver.posts]
+    assert "hush" not in json.dumps([*shown, *bench.log(), *bench.parked])
+
+
 def test_with_log_events_off_names_and_addresses_stay_out_of_the_log(bench: Bench) -> None:
     received = event("iam-user-with-mfa")
     bench.notifier(LOG_EVENTS="false").tell(received, SECONDS)
