@@ -58,6 +58,14 @@ class _Notice(Judged):
         return cls(sign_in, judge(sign_in).assessment)
 
     @property
+    def identity(self) -> int | None:
+        """What an event has in common with its copies alone; None if AWS gave it no id.
+
+        The id would not do: whoever may send to the queue could hide a sign-in behind its id.
+        """
+        return hash((self.sign_in, self.report is None)) if self.sign_in.event_id else None
+
+    @property
     def stands_alone(self) -> bool:
         """Whether it is never folded into a digest."""
         return self.report is not None or self.severity is Severity.CRITICAL
@@ -79,7 +87,7 @@ class Notifier:
         self._delivery = delivery
         self._undelivered = undelivered
         self._sleep = sleep
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._told: OrderedDict[int, None] = OrderedDict()
 
     def warm_up(self) -> None:
         """Do ahead what every event needs; what fails is logged, and made good with an event."""
@@ -113,7 +121,7 @@ class Notifier:
                 return self._decide_against("parked", judged, error)
             self._decide_against("failed", judged, error)
             raise
-        self._remember(judged.sign_in)
+        self._remember(judged)
         return self._decide("posted", judged, remark)
 
     def tell_parked(self, records: Iterable[Event], seconds_left: float) -> None:
@@ -123,10 +131,10 @@ class Notifier:
         """
         deadline = Deadline.within_invocation(seconds_left)
         waiting = self._read(records)
-        told = [one for one in waiting if self._is_told(one.sign_in)]
+        told = [one for one in waiting if self._is_told(one)]
         for one in told:
             self._decide("ignored", one, "duplicate")
-        fresh = [one for one in waiting if not self._is_told(one.sign_in)]
+        fresh = [one for one in waiting if not self._is_told(one)]
         closed: dict[bool, DeliveryError] = {}
         for number, (message, members) in enumerate(self._messages(fresh)):
             critical = message.severity is Severity.CRITICAL
@@ -144,7 +152,7 @@ class Notifier:
                 continue
             told.extend(members)
             for one in members:
-                self._remember(one.sign_in)
+                self._remember(one)
                 self._decide("posted", one, remark)
         if rest := len(waiting) - len(told):
             self._forget(told)
@@ -155,7 +163,7 @@ class Notifier:
         waiting: dict[object, _Notice] = {}
         for number, parked in enumerate(map(Parked.from_record, records)):
             read = _Notice.from_event(parked.event)
-            one = waiting.setdefault(read.sign_in.event_id or number, read)
+            one = waiting.setdefault(read.identity or str(number), read)
             one.receipt_handles.append(parked.receipt_handle)
         return list(waiting.values())
 
@@ -181,8 +189,8 @@ class Notifier:
             handles = [handle for one in told for handle in one.receipt_handles]
             self._within_its_time(lambda: queue.delete(handles))
 
-    def _reason_to_ignore(self, judged: Judged) -> str | None:
-        if self._is_told(judged.sign_in):
+    def _reason_to_ignore(self, judged: _Notice) -> str | None:
+        if self._is_told(judged):
             return "duplicate"
         return reason_to_ignore(judged, self._settings)
 
@@ -229,12 +237,12 @@ class Notifier:
             return False
         return True
 
-    def _is_told(self, sign_in: SignIn) -> bool:
-        return sign_in.event_id in self._told and not sign_in.replayed
+    def _is_told(self, one: _Notice) -> bool:
+        return one.identity in self._told and not one.sign_in.replayed
 
-    def _remember(self, sign_in: SignIn) -> None:
-        if sign_in.event_id:
-            self._told[sign_in.event_id] = None
+    def _remember(self, one: _Notice) -> None:
+        if one.identity:
+            self._told[one.identity] = None
             if len(self._told) > _REMEMBERED:
                 self._told.popitem(last=False)
 

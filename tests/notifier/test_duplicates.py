@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib import notifier as module
 from chalicelib.errors import DeliveryError
-from tests.notifier.bench import SECONDS, Bench, decided, event, events
+from tests.notifier.bench import SECONDS, Bench, decided, event, events, id_of
+from tests.records import changed
 
 
 def test_an_event_is_not_posted_twice(bench: Bench) -> None:
@@ -38,6 +39,14 @@ def test_events_without_an_id_are_never_taken_for_one_another(bench: Bench) -> N
     notifier = bench.notifier()
     for _ in range(2):
         assert decided(notifier, event("region-global") | {"detail": {}}) == ("posted", None)
+
+
+def test_another_event_under_the_same_id_is_posted(bench: Bench) -> None:
+    notifier, real = bench.notifier(), event("root-with-mfa")
+    forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
+    report = {**real, "detail-type": "signin-monitor MFA audit"}
+    for one in (forged, report, real):
+        assert decided(notifier, one) == ("posted", None)
 
 
 def test_a_replay_is_posted_again_and_says_so(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from chalicelib import notifier as module
 from chalicelib.errors import StillUndelivered
 from playground.receiver import Receiver
 from tests.notifier.bench import SECONDS, Bench, event, events, id_of, stuck
+from tests.records import changed
 
 
 def test_one_event_alone_is_told_as_itself_and_how_late(bench: Bench) -> None:
@@ -135,6 +136,15 @@ def test_copies_of_an_event_are_told_once_and_all_deleted(
     assert text == "1 of 2 events stay in the undelivered queue"
     assert len(critical_receiver.messages) == 1
     assert [id_of(body["event"]) for body in bench.parked] == [id_of(other)]
+
+
+def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(bench: Bench) -> None:
+    real = event("root-with-mfa")
+    forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
+    report = {**real, "detail-type": "signin-monitor MFA audit"}
+    bench.notifier().tell_parked(bench.park(forged, report, real, real), SECONDS)
+    assert len(bench.texts) == 3
+    assert bench.texts[0].startswith("[Critical] root signed in")
 
 
 def test_an_event_that_this_function_told_before_is_ignored_and_deleted(
