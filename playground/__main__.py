@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from playground.terminal import Screen
+
+INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 
 
 def main() -> int:
@@ -14,13 +17,17 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="the page's, if it is free")
     chosen = parser.parse_args()
     _leave_the_shell_behind()
-    if chosen.what == "demo" and sys.stdout.isatty() and not os.environ.get("CI"):
-        from playground import demo  # noqa: PLC0415 — each brings much that the other needs not
+    is_watched = sys.stdout.isatty() and not os.environ.get("CI")
+    try:
+        if chosen.what == "demo" and is_watched:
+            from playground import demo  # noqa: PLC0415 — each brings much the other needs not
 
-        return demo.run(Screen(), chosen.port)
-    from playground import tour  # noqa: PLC0415
+            return demo.run(Screen(), chosen.port)
+        from playground import tour  # noqa: PLC0415
 
-    return tour.run(Screen())
+        return tour.run(Screen())
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _leave_the_shell_behind() -> None:

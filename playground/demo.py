@@ -9,11 +9,12 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from playground import catalogue
-from playground.local_stage import local_stage
+from playground.local_stage import NotStarted, local_stage
 from playground.receiver import Post, Receiver
 from playground.terminal import Screen
 
@@ -27,8 +28,9 @@ SIGN_INS: Final = (
 
 
 def run(screen: Screen, port: int) -> int:
-    """Start everything, sign in a few times, show what arrives until Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Start everything, sign in a few times, show what arrives until Ctrl-C; give the status."""
+    for end in (signal.SIGTERM, signal.SIGHUP):  # the latter when its window is closed
+        signal.signal(end, signal.default_int_handler)
     screen.note("Starting an embedded AWS, a receiver and chalice local …")
     try:
         with local_stage(screen.note, port) as stage:
@@ -37,6 +39,9 @@ def run(screen: Screen, port: int) -> int:
             _open_browser(stage.address)
             for post in _arriving(stage.receiver):
                 _show(post, screen)
+    except NotStarted as fault:
+        screen.line(str(fault))
+        return 1
     except KeyboardInterrupt:
         screen.line("\nStopped.")
     return 0
@@ -56,7 +61,8 @@ def _sign_in(address: str) -> None:
             json.dumps(asked).encode(),
             {"Content-Type": "application/json"},
         )
-        urllib.request.urlopen(request).close()  # noqa: S310 — our own address
+        with suppress(OSError):  # Ctrl-C may come meanwhile
+            urllib.request.urlopen(request).close()  # noqa: S310 — our own address
 
 
 def _arriving(receiver: Receiver) -> Iterator[Post]:

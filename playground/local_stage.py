@@ -1,15 +1,14 @@
 """The local stage, running: `chalice local --stage local` and all that it talks to."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,13 +22,14 @@ from playground.stage_settings import equip
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 PORT: Final = 8000
+OTHER_PORTS: Final = range(10_000, 32_000)
 START_SECONDS: Final = 60
 SCHEDULES: Final = {
     "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)",
     "SELF_CHECK_SCHEDULE": "rate(1 hour)",
 }
-# Of what chalice prints: its access log, its address, and the app's log, which is JSON.
-_NOT_TOLD: Final = ("127.0.0.1 - - [", "Serving on ", "{")
+# Of what chalice prints: its access log, and the app's log, which is JSON.
+_NOT_TOLD: Final = ("127.0.0.1 - - [", "{")
 
 
 class NotStarted(Exception):
@@ -71,63 +71,68 @@ def chalice_local(
     port: int,
     project: Path = PROJECT,
 ) -> Iterator[str]:
-    """Run `chalice local --stage local` in that environment; give its address once it answers.
+    """Run `chalice local --stage local` in that environment; give its address once it serves.
 
     Raises NotStarted.
     """
     port = _free_port(port)
+    serving = threading.Event()
     stage = subprocess.Popen(
         [Path(sys.executable).with_name("chalice"), "local", "--stage=local", f"--port={port}"],
         cwd=project,
-        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},  # it starts again on new files
+        env={
+            **environment,
+            "PYTHONDONTWRITEBYTECODE": "1",  # it starts again on new files
+            "PYTHONUNBUFFERED": "1",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # Ctrl-C is ours to answer, for chalice's two processes as well
     )
-    listening = threading.Thread(target=_pass_on, args=(stage, say), daemon=True)
+    listening = threading.Thread(target=_pass_on, args=(stage, say, serving), daemon=True)
     listening.start()
-    address = f"http://127.0.0.1:{port}/"
     try:
-        _wait_until_it_answers(address, stage)
-        yield address
+        _wait_until_it_serves(stage, serving)
+        yield f"http://127.0.0.1:{port}/"
     finally:
-        os.killpg(stage.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(stage.pid, signal.SIGTERM)
         stage.wait()
         listening.join()
 
 
-def _wait_until_it_answers(address: str, stage: "subprocess.Popen[str]") -> None:
+def _wait_until_it_serves(stage: "subprocess.Popen[str]", serving: threading.Event) -> None:
     for _ in range(START_SECONDS * 10):
+        if serving.wait(0.1):
+            return
         if stage.poll() is not None:
             break
-        try:
-            urllib.request.urlopen(f"{address}stage").close()  # noqa: S310 — our own address
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise NotStarted("chalice local does not answer.")
+    raise NotStarted("chalice local has not started.")
 
 
-def _pass_on(stage: "subprocess.Popen[str]", say: Callable[[str], object]) -> None:
+def _pass_on(
+    stage: "subprocess.Popen[str]", say: Callable[[str], object], serving: threading.Event
+) -> None:
     """Tell what else chalice says: a traceback, or that it starts again after a change."""
     assert stage.stdout  # noqa: S101 — it is a pipe
     with stage.stdout:
         for line in stage.stdout:
-            if line.strip() and not line.startswith(_NOT_TOLD):
+            if line.startswith("Serving on "):
+                serving.set()
+            elif line.strip() and not line.startswith(_NOT_TOLD):
                 say(line.rstrip())
 
 
 def _free_port(wanted: int) -> int:
-    """Give the wanted port, or any other if that is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as trial:
+    """Give the wanted port, or any other if that is taken or 0.
+
+    None that the system gives to whoever asks for any: it might be gone before chalice takes it.
+    """
+    for port in filter(None, (wanted, *random.sample(OTHER_PORTS, 100))):
+        with socket.socket() as trial, suppress(OSError):
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(trial.getsockname()[1])
+            trial.bind(("127.0.0.1", port))
+            return port
     raise NotStarted("No port is free.")

@@ -6,6 +6,7 @@ sends JSON across origins only after asking, and nothing here says yes.
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from typing import Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import BadRequestError, Blueprint, NotFoundError, Response
+from chalice.local import ThreadedHTTPServer
 
 from playground import catalogue, local_account
 from playground.event_text import EventTextError, read_event
@@ -46,6 +48,15 @@ _HEADERS: Final = {
 }
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # chalice local logs all at INFO
+
+
+def _let_go(server: ThreadedHTTPServer, request: Any, client_address: Any) -> None:  # noqa: ANN401
+    """Say nothing of a browser that went away, as when its tab is closed or loaded again."""
+    if not isinstance(sys.exception(), OSError):
+        super(ThreadedHTTPServer, server).handle_error(request, client_address)
+
+
+ThreadedHTTPServer.handle_error = _let_go  # chalice local's, which gives no other way
 
 routes = Blueprint(__name__)
 

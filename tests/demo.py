@@ -4,6 +4,7 @@ It runs in a copy of the project: in the project itself `chalice local` would st
 another test writes a file.
 """
 
+import json
 import os
 import pty
 import re
@@ -11,15 +12,41 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, Signals
+from typing import Any, cast
 
 from playground.deployment import ProjectCopy
 
 SECONDS = 180
+LAST_OF_THE_OPENING = re.escape("root signed in to prod (111122223333)")
+
+
+class Answered(Exception):
+    """Raised for any answer but 200; `status` and `said` are the answer's."""
+
+    def __init__(self, status: int, said: dict[str, Any]) -> None:
+        self.status = status
+        self.said = said
+        super().__init__(status, said)
+
+
+def call(url: str, body: object = None, content_type: str = "application/json") -> dict[str, Any]:
+    """Get an address of the page, or post JSON to it; give the answer. Raises Answered."""
+    request = urllib.request.Request(
+        url, None if body is None else json.dumps(body).encode(), {"Content-Type": content_type}
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return cast("dict[str, Any]", json.load(answer))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Answered(error.code, json.load(error)) from None
 
 
 @dataclass
@@ -38,9 +65,24 @@ class Demo:
             time.sleep(0.1)
         raise TimeoutError(f"{pattern} is not to be seen in:\n{self.screen}")
 
-    def press_ctrl_c(self) -> int:
-        """Stop it; give its exit status."""
-        self.process.send_signal(SIGINT)
+    def call(
+        self, path: str, body: object = None, content_type: str = "application/json"
+    ) -> dict[str, Any]:
+        """Do what the page does; give the answer. Raises Answered."""
+        return call(self.address + path, body, content_type)
+
+    def come_to_rest(self) -> None:
+        """Let Slack take every message again, and deliver what waits."""
+        self.call("answer", {"name": "ok"})
+        for _ in range(SECONDS):
+            if not self.call("deliveries", {"language": "en", "failures": "each"})["received"]:
+                return
+            time.sleep(1)  # as long as the rate limit asks for
+        raise TimeoutError("The queue cannot be emptied.")
+
+    def end(self, how: Signals = SIGINT) -> int:
+        """Stop it, by Ctrl-C if nothing else is asked for; give its exit status."""
+        self.process.send_signal(how)
         return self.process.wait(SECONDS)
 
     def _read(self, terminal: int) -> None:
@@ -50,8 +92,8 @@ class Demo:
 
 
 @contextmanager
-def running_demo(scratch: Path, *, opening: int = 5) -> Iterator[Demo]:
-    """Start a demo; wait until the messages that it opens with have arrived."""
+def running_demo(scratch: Path, *, until: str = LAST_OF_THE_OPENING) -> Iterator[Demo]:
+    """Start a demo; wait until its terminal shows a pattern: that all it opens with has arrived."""
     terminal, end = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     process = subprocess.Popen(
@@ -69,9 +111,9 @@ def running_demo(scratch: Path, *, opening: int = 5) -> Iterator[Demo]:
     reading.start()
     try:
         demo.address = demo.wait_for(r"http://127\.0\.0\.1:\d+/")[0]
-        demo.wait_for(rf"(?s)(signin-monitor  \d\d:.*){{{opening}}}")
+        demo.wait_for(until)
         yield demo
     finally:
-        demo.press_ctrl_c()
+        demo.end()
         reading.join()
         os.close(terminal)

@@ -6,24 +6,48 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from signal import SIGHUP
 
 import pytest
 
-from playground.deployment import PROJECT
+from playground.demo import SIGN_INS
+from playground.deployment import PROJECT, ProjectCopy
+from playground.local_stage import NotStarted, chalice_local
 
-from .demo import running_demo
+from .demo import Demo, running_demo
 
 
 def test_the_demo_shows_what_arrives_and_stops_at_ctrl_c(tmp_path: Path) -> None:
     with running_demo(tmp_path) as demo:
-        opened = demo.screen
-        status = demo.press_ctrl_c()
+        status = demo.end()
 
-    assert "root signed in to prod (111122223333)" in opened
+    assert demo.screen.count("signin-monitor  ") == len(SIGN_INS)
+    assert_that_it_ended_well(demo, status)
+
+
+def test_the_demo_stops_when_its_window_is_closed_while_it_begins(tmp_path: Path) -> None:
+    with running_demo(tmp_path, until="The page is at") as demo:
+        status = demo.end(SIGHUP)
+
+    assert_that_it_ended_well(demo, status)
+
+
+def assert_that_it_ended_well(demo: Demo, status: int) -> None:
     assert status == 0
     assert "Traceback" not in demo.screen
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(demo.address)
+
+
+def test_what_keeps_the_stage_from_starting_is_told(tmp_path: Path) -> None:
+    copy = ProjectCopy(tmp_path).path
+    (copy / ".chalice" / "config.json").write_text("{")
+    said: list[str] = []
+
+    with pytest.raises(NotStarted), chalice_local(os.environ, said.append, 0, copy):
+        pass
+
+    assert "Unable to load the project config file" in said[-1]
 
 
 def test_where_nobody_watches_the_demo_is_a_tour_through_the_deployed_package() -> None:

@@ -3,22 +3,24 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from chalice.local import ThreadedHTTPServer
 
-from playground import catalogue
+from playground import catalogue, routes  # noqa: F401 — the latter teaches chalice's server
 from playground.deployment import ProjectCopy
 from playground.local_stage import SCHEDULES, chalice_local
 
-from .demo import Demo, running_demo
+from .demo import Answered, Demo, call, running_demo
 
 
 @pytest.fixture(scope="module")
@@ -30,38 +32,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 Json = dict[str, Any]
 
 
-class Answered(Exception):
-    """Raised for any answer but 200; `status` and `said` are the answer's."""
-
-    def __init__(self, status: int, said: Json) -> None:
-        self.status = status
-        self.said = said
-        super().__init__(status, said)
-
-
-def call(
-    stage: Demo | str, path: str, body: object = None, content_type: str = "application/json"
-) -> Json:
-    request = urllib.request.Request(
-        (stage if isinstance(stage, str) else stage.address) + path,
-        None if body is None else json.dumps(body).encode(),
-        {"Content-Type": content_type},
-    )
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return cast("Json", json.load(answer))
-    except urllib.error.HTTPError as error:
-        with error:
-            raise Answered(error.code, json.load(error)) from None
-
-
 def send(demo: Demo, text: str, **changed: object) -> Json:
     asked = {"text": text, "renew": True, "language": "en", "failures": "each"}
-    return call(demo, "sign-ins", asked | changed)
+    return demo.call("sign-ins", asked | changed)
 
 
 def test_the_stage_lacks_nothing(demo: Demo) -> None:
-    assert call(demo, "stage")["missing"] == []
+    assert demo.call("stage")["missing"] == []
 
 
 @pytest.mark.parametrize("file", ["", "app.js", "message.js", "style.css", "icon.svg"])
@@ -76,20 +53,20 @@ def test_the_page_allows_nothing_but_its_own_files(demo: Demo, file: str) -> Non
 
 def test_another_sites_form_cannot_press_a_button(demo: Demo) -> None:
     with pytest.raises(Answered) as answered:
-        call(demo, "answer", {"name": "hang"}, content_type="text/plain")
+        demo.call("answer", {"name": "hang"}, content_type="text/plain")
 
     assert answered.value.status == 415
 
 
 def test_a_sign_in_is_given_as_its_file_says(demo: Demo) -> None:
-    event = call(demo, "sign-ins/root-without-mfa")
+    event = demo.call("sign-ins/root-without-mfa")
 
     assert event == catalogue.read("root-without-mfa")
 
 
 def test_a_sign_in_of_no_such_name_is_not_found(demo: Demo) -> None:
     with pytest.raises(Answered) as answered:
-        call(demo, "sign-ins/..%2Fcatalogue")
+        demo.call("sign-ins/..%2Fcatalogue")
 
     assert answered.value.status == 404
 
@@ -140,13 +117,13 @@ def test_the_same_event_twice_is_posted_once(demo: Demo) -> None:
 
 def test_an_answer_that_slack_does_not_give_is_refused(demo: Demo) -> None:
     with pytest.raises(Answered) as answered:
-        call(demo, "answer", {"name": "applause"})
+        demo.call("answer", {"name": "applause"})
 
     assert answered.value.status == 400
 
 
 def test_an_empty_queue_has_nothing_to_deliver(demo: Demo) -> None:
-    delivery = call(demo, "deliveries", {"language": "en", "failures": "each"})
+    delivery = demo.call("deliveries", {"language": "en", "failures": "each"})
 
     assert delivery == {"received": 0, "left": 0, "error": None}
 
@@ -160,10 +137,26 @@ def test_the_schedules_buttons_are_for_the_demo_only(
     with chalice_local(bare | settings, lambda _: None, 0, copy) as address:
         for path, function in {"audits": "audit_mfa", "self-checks": "self_check"}.items():
             with pytest.raises(Answered) as answered:
-                call(address, path, {"language": "en", "failures": "each"})
+                call(address + path, {"language": "en", "failures": "each"})
 
             assert answered.value.status == 400
             assert f"no {function} in an embedded AWS: make demo" in answered.value.said["Message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_told"), [(ConnectionResetError, False), (ZeroDivisionError, True)]
+)
+def test_a_tab_that_is_closed_leaves_no_word_in_the_terminal(
+    fault: type[Exception], *, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            raise fault
+
+    with ThreadedHTTPServer(("127.0.0.1", 0), Answering) as server, socket.socket() as tab:
+        server.process_request_thread(tab, ("127.0.0.1", 1))
+
+    assert (fault.__name__ in capsys.readouterr().err) is is_told
 
 
 def test_every_sign_in_has_one_name() -> None:
