@@ -15,7 +15,9 @@ const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).v
 
 let receiver = null; // whose posts are shown
 let after = 0; // the number of the newest one
-let polling = null;
+let looks = Promise.resolve(); // one after the other
+let polling = null; // when the next one begins
+let choice = Promise.resolve(); // Slack's answer as chosen last, on its way to the receiver
 
 async function call(path, body) {
   const request = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -228,7 +230,15 @@ function showConnection(text, tone) {
   $("connection").dataset.tone = tone;
 }
 
+/** Have the receiver answer as chosen, after what was chosen before. */
+function chooseAnswer() {
+  const body = { name: $("answer").value };
+  choice = choice.then(() => call("/answer", body)).catch((error) => tellError("Slack's answer", error));
+}
+
 async function look() {
+  const chosen = choice;
+  await chosen;
   const channel = await call(`/channel?after=${after}`);
   if (channel.receiver && channel.receiver !== receiver) {
     const first = receiver === null;
@@ -243,19 +253,14 @@ async function look() {
   after = posts.at(-1)?.number ?? after;
   if (posts.length) show(posts);
   showQueue(channel.queue);
-  if (document.activeElement !== $("answer")) $("answer").value = channel.answer;
+  // An answer that was read before the last choice arrived is not put back.
+  if (chosen === choice && document.activeElement !== $("answer")) $("answer").value = channel.answer;
   return channel.receiver ? showConnection("live", "good") : showConnection("no receiver", "bad");
 }
 
 /** Look now, then again and again; only one look is ever under way. */
 function poll() {
-  clearTimeout(polling);
-  polling = setTimeout(async () => {
-    try {
-      await look();
-    } catch {
-      showConnection("the local stage does not answer", "bad");
-    }
+  looks = looks.then(look).catch(() => showConnection("the local stage does not answer", "bad")).then(() => {
     clearTimeout(polling);
     polling = setTimeout(poll, POLL_MS);
   });
@@ -273,7 +278,7 @@ async function start() {
   showMissing(stage);
   showGroups(stage.groups);
   $("answer").replaceChildren(...stage.answers.map(({ name, title }) => Object.assign(element("option", "", title), { value: name })));
-  $("answer").addEventListener("change", () => call("/answer", { name: $("answer").value }).catch((error) => tellError("Slack's answer", error)));
+  $("answer").addEventListener("change", chooseAnswer);
   document.querySelector(`input[name=language][value=${stage.language}]`).checked = true;
   document.querySelector(`input[name=failures][value=${stage.failures}]`).checked = true;
   $("newest").addEventListener("click", showNewest);
