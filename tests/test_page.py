@@ -303,6 +303,16 @@ def test_the_page_can_be_used_by_keyboard(page: Page) -> None:
     expect(page.locator(".message")).to_have_count(before + 1)
 
 
+def test_on_a_phone_the_channel_never_covers_what_has_the_focus(open_page: Open) -> None:
+    page = open_page(viewport={"width": 390, "height": 740})
+    page.get_by_role("button", name="Send this event").focus()
+
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+        assert top >= page.get_by_role("main").evaluate("it => it.getBoundingClientRect().bottom")
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])
 def test_nothing_is_wider_than_the_screen(open_page: Open, width: int) -> None:
     page = open_page(viewport={"width": width, "height": 800})
