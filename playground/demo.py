@@ -29,7 +29,8 @@ SIGN_INS: Final = (
 
 def run(screen: Screen, port: int) -> int:
     """Start everything, sign in a few times, show what arrives until Ctrl-C; give the status."""
-    for end in (signal.SIGTERM, signal.SIGHUP):  # the latter when its window is closed
+    # Ctrl-C, which a shell may have set aside; a kill; a window that is closed.
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)
     screen.note("Starting an embedded AWS, a receiver and chalice local …")
     try:
