@@ -15,7 +15,7 @@ from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
 from chalicelib.webhook import CRITICAL, Webhook
 
-from .faults import OpsError, code_of
+from .faults import OpsError, code_of, sentence
 from .key import StageKey
 
 if TYPE_CHECKING:
@@ -113,7 +113,11 @@ def ask(setting: str, settings: Settings) -> Webhook:
 
 
 def encrypt(kms: "KMSClient", alias: str, webhook: Webhook, context: Mapping[str, str]) -> str:
-    """Encrypt a webhook under the key of an alias, bound to a context; give base64."""
+    """Encrypt a webhook under the key of an alias, bound to a context; give base64.
+
+    Raises OpsError if that is denied, be it that a right by alias or tag does not count yet
+    ("ABAC for AWS KMS", AWS KMS Developer Guide).
+    """
     for left in reversed(range(_TRIES)):
         try:
             answer = kms.encrypt(
@@ -122,6 +126,11 @@ def encrypt(kms: "KMSClient", alias: str, webhook: Webhook, context: Mapping[str
                 EncryptionContext=dict(context),
             )
         except ClientError as error:
+            if is_denied(error):
+                raise OpsError(
+                    f"{sentence(error)} If the key or its alias is new, it may take five minutes "
+                    "until a policy knows it: then run the same command again."
+                ) from None
             if not is_missing(error) or not left:
                 raise
             time.sleep(_PAUSE)

@@ -298,6 +298,17 @@ def test_a_run_that_broke_off_is_repeated_to_the_same_end(
     assert "Nothing to do" in operator.set_up().text
 
 
+def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(
+    operator: Operator, gate: Gate
+) -> None:
+    gate.deny("kms:Encrypt")
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
+    denied = operator.ops(*arguments, stdin=f"{WEBHOOK}\n").text
+    assert "it may take five minutes" in denied
+    assert "run the same command again" in denied
+
+
 def test_a_key_that_is_there_gets_the_alias_and_nothing_else(
     operator: Operator, aws: EmbeddedAws
 ) -> None:
