@@ -383,6 +383,21 @@ def test_what_a_run_has_no_time_for_is_left_for_the_next_ones(stage: Stage) -> N
     assert stage.check() == []
 
 
+def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> None:
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
+    stage.check(seconds=1.5)
+    stage.happened("root-with-mfa", minutes_ago=16)
+    cloudtrail.refuse(stage.aws.url, "us-east-1", "AccessDeniedException")
+    for _ in range(3):
+        stage.now += timedelta(hours=2)
+        assert stage.check() == []
+    cloudtrail.refuse(stage.aws.url, "us-east-1", None)
+    assert len(stage.check()) == 2
+    assert stage.check() == []
+
+
 def test_what_is_older_than_the_logs_is_given_up(stage: Stage) -> None:
     for number in range(120):
         stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
@@ -455,6 +470,7 @@ def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> 
 def test_what_was_left_so_long_ago_that_no_log_knows_of_it_is_not_read_again() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     old = now - timedelta(days=30), now - timedelta(days=29)
-    memory = Memory(regions={"us-east-1": Progress(until=now - timedelta(hours=1), rest=old)})
+    progress = Progress(until=now - timedelta(hours=1), unread=(old,))
+    memory = Memory(regions={"us-east-1": progress})
     (window,) = windows(["us-east-1"], memory, now, None)
     assert window.start > now - timedelta(days=6)

@@ -3,25 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, Self
 
-from chalicelib.event_history import Page
+Span = tuple[datetime, datetime]
 
 MARK: Final = "ran"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one region has been read: to `until`, but for a rest that a run had no time for."""
+    """How far one region has been read: to `until`, but for the spans that no run could read."""
 
     until: datetime
-    rest: tuple[datetime, datetime] | None = None
-
-    def after(self, page: Page) -> "Progress":
-        """Give the progress once the last page of a window has come."""
-        window = page.window
-        rest = (window.start, page.reached) if page.reached > window.start else None
-        return Progress(max(self.until, window.end), rest)
+    unread: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +32,7 @@ class Memory:
         return {
             "self_check": MARK,
             "regions": {
-                name: [at.isoformat() for at in (one.until, *(one.rest or ()))]
+                name: [at.isoformat() for at in (one.until, *chain(*one.unread))]
                 for name, one in self.regions.items()
             },
             "faults": {key: at.isoformat() for key, at in self.faults.items()},
@@ -56,5 +51,5 @@ class Memory:
 
 
 def _progress(times: list[str]) -> Progress:
-    until, *rest = map(datetime.fromisoformat, times)
-    return Progress(until, (rest[0], rest[1]) if rest else None)
+    until, *ends = map(datetime.fromisoformat, times)
+    return Progress(until, tuple(zip(ends[::2], ends[1::2], strict=True)))

@@ -1,7 +1,7 @@
 """The sign-ins that AWS recorded and nobody told, and why they were not."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ from chalicelib.severity import Judged, judge
 from chalicelib.signin import SignIn
 
 from .logbook import Decision
-from .memory import Memory, Progress
+from .memory import Memory, Progress, Span
 
 # CloudTrail's own delay; until then a sign-in may still be on its way.
 DELAY: Final = timedelta(minutes=15)
@@ -51,12 +51,21 @@ def windows(
     for region in regions:
         spans = [(first, end)]
         if known := memory.regions.get(region):
-            spans = [(known.until - OVERLAP, end)]
-            if known.rest:
-                spans.insert(0, known.rest)
-        for start, stop in spans:
+            spans = [*known.unread, (known.until - OVERLAP, end)]
+        for start, stop in _joined(spans):
             if max(start, earliest) < stop:
                 yield Window(region=region, start=max(start, earliest), end=stop)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Make one span of those that touch, the oldest first."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def read_history(
@@ -64,17 +73,17 @@ def read_history(
 ) -> Reading:
     """Read windows until that time of `time.monotonic`."""
     events: list[tuple[str, Event]] = []
-    progress = dict(memory.regions)
-    refusals: list[Link] = []
+    progress = {**memory.regions, **{one.region: Progress(one.end) for one in wanted}}
+    refusals: dict[str, Link] = {}
     for page in read(clients, wanted, until=until):
-        region = page.window.region
+        region, start = page.window.region, page.window.start
         events += [(region, event) for event in page.events]
-        if page.is_last:
-            known = progress.get(region) or Progress(page.window.start)
-            progress[region] = known.after(page)
+        if page.is_last and page.reached > start:
+            unread = (*progress[region].unread, (start, page.reached))
+            progress[region] = replace(progress[region], unread=unread)
         if page.refusal:
-            refusals.append(page.refusal)
-    return Reading(events, progress, refusals)
+            refusals.setdefault(region, page.refusal)
+    return Reading(events, progress, list(refusals.values()))
 
 
 def missed(
