@@ -357,7 +357,7 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     at_work, last_told, blind = block.splitlines()
     assert at_work == (
         "signin-monitor is at work in account 123456789012. In the last week: 4 posted, 1 ignored, "
-        "2 found late; 1 still wait."
+        "2 found late, 1 still waiting."
     )
     assert last_told.startswith("Last posted: <!date^")
     assert blind == "Blind regions: eu-west-1"
