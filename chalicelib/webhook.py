@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAIN: Final = "WEBHOOK_URL_ENCRYPTED"
 CRITICAL: Final = "CRITICAL_WEBHOOK_URL_ENCRYPTED"
+# What has `python -m ops setup` ask for a setting's webhook again.
+ASKING: Final = {MAIN: "--rotate-webhook", CRITICAL: "--critical-webhook"}
 
 _BUSY: Final = frozenset(
     {
@@ -128,17 +130,16 @@ def kms_client(region: str) -> "KMSClient":
     return client
 
 
-def _encrypt(setting: str, settings: Settings) -> str:
+def _setup_command(setting: str, settings: Settings) -> str:
     """Give the command that asks for a setting's webhook, and encrypts it."""
-    option = "--critical-webhook" if setting == CRITICAL else "--rotate-webhook"
-    return f"python -m ops setup --stage {settings.stage} {option}"
+    return f"python -m ops setup --stage {settings.stage} {ASKING[setting]}"
 
 
 def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  # noqa: ANN401
     """Say what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
     code = response.get("Error", {}).get("Code", "")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    again = f"Encrypt the URL anew: {_encrypt(setting, settings)}."
+    again = f"Encrypt the URL anew: {_setup_command(setting, settings)}."
     context = dict(settings.webhook_encryption_context)
     if code in _BUSY or status >= _SERVER_ERROR:
         return WebhookUnavailable("kms_busy", f"KMS is busy and did not decrypt {setting}: {code}.")
@@ -181,6 +182,7 @@ def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  
 def _checked(text: str, settings: Settings, setting: str) -> str | WebhookUnusable:
     """Give the URL that a plaintext means, or why it is none to post to."""
     url = text.strip()
+    command = _setup_command(setting, settings)
     if url.startswith("//"):
         url = f"https:{url}"
     found = re.fullmatch(r"(https?)://([\w.:\[\]-]+)(/[!-~]+)", url, re.ASCII)
@@ -189,26 +191,26 @@ def _checked(text: str, settings: Settings, setting: str) -> str | WebhookUnusab
             "webhook_not_a_url",
             f"What {setting} decrypts to is no webhook URL such as "
             "https://hooks.slack.com/services/…. Encrypt the right one: "
-            f"{_encrypt(setting, settings)}.",
+            f"{command}.",
         )
     scheme, host, path = found[1], found[2].lower(), found[3]
     if host not in settings.webhook_hosts:
         return WebhookUnusable(
             "webhook_host_not_allowed",
             f"The webhook of {setting} is on the host {host}, which WEBHOOK_HOSTS does not "
-            f"name. Add the host there, or encrypt another webhook: {_encrypt(setting, settings)}.",
+            f"name. Add the host there, or encrypt another webhook: {command}.",
         )
     if scheme == "http" and not _is_loopback(host):
         return WebhookUnusable(
             "webhook_not_https",
             f"The webhook of {setting} is not https, so that anyone on the way could read "
-            f"it. Replace it by an https one: {_encrypt(setting, settings)}.",
+            f"it. Replace it by an https one: {command}.",
         )
     if path.startswith(("/workflows/", "/triggers/")):
         return WebhookUnusable(
             "webhook_is_workflow",
             f"{setting} holds the trigger of a Slack workflow, which takes variables and no "
-            f"messages. Make an incoming webhook instead, then: {_encrypt(setting, settings)}.",
+            f"messages. Make an incoming webhook instead, then: {command}.",
         )
     return f"{scheme}://{host}{path}"
 

@@ -463,8 +463,9 @@ def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -
     blob = aws.encrypt("https://hooks.slack.com/services/T0/B1/fake", deployment.key_alias)
     settings = replace(deployment.settings, critical_webhook_url_encrypted=base64.b64decode(blob))
     links = inspect(replace(deployment, settings=settings), whole_chain.clients(aws))
-    wrong = [link.facts for link in links if link.code == "ciphertext_wrong"]
-    assert wrong == [{"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}]  # bound to no context
+    (wrong,) = [link for link in links if link.code == "ciphertext_wrong"]
+    assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
+    assert wrong.remedy == "python -m ops setup --stage prod --critical-webhook"
 
 
 def test_an_empty_account_has_every_gap(aws: EmbeddedAws, deployment: Deployment) -> None:

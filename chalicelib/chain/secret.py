@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.errors import WebhookUnusable
-from chalicelib.webhook import CRITICAL, MAIN, Webhook
+from chalicelib.webhook import ASKING, CRITICAL, MAIN, Webhook
 
 from .link import Clients, Deployment, Link
 from .rights import is_missing
@@ -51,10 +51,10 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         MAIN: settings.webhook_url_encrypted,
         CRITICAL: settings.critical_webhook_url_encrypted,
     }
-    remedy = deployment.ops_command("setup", "--rotate-webhook")
     for setting, blob in by_setting.items():
         if not blob:
             continue
+        remedy = deployment.ops_command("setup", ASKING[setting])
         try:
             answer = kms.decrypt(
                 CiphertextBlob=blob, EncryptionContext=settings.webhook_encryption_context
