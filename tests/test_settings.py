@@ -240,6 +240,13 @@ def test_what_would_only_fail_later_is_a_fault_at_once(name: str, text: str) -> 
     assert fault(**{name: text}).startswith(f"{name} ")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_tells_of_every_setting(name: str) -> None:
+    readme = Path(chalicelib.settings.__file__).parent.parent / "README.md"
+    table = [line for line in readme.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    assert any(f"`{name}`" in line.split(" | ")[0] for line in table)
+
+
 def test_a_misspelt_first_word_is_found() -> None:
     assert "Did you mean SIGN_IN_REGION?" in fault(SIGNIN_REGION="eu-west-1")
 
