@@ -9,10 +9,12 @@ User Guide), "Sign-in events for IAM Identity Center" (IAM Identity Center User 
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import repeat
 from typing import Any, Final, Self
 
 Json = Mapping[str, Any]
@@ -290,12 +292,13 @@ class SignIn:
         )
 
 
-def redact(value: Any) -> Any:  # noqa: ANN401 — any JSON
+def redact(value: Any, *, most: int = sys.maxsize) -> Any:  # noqa: ANN401 — any JSON
     """Give a copy of an event without the credentials that some events carry.
 
     Nesting deeper than any real record is cut, so that the copy can always be written as JSON.
+    The copy holds the first so many values at most.
     """
-    return _redact(value, 0)
+    return _redact(value, 0, repeat(None, most))
 
 
 def essence(event: object) -> dict[str, Any]:
@@ -318,16 +321,18 @@ def _pick(value: object, wanted: Mapping[str, Any] | None) -> object:
     return {key: _pick(value[key], inner) for key, inner in wanted.items() if key in value}
 
 
-def _redact(value: Any, depth: int) -> Any:  # noqa: ANN401 — any JSON
+def _redact(value: Any, depth: int, left: Iterator[None]) -> Any:  # noqa: ANN401 — any JSON
     if depth > _DEEPEST:
         return "[too deep]"
     if isinstance(value, Mapping):
         return {
-            key: "[redacted]" if _is_credential(str(key), inner) else _redact(inner, depth + 1)
-            for key, inner in value.items()
+            key: "[redacted]"
+            if _is_credential(str(key), inner)
+            else _redact(inner, depth + 1, left)
+            for (key, inner), _ in zip(value.items(), left, strict=False)
         }
     if isinstance(value, list):
-        return [_redact(inner, depth + 1) for inner in value]
+        return [_redact(inner, depth + 1, left) for inner, _ in zip(value, left, strict=False)]
     if isinstance(value, str) and "=" in value:
         return _QUERY_ITEM.sub(_redact_item, value)
     return value
@@ -363,7 +368,9 @@ def _time(mapping: Json, key: str) -> datetime | None:
 
 
 def _excerpt(detail: object) -> str:
-    return json.dumps(redact(detail), ensure_ascii=False, default=repr)[:_LONGEST_EXCERPT]
+    # A copy of all that the undelivered queue may bring would not fit the smallest memory.
+    begun = redact(detail, most=_LONGEST_EXCERPT)
+    return json.dumps(begun, ensure_ascii=False, default=repr)[:_LONGEST_EXCERPT]
 
 
 def _outcome(name: str | None, detail: Json, extra: Json) -> Outcome:

@@ -1,6 +1,7 @@
 """What a SignIn says of each kind of event, and of events that are not as they should be."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -476,6 +477,21 @@ def test_of_a_query_only_the_credentials_are_redacted() -> None:
         "LoginTo": "https://portal.example/?isauthcode=true&code=[redacted]"
         "&country_code=jp#state=c;token=[redacted]"
     }
+
+
+@pytest.mark.parametrize("inner", [7, "x", [], {"a": {"b": [1]}}, {"token": "hush"}])
+def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt(
+    inner: object,
+) -> None:
+    detail = {"first": [inner] * 2_000, "second": [inner] * 100_000}
+    tracemalloc.start()
+    try:
+        excerpt = SignIn.from_event({"detail": detail}).excerpt
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert excerpt == json.dumps(redact(detail))[:1_500]
+    assert peak < 1_000_000
 
 
 def test_nesting_without_end_is_cut() -> None:
