@@ -57,6 +57,14 @@ class _Notice(Judged):
             return cls(sign_in, Assessment(report.severity, ()), report)
         return cls(sign_in, judge(sign_in).assessment)
 
+    @classmethod
+    def from_record(cls, record: Event) -> Self:
+        """Read and judge what a record of the queue keeps. Raises nothing."""
+        parked = Parked.from_record(record)
+        one = cls.from_event(parked.event)
+        one.receipt_handles.append(parked.receipt_handle)
+        return one
+
     @property
     def identity(self) -> int | None:
         """What an event has in common with its copies alone; None if AWS gave it no id.
@@ -161,10 +169,10 @@ class Notifier:
     def _read(self, records: Iterable[Event]) -> list[_Notice]:
         """Read a batch; copies of one event become one."""
         waiting: dict[object, _Notice] = {}
-        for number, parked in enumerate(map(Parked.from_record, records)):
-            read = _Notice.from_event(parked.event)
+        for number, read in enumerate(map(_Notice.from_record, records)):
             one = waiting.setdefault(read.identity or str(number), read)
-            one.receipt_handles.append(parked.receipt_handle)
+            if one is not read:
+                one.receipt_handles.extend(read.receipt_handles)
         return list(waiting.values())
 
     def _messages(self, waiting: list[_Notice]) -> list[tuple[Message, list[_Notice]]]:

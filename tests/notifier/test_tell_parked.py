@@ -1,6 +1,7 @@
 """What becomes of a batch of the undelivered queue."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -190,6 +191,18 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(bench: Ben
     bench.notifier().tell_parked(records, SECONDS)
     (text,) = bench.texts
     assert text.startswith("This digest tells of 3 sign-ins")
+
+
+def test_of_large_messages_one_at_a_time_is_in_memory(bench: Bench) -> None:
+    large = json.dumps({"event": {"detail": [{}] * 200_000}})
+    notifier, peaks = bench.notifier(), []
+    notifier.warm_up()
+    for number in (1, 4):
+        tracemalloc.start()
+        notifier.tell_parked([{"body": large}] * number, SECONDS)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
 
 
 def test_one_poisoned_message_shows_what_it_holds(bench: Bench) -> None:
