@@ -59,7 +59,7 @@ def verdict(answer: Answer, *, is_slack: bool) -> PostError | None:
     Slack's own hosts say `ok` and nothing else; other receivers may say nothing, or JSON.
     """
     word = _word(answer.body)
-    reason = word or f"http_{answer.status}"
+    reason = f"http_{answer.status}" if word in (None, "ok") else word
     if word in _PAYLOAD_WORDS:
         return _invalid(reason)
     if word in _DEAD_WORDS:

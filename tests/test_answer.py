@@ -149,7 +149,9 @@ def test_a_200_of_slacks_without_ok_is_no_success(body: str) -> None:
 
 @pytest.mark.parametrize("status", [199, 300, 304, 404])
 def test_ok_with_a_status_of_failure_is_no_success(status: int) -> None:
-    assert isinstance(judge(status, "ok"), WebhookDead)
+    failure = judge(status, "ok")
+    assert isinstance(failure, WebhookDead)
+    assert failure.reason == f"http_{status}"
     assert isinstance(judge(status, "", is_slack=False), WebhookDead)
 
 
