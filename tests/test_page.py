@@ -120,6 +120,21 @@ def test_a_click_brings_a_message_without_a_reload(page: Page) -> None:
     expect(newest(page)).to_be_in_viewport()
 
 
+def test_a_reader_of_older_messages_is_led_to_the_newest(page: Page) -> None:
+    page.get_by_role("log").evaluate("list => list.scrollTop = 0")
+    try_out(page, "Exit role")
+    page.get_by_text("Details", exact=True).click()
+    button = page.get_by_role("button", name="Newest message")
+    expect(button).to_be_visible()
+    bottom = button.evaluate("it => it.getBoundingClientRect().bottom")
+    assert bottom <= page.locator(".decision").evaluate("it => it.getBoundingClientRect().top")
+
+    button.click()
+
+    expect(newest(page)).to_be_in_viewport()
+    expect(page.get_by_role("log")).to_be_focused()
+
+
 def test_the_decision_is_told(page: Page) -> None:
     try_out(page, "Root with MFA")
 

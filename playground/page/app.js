@@ -281,7 +281,7 @@ async function start() {
   $("answer").addEventListener("change", chooseAnswer);
   document.querySelector(`input[name=language][value=${stage.language}]`).checked = true;
   document.querySelector(`input[name=failures][value=${stage.failures}]`).checked = true;
-  $("newest").addEventListener("click", showNewest);
+  $("newest").addEventListener("click", () => { showNewest(); $("messages").focus({ preventScroll: true }); });
   $("messages").addEventListener("scroll", () => { if (isFollowing($("messages"))) $("newest").hidden = true; });
   $("editor").addEventListener("input", () => { $("editor-fault").textContent = ""; });
   onClick($("send"), "The event as edited", sendEdited);
