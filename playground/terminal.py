@@ -16,6 +16,7 @@ from typing import Any, Final, TextIO
 _NAMED_COLOURS: Final = {"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}
 _ANGLE: Final = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _STRONG: Final = re.compile(r"(?<!\w)\*(\S|\S[^*\n]*\S)\*(?!\w)")
+_WELL_READ: Final = 96
 _BOLD: Final = "1"
 _DIM: Final = "2"
 
@@ -26,7 +27,7 @@ class Screen:
     def __init__(self, out: TextIO = sys.stdout, environ: Mapping[str, str] = os.environ) -> None:
         self._out = out
         self._coloured = out.isatty() and not environ.get("NO_COLOR")
-        self._width = max(40, min(100, int(environ.get("COLUMNS") or 96)))
+        self._width = max(40, min(100, _width_of(out)))
 
     def show(self, payload: Mapping[str, Any], at: datetime) -> None:
         """Write one message that arrived at that time."""
@@ -84,6 +85,14 @@ class Screen:
 
     def _in(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
+
+
+def _width_of(out: TextIO) -> int:
+    """Give a terminal's columns; where there is none, or it has no size, what is well read."""
+    try:
+        return os.get_terminal_size(out.fileno()).columns or _WELL_READ
+    except OSError:
+        return _WELL_READ
 
 
 def _read(text: Mapping[str, Any]) -> str:

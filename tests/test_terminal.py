@@ -1,6 +1,7 @@
 """Messages as a terminal shows them."""
 
 import io
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,9 @@ NOW = datetime(2026, 5, 4, 2, 17, 40, tzinfo=UTC)
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        return -1
 
 
 def shown(payload: dict[str, Any], out: io.StringIO | None = None, **environ: str) -> str:
@@ -51,6 +55,15 @@ def test_fields_stand_in_two_columns_in_korean_too() -> None:
 
     assert "┃ 사용자  root\n" in text
     assert "┃ MFA     미사용\n" in text
+
+
+def test_no_line_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((60, 24)))
+    words = {"type": "section", "text": mrkdwn("word " * 40)}
+
+    text = shown(of_blocks(words) | {"text": "word " * 40}, Terminal(), NO_COLOR="1")
+
+    assert 50 < max(len(line) for line in text.splitlines()) <= 60
 
 
 def test_plain_text_is_not_read_as_markup() -> None:
