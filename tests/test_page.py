@@ -106,6 +106,10 @@ def newest(page: Page) -> Locator:
     return page.locator(".message").last
 
 
+def edge(locator: Locator, name: str) -> float:
+    return float(locator.evaluate(f"it => it.getBoundingClientRect().{name}"))
+
+
 def test_messages_that_came_before_the_page_was_opened_are_there(page: Page) -> None:
     expect(page.locator(".message").first).to_contain_text("alice")
 
@@ -126,8 +130,7 @@ def test_a_reader_of_older_messages_is_led_to_the_newest(page: Page) -> None:
     page.get_by_text("Details", exact=True).click()
     button = page.get_by_role("button", name="Newest message")
     expect(button).to_be_visible()
-    bottom = button.evaluate("it => it.getBoundingClientRect().bottom")
-    assert bottom <= page.locator(".decision").evaluate("it => it.getBoundingClientRect().top")
+    assert edge(button, "bottom") <= edge(page.locator(".decision"), "top")
 
     button.click()
 
@@ -324,8 +327,7 @@ def test_on_a_phone_the_channel_never_covers_what_has_the_focus(open_page: Open)
 
     for _ in range(20):
         page.keyboard.press("Shift+Tab")
-        top = page.evaluate("document.activeElement.getBoundingClientRect().top")
-        assert top >= page.get_by_role("main").evaluate("it => it.getBoundingClientRect().bottom")
+        assert edge(page.get_by_role("main"), "bottom") <= edge(page.locator(":focus"), "top")
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])
@@ -364,10 +366,13 @@ def test_without_a_demo_the_page_says_what_is_missing(browser: Browser, tmp_path
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     said: list[str] = []
     with chalice_local(bare, said.append, 0, ProjectCopy(tmp_path).path) as address:
-        page = browser.new_page()
+        page = browser.new_page(viewport={"width": 320, "height": 560})
         page.goto(address)
 
-        expect(page.locator("#missing")).to_contain_text("make demo")
-        expect(page.locator("#missing-list")).to_contain_text("WEBHOOK_URL_ENCRYPTED")
+        missing = page.locator("#missing")
+        expect(missing).to_contain_text("make demo")
+        expect(missing.locator("#missing-list")).to_contain_text("WEBHOOK_URL_ENCRYPTED")
+        expect(page.locator("#empty")).to_be_hidden()
+        assert edge(missing, "bottom") <= edge(page.locator(".decision"), "top")
         page.close()
     assert said == []

@@ -268,6 +268,7 @@ function poll() {
 
 function showMissing({ missing, command, consequence }) {
   $("missing").hidden = missing.length === 0;
+  $("empty").hidden = missing.length > 0;
   $("missing-text").textContent = consequence;
   $("missing-command").textContent = command;
   $("missing-list").replaceChildren(...missing.map((one) => element("li", "", one)));
