@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from .console import cloudtrail_page
 from .payload import (
     SECTION_LIMIT,
     Block,
@@ -49,8 +50,6 @@ _STEPS: Final = (
     "GetSigninToken",
 )
 _VALUE_LIMIT: Final = 600
-_CONSOLES: Final = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
-_COMMERCIAL_CONSOLE: Final = "aws.amazon.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +182,6 @@ def console_link(sign_in: SignIn) -> str | None:
         return None
     if region == "global":
         region = "us-east-1"
-    found = re.fullmatch(r"(cn|us-gov|[a-z]{2})-[a-z]+-\d", region)
-    if not found:
+    if not re.fullmatch(r"(us-gov|[a-z]{2})-[a-z]+-\d", region):
         return None
-    console = _CONSOLES.get(found[1], _COMMERCIAL_CONSOLE)
-    return (
-        f"https://{region}.console.{console}/cloudtrailv2/home?region={region}#/events/{event_id}"
-    )
+    return cloudtrail_page(region, f"events/{event_id}")

@@ -107,6 +107,7 @@ class Alarms:
         return {
             "AlarmName": f"{self._prefix}{name}",
             "AlarmDescription": f"python -m ops doctor --stage {self._stage} says what is wrong.",
+            "ActionsEnabled": True,
             "AlarmActions": [self._topic_arn],
             "Namespace": namespace,
             "MetricName": metric,

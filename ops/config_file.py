@@ -13,6 +13,7 @@ from . import json_text
 from .faults import OpsError
 
 FOLDER: Final = Path(".chalice")
+_TIMEOUT: Final = 60  # seconds, Chalice's own default
 
 
 class ConfigFile:
@@ -80,6 +81,11 @@ class ConfigFile:
             if level.get(name) is not None:
                 return level[name]
         return None
+
+    def timeout(self, stage: str) -> int:
+        """Give the seconds that a stage's `on_undelivered` may take."""
+        seconds: int = self.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
+        return seconds
 
     def set(self, path: Sequence[str], value: object) -> None:
         """Give the value at a path of keys a new one, making what is missing on the way."""

@@ -30,12 +30,12 @@ from chalicelib.settings import Settings
 from chalicelib.signin import SIGN_IN_PATTERN
 
 from .account import Account
-from .alarm_check import alarms_of
 from .command import Command, profile_option, region_option, stage_option
 from .config_file import ConfigFile
 from .policy_files import settings_of
 from .post_test import untried, webhook
 from .roles import role
+from .setup_check import alarms_of, queue_of
 
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0
@@ -76,7 +76,8 @@ def command(
     region: str | None,
 ) -> None:
     """Look at every link between a console sign-in and the channel; change nothing."""
-    settings = _settings(stage, region)
+    config = ConfigFile.read()
+    settings = _settings(config, stage, region)
     account = Account.open(profile, settings.sign_in_region)
     account.expect_home_of(stage)
     deployment = Deployment(
@@ -87,7 +88,7 @@ def command(
     )
     clients = clients_of(account.session)
     found: list[Link] = []
-    for check in _checks(account, post_test=post_test):
+    for check in _checks(account, config.timeout(stage), post_test=post_test):
         links = list(inspect(deployment, clients, [check]))
         found += links
         if not as_json:
@@ -99,9 +100,8 @@ def command(
         context.exit(1)
 
 
-def _settings(stage: str, region: str | None) -> Settings:
+def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
     """Read the stage's settings; one without a ciphertext is at fault, but can be looked at."""
-    config = ConfigFile.read()
     config.expect(stage)
     environment = config.environment(stage, "on_sign_in")
     home = {"SIGN_IN_REGION": region} if region else {}
@@ -111,7 +111,7 @@ def _settings(stage: str, region: str | None) -> Settings:
     return replace(settings, webhook_url_encrypted=b"")
 
 
-def _checks(account: Account, *, post_test: bool) -> Iterator[Check]:
+def _checks(account: Account, timeout: int, *, post_test: bool) -> Iterator[Check]:
     """Give the checks in order: the chain's own, and what only an operator may or asks for."""
     yield account_itself
     for check in CHECKS:
@@ -120,6 +120,8 @@ def _checks(account: Account, *, post_test: bool) -> Iterator[Check]:
             yield sign_ins
         if check.__name__ == "errors":
             yield role
+        if check.__name__ == "queue":
+            yield queue_of(account, timeout)
     yield alarms_of(account)
     yield webhook if post_test else untried
 
@@ -146,8 +148,10 @@ def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         counts[page.window.region] += len(page.events)
         if page.refusal:
             refusals.append(page.refusal)
-    seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
-    yield Link.ok("sign_ins", in_the_last_days=str(_LOOK_BACK.days), seen=", ".join(seen) or "none")
+    if len(refusals) < len(windows):
+        seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
+        days = str(_LOOK_BACK.days)
+        yield Link.ok("sign_ins", in_the_last_days=days, seen=", ".join(seen) or "none")
     yield from refusals
 
 

@@ -26,7 +26,7 @@ def faults(document: Mapping[str, Any], needs: tuple[Grant, ...]) -> list[str]:
     A `*` in a need's resource stands for something that cannot be known here.
     """
     statements: list[Statement] = [
-        one for one in _listed(document.get("Statement")) if isinstance(one, dict)
+        one for one in listed(document.get("Statement")) if isinstance(one, dict)
     ]
     return [*_wildcards(statements), *_missing(statements, needs)]
 
@@ -35,7 +35,7 @@ def _wildcards(statements: list[Statement]) -> list[str]:
     allowing = [one for one in statements if one.get("Effect") == "Allow"]
     return [
         f"allows {action}: name each action, without *"
-        for action in sorted({one for each in allowing for one in _listed(each.get("Action"))})
+        for action in sorted({one for each in allowing for one in listed(each.get("Action"))})
         if "*" in action
     ] + ["allows by NotAction: name each action" for one in allowing if "NotAction" in one]
 
@@ -78,9 +78,7 @@ def _allowed(
 
 def _names_action(statement: Statement, action: str) -> bool:
     def among(field: str) -> bool:
-        return any(
-            fnmatchcase(action.lower(), one.lower()) for one in _listed(statement.get(field))
-        )
+        return any(fnmatchcase(action.lower(), one.lower()) for one in listed(statement.get(field)))
 
     return among("Action") if "Action" in statement else not among("NotAction")
 
@@ -89,8 +87,8 @@ def _names_resource(
     statement: Statement, resource: str, reaches: Callable[[str, str], bool]
 ) -> bool:
     if "Resource" in statement:
-        return any(reaches(resource, one) for one in _listed(statement["Resource"]))
-    return not any(fnmatchcase(resource, one) for one in _listed(statement.get("NotResource")))
+        return any(reaches(resource, one) for one in listed(statement["Resource"]))
+    return not any(fnmatchcase(resource, one) for one in listed(statement.get("NotResource")))
 
 
 def _holds(statement: Statement, keys: Mapping[str, str], *, in_doubt: bool) -> bool:
@@ -99,7 +97,7 @@ def _holds(statement: Statement, keys: Mapping[str, str], *, in_doubt: bool) -> 
         in_doubt if met is None else met
         for test, conditions in statement.get("Condition", {}).items()
         for key, wanted in conditions.items()
-        for met in [_met(test, key.lower(), _listed(wanted), keys)]
+        for met in [_met(test, key.lower(), listed(wanted), keys)]
     )
 
 
@@ -154,7 +152,8 @@ def _may_meet(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in one[0] + other[0]) and _may_meet(one[1:], other[1:])
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
+def listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
+    """Give what a policy has as a list: one value, a list of them, or none."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -1,10 +1,12 @@
-"""May the roles do what they must? IAM's own answer, by simulating their policies.
+"""May the roles do what they must, and may their services use them? IAM's own answer.
 
 What each function needs stands in `policies`, where its policy file is written from.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -12,43 +14,93 @@ from chalicelib.chain import Clients, Deployment, Link, State, configuration, fo
 
 from . import policies
 from .policies import Grant
+from .policy_check import listed
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_iam.type_defs import ContextEntryTypeDef
     from mypy_boto3_lambda import LambdaClient
 
+_LAMBDA: Final = "lambda.amazonaws.com"
+_EVENTS: Final = "events.amazonaws.com"
+_LAMBDA_MAY: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": _LAMBDA}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """A role, the service that uses it, what it must be allowed, and what gives it back."""
+
+    arn: str
+    service: str
+    grants: Sequence[Grant]
+    remedy: str
+    trust_remedy: str
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition("/")[2]
+
 
 def role(deployment: Deployment, clients: Clients) -> Iterator[Link]:
-    """See that each function's role, and that of the forwards, has the rights that it needs."""
+    """See that each function's role, and that of the forwards, is trusted and has its rights."""
+    iam: IAMClient = clients("iam", deployment.region)
+    for use in _uses(deployment, clients):
+        yield _link(use, deployment, iam)
+
+
+def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
     functions: LambdaClient = clients("lambda", deployment.region)
-    remedy = f"{deployment.ops_command('policies')} && {deployment.deploy_command}"
     for handler in deployment.handlers:
         found = configuration(functions, deployment.function(handler))
         if found:  # else told with the function
-            grants = policies.grants(deployment.settings, handler)
-            yield _link(found["Role"], grants, remedy, deployment, clients)
+            yield _Use(
+                arn=found["Role"],
+                service=_LAMBDA,
+                grants=policies.grants(deployment.settings, handler),
+                remedy=f"{deployment.ops_command('policies')} && {deployment.deploy_command}",
+                trust_remedy=(  # Chalice leaves the trust of a role that is there alone
+                    f"aws iam update-assume-role-policy --region {deployment.region} "
+                    f"--role-name {found['Role'].rpartition('/')[2]} "
+                    f"--policy-document '{json.dumps(_LAMBDA_MAY)}'"
+                ),
+            )
     send = Grant(sid="Send", actions=("events:PutEvents",), resources=(deployment.bus_arn,))
     forwards = [link for link in forward(deployment, clients) if link.state is State.OK]
+    apply = deployment.ops_command("regions", "--apply")
     for arn in dict.fromkeys(link.facts["role"] for link in forwards):
-        remedy = deployment.ops_command("regions", "--apply")
-        yield _link(arn, [send], remedy, deployment, clients)
+        yield _Use(arn=arn, service=_EVENTS, grants=[send], remedy=apply, trust_remedy=apply)
 
 
-def _link(
-    arn: str, grants: Iterable[Grant], remedy: str, deployment: Deployment, clients: Clients
-) -> Link:
-    iam: IAMClient = clients("iam", deployment.region)
-    name = arn.rpartition("/")[2]
+def _link(use: _Use, deployment: Deployment, iam: "IAMClient") -> Link:
     try:
-        lacking = [one for grant in grants for one in _lacking(arn, grant, deployment, iam)]
+        trust: Any = iam.get_role(RoleName=use.name)["Role"]["AssumeRolePolicyDocument"]
+        lacking = [one for grant in use.grants for one in _lacking(use.arn, grant, deployment, iam)]
     except ClientError as error:
         if is_missing(error):
-            return Link.fault("role", "role_missing", remedy, role=name)
+            return Link.fault("role", "role_missing", use.remedy, role=use.name)
         raise
+    if not _trusts(trust, use.service):
+        return Link.fault(
+            "role", "role_untrusted", use.trust_remedy, role=use.name, service=use.service
+        )
     if lacking:
-        return Link.fault("role", "role_lacks", remedy, role=name, actions=", ".join(lacking))
-    return Link.ok("role", role=name)
+        return Link.fault(
+            "role", "role_lacks", use.remedy, role=use.name, actions=", ".join(lacking)
+        )
+    return Link.ok("role", role=use.name)
+
+
+def _trusts(trust: Mapping[str, Any], service: str) -> bool:
+    """Say whether a role's trust policy lets a service use it."""
+    return any(
+        one["Effect"] == "Allow" and service in listed(one["Principal"].get("Service"))
+        for one in listed(trust.get("Statement"))
+    )
 
 
 def _lacking(arn: str, grant: Grant, deployment: Deployment, iam: "IAMClient") -> Sequence[str]:

@@ -1,7 +1,5 @@
 """`setup`: everything a stage needs in its account, but for what Chalice deploys itself."""
 
-from typing import Final
-
 import click
 
 from chalicelib.webhook import CRITICAL, MAIN
@@ -17,8 +15,6 @@ from .key import StageKey
 from .plan import carry_out
 from .stage_files import StageFiles
 from .undelivered_queue import UndeliveredQueue
-
-_TIMEOUT: Final = 60  # seconds, Chalice's own default
 
 
 @click.command(
@@ -74,8 +70,9 @@ def command(  # noqa: PLR0913  # one argument for each option
     stage_key = StageKey(account, stage, key)
     asked = {MAIN: rotate_webhook or MAIN not in files.held, CRITICAL: critical_webhook}
     webhooks = secret.to_encrypt(kms, settings, stage_key, held=files.held, asked=asked)
-    timeout = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
-    queue = UndeliveredQueue(account, stage, settings.undelivered_queue or "", timeout)
+    queue = UndeliveredQueue(
+        account, stage, settings.undelivered_queue or "", config.timeout(stage)
+    )
     alarms = Alarms(account, stage)
     forwards = None if home_region_only else Forwards(account, stage)
     steps = [

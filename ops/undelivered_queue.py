@@ -58,7 +58,7 @@ class UndeliveredQueue:
                     QueueName=self.name, Attributes=self._wanted, tags=self._tags
                 ),
             )
-        elif self._is_ours(self._url) and (differing := self._differing(self._url)):
+        elif differing := self.differing:
             yield Step(
                 f"set {', '.join(differing)} of the queue {self.name}",
                 partial(self._sqs.set_queue_attributes, QueueUrl=self._url, Attributes=differing),
@@ -71,6 +71,19 @@ class UndeliveredQueue:
                 f"delete the queue {self.name}",
                 partial(self._sqs.delete_queue, QueueUrl=self._url),
             )
+
+    @property
+    def differing(self) -> "dict[QueueAttributeNameType, str]":
+        """The attributes that are not as they should be, and how they should; none if missing."""
+        if self._url is None or not self._is_ours(self._url):
+            return {}
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        found = answer["Attributes"]
+        return {
+            name: value
+            for name, value in self._wanted.items()
+            if _comparable(found.get(name, "")) != _comparable(value)
+        }
 
     @property
     def depth(self) -> int:
@@ -90,14 +103,6 @@ class UndeliveredQueue:
 
     def _is_ours(self, url: str) -> bool:
         return self._tags.items() <= self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
-
-    def _differing(self, url: str) -> "dict[QueueAttributeNameType, str]":
-        found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return {
-            name: value
-            for name, value in self._wanted.items()
-            if _comparable(found.get(name, "")) != _comparable(value)
-        }
 
 
 def _comparable(attribute: str) -> Any:  # noqa: ANN401  # AWS writes a policy with its own spaces

@@ -30,6 +30,14 @@ FEW_REGIONS: Final = [
     for region in RegionsAndZonesBackend.regions
     if region.name == name
 ]
+_TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": ["events.amazonaws.com", "lambda.amazonaws.com"]},
+        "Action": "sts:AssumeRole",
+    },
+}
 
 
 @cache
@@ -98,7 +106,7 @@ def trail(aws: EmbeddedAws) -> None:
 
 def _role(aws: EmbeddedAws, name: str, document: Mapping[str, Any]) -> str:
     iam = clients(aws)("iam", HOME)
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST))
     iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(document))
     arn: str = role["Role"]["Arn"]
     return arn

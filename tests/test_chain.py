@@ -73,31 +73,31 @@ def trail_does_not_log(aws: EmbeddedAws, _: Deployment) -> None:
     aws.client("cloudtrail").stop_logging(Name=TRAIL)
 
 
-@breaks("trail_without_sign_ins", "aws cloudtrail put-event-selectors")
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
 def trail_logs_no_management_events(aws: EmbeddedAws, _: Deployment) -> None:
     select(aws, EventSelectors=[{"ReadWriteType": "All", "IncludeManagementEvents": False}])
 
 
-@breaks("trail_without_sign_ins", "aws cloudtrail put-event-selectors")
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
 def trail_logs_reads_only(aws: EmbeddedAws, _: Deployment) -> None:
     select(aws, EventSelectors=[{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}])
 
 
-@breaks("trail_without_sign_ins", "aws cloudtrail put-event-selectors")
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
 def trail_logs_data_events_only(aws: EmbeddedAws, _: Deployment) -> None:
     category = {"Field": "eventCategory", "Equals": ["Data"]}
     kind = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
     select(aws, AdvancedEventSelectors=[{"Name": "objects", "FieldSelectors": [category, kind]}])
 
 
-@breaks("trail_without_sign_ins", "aws cloudtrail put-event-selectors")
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
 def trail_leaves_sign_ins_out(aws: EmbeddedAws, _: Deployment) -> None:
     category = {"Field": "eventCategory", "Equals": ["Management"]}
     source = {"Field": "eventSource", "NotStartsWith": ["signin."]}
     select(aws, AdvancedEventSelectors=[{"Name": "some", "FieldSelectors": [category, source]}])
 
 
-@breaks("trail_without_sign_ins", "aws cloudtrail put-event-selectors")
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
 def trail_logs_one_session_s_events(aws: EmbeddedAws, _: Deployment) -> None:
     category = {"Field": "eventCategory", "Equals": ["Management"]}
     identity = {"Field": "userIdentity.arn", "Equals": ["arn:aws:iam::111122223333:role/ci"]}
@@ -186,6 +186,24 @@ def permission_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
     )
 
 
+@breaks("target_changes_event", "aws events remove-targets --region us-east-1 --rule")
+def second_target_gives_another_input(aws: EmbeddedAws, deployment: Deployment) -> None:
+    target = {"Id": "by-hand", "Arn": deployment.function_arn("on_sign_in"), "Input": "{}"}
+    aws.client("events").put_targets(Rule=deployment.rule("on_sign_in"), Targets=[target])
+
+
+@breaks("permission_missing", "chalice deploy --stage prod")
+def permission_for_another_account(aws: EmbeddedAws, deployment: Deployment) -> None:
+    permission_removed(aws, deployment)
+    aws.client("lambda").add_permission(
+        FunctionName=deployment.function("on_sign_in"),
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceAccount="999999999999",
+    )
+
+
 @breaks("permission_missing", "chalice deploy --stage prod")
 def permission_for_another_rule(aws: EmbeddedAws, deployment: Deployment) -> None:
     permission_removed(aws, deployment)
@@ -224,6 +242,11 @@ def timeout_of_three_seconds(aws: EmbeddedAws, deployment: Deployment) -> None:
 def setting_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
     changed = {**whole_chain.variables(aws, deployment), "MINIMUM_SEVERITY": "critical"}
     configure(aws, deployment, Environment={"Variables": changed})
+
+
+@breaks("settings_differ", "chalice deploy --stage prod")
+def function_runs_another_handler(aws: EmbeddedAws, deployment: Deployment) -> None:
+    configure(aws, deployment, Handler="app.audit_mfa")
 
 
 @breaks("settings_differ", "chalice deploy --stage prod")
@@ -466,6 +489,23 @@ def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -
     (wrong,) = [link for link in links if link.code == "ciphertext_wrong"]
     assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
     assert wrong.remedy == "python -m ops setup --stage prod --critical-webhook"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "us-east-1.console.aws.amazon.com"),
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_a_console_is_that_of_the_region_s_partition(
+    deployment: Deployment, aws: EmbeddedAws, region: str, host: str
+) -> None:
+    aws.reset()
+    settings = replace(deployment.settings, sign_in_region=region)
+    trail, *_ = inspect(replace(deployment, settings=settings), aws.client, [CHECKS[0]])
+    assert trail.remedy == f"https://{host}/cloudtrailv2/home?region={region}#/create"
 
 
 def test_an_empty_account_has_every_gap(aws: EmbeddedAws, deployment: Deployment) -> None:

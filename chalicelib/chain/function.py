@@ -44,7 +44,7 @@ def function(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     for handler in deployment.handlers:
         name = deployment.function(handler)
         told_by = deployment.settings if handler in _TELLERS else None
-        code, facts = _fault_of(configuration(functions, name), told_by)
+        code, facts = _fault_of(configuration(functions, name), handler, told_by)
         if code:
             remedy = deployment.deploy_command
             yield Link.fault("function", code, remedy, function=name, **facts)
@@ -65,7 +65,7 @@ def configuration(
 
 
 def _fault_of(
-    found: Mapping[str, Any] | None, settings: Settings | None
+    found: Mapping[str, Any] | None, handler: str, settings: Settings | None
 ) -> tuple[str, dict[str, str]]:
     """Give the code of what is wrong with a function, or "", and the facts."""
     if found is None:
@@ -79,6 +79,8 @@ def _fault_of(
         return "runtime_unsupported", {"runtime": runtime, "date": until.isoformat()}
     if (seconds := found.get("Timeout", 0)) < _SHORTEST_TIMEOUT:
         return "timeout_short", {"seconds": str(seconds), "least": str(_SHORTEST_TIMEOUT)}
+    if found.get("Handler") != f"app.{handler}":
+        return "settings_differ", {"settings": "Handler"}
     variables = found.get("Environment", {}).get("Variables", {})
     if settings and (differing := _differing(variables, settings)):
         return "settings_differ", {"settings": differing}

@@ -1,6 +1,6 @@
 """What the checks must be allowed to read, and what they say where they are not.
 
-`READ_ACTIONS` is the one list that the self-check's policy file is written from.
+`READ_ACTIONS` is what the self-check's policy file must allow.
 """
 
 import re
@@ -31,7 +31,16 @@ READ_ACTIONS: Final = (
     "sqs:GetQueueUrl",
 )
 # What the doctor reads besides, with the operator's rights.
-DOCTORS_ACTIONS: Final = (*READ_ACTIONS, "iam:SimulatePrincipalPolicy", "kms:Decrypt")
+DOCTORS_ACTIONS: Final = (
+    *READ_ACTIONS,
+    "cloudwatch:DescribeAlarms",
+    "iam:GetRole",
+    "iam:SimulatePrincipalPolicy",
+    "kms:Decrypt",
+    "sns:ListSubscriptionsByTopic",
+    "sns:ListTopics",
+    "sqs:ListQueueTags",
+)
 
 # "403" is what remains where the refusal comes without AWS's own word, as from an endpoint policy.
 _DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$")

@@ -56,12 +56,19 @@ def target(deployment: Deployment, clients: Clients) -> Iterator[Link]:
             raise
         ours = [one for one in targets if one["Arn"] == deployment.function_arn(handler)]
         changed = [one for one in ours if {"Input", "InputPath", "InputTransformer"} & set(one)]
-        facts = {"rule": deployment.rule(handler), "function": deployment.function(handler)}
-        if ours and not changed:
+        rule = deployment.rule(handler)
+        facts = {"rule": rule, "function": deployment.function(handler)}
+        if changed:
+            ids = " ".join(one["Id"] for one in changed)
+            remedy = (
+                f"aws events remove-targets --region {deployment.region} --rule {rule} "
+                f"--ids {ids} && {deployment.deploy_command}"
+            )
+            yield Link.fault("target", "target_changes_event", remedy, **facts)
+        elif ours:
             yield Link.ok("target", **facts)
         else:
-            code = "target_changes_event" if ours else "target_missing"
-            yield Link.fault("target", code, deployment.deploy_command, **facts)
+            yield Link.fault("target", "target_missing", deployment.deploy_command, **facts)
 
 
 def permission(deployment: Deployment, clients: Clients) -> Iterator[Link]:
@@ -78,7 +85,8 @@ def permission(deployment: Deployment, clients: Clients) -> Iterator[Link]:
                 continue  # told with the function
             policy = {"Statement": []}
         rule_arn = deployment.arn("events", f"rule/{deployment.rule(handler)}")
-        if any(_lets_invoke(one, rule_arn) for one in policy["Statement"]):
+        source = {"aws:sourcearn": rule_arn, "aws:sourceaccount": deployment.account_id}
+        if any(_lets_invoke(one, source) for one in policy["Statement"]):
             yield Link.ok("permission", function=name)
         else:
             remedy = deployment.deploy_command
@@ -137,16 +145,18 @@ def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseT
         raise
 
 
-def _lets_invoke(statement: Mapping[str, Any], rule_arn: str) -> bool:
-    """Say whether a statement of a function's policy lets EventBridge invoke it for a rule."""
+def _lets_invoke(statement: Mapping[str, Any], source: Mapping[str, str]) -> bool:
+    """Say whether a statement of a function's policy lets EventBridge invoke it for a rule.
+
+    `source` is what EventBridge says of the rule, by condition key in lower case.
+    """
     principal = statement.get("Principal")
     services = principal.get("Service", ()) if isinstance(principal, Mapping) else (principal,)
-    sources = [
-        pattern
-        for operator, condition in statement.get("Condition", {}).items()
+    conditions = [
+        (source[key.lower()], _listed(patterns))
+        for condition in statement.get("Condition", {}).values()
         for key, patterns in condition.items()
-        if key.lower() == "aws:sourcearn"
-        for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+        if key.lower() in source
     ]
     return (
         statement.get("Effect") == "Allow"
@@ -155,7 +165,7 @@ def _lets_invoke(statement: Mapping[str, Any], rule_arn: str) -> bool:
             one in ("lambda:InvokeFunction", "lambda:*", "*")
             for one in _listed(statement.get("Action"))
         )
-        and (not sources or any(fnmatchcase(rule_arn, source) for source in sources))
+        and all(any(fnmatchcase(value, one) for one in patterns) for value, patterns in conditions)
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.console import cloudtrail_page
+
 from .link import Clients, Deployment, Link, State
 from .rights import cannot_tell
 from .rule import covers, is_off
@@ -29,7 +31,6 @@ _A_SIGN_IN: Final = {
     "eventType": "AwsConsoleSignIn",
     "readOnly": "false",
 }
-_ALL_MANAGEMENT_EVENTS: Final = '[{"ReadWriteType": "All", "IncludeManagementEvents": true}]'
 
 
 def enabled_regions(clients: Clients, home: str) -> list[str]:
@@ -86,7 +87,7 @@ def _trail_of(region: str, clients: Clients) -> Link:
     """Find the trail that serves a region best; its link names no region if it serves all."""
     cloudtrail: CloudTrailClient = clients("cloudtrail", region)
     found = [
-        _one_trail(one, cloudtrail, region)
+        _one_trail(one, clients, region)
         for one in cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
         if one.get("IsMultiRegionTrail") or one.get("HomeRegion") == region
     ]
@@ -96,13 +97,13 @@ def _trail_of(region: str, clients: Clients) -> Link:
 
 
 def _no_trail(region: str) -> Link:
-    remedy = f"https://{region}.console.aws.amazon.com/cloudtrailv2/home?region={region}#/create"
-    return Link.fault("trail", "trail_missing", remedy, region)
+    return Link.fault("trail", "trail_missing", cloudtrail_page(region, "create"), region)
 
 
-def _one_trail(one: "TrailTypeDef", cloudtrail: "CloudTrailClient", region: str) -> Link:
+def _one_trail(one: "TrailTypeDef", clients: Clients, region: str) -> Link:
     name, home = one["Name"], one["HomeRegion"]
     served = None if one.get("IsMultiRegionTrail") else region
+    cloudtrail: CloudTrailClient = clients("cloudtrail", home)  # alone knows the selectors
     try:
         if not cloudtrail.get_trail_status(Name=one["TrailARN"])["IsLogging"]:
             remedy = f"aws cloudtrail start-logging --region {home} --name {name}"
@@ -112,10 +113,8 @@ def _one_trail(one: "TrailTypeDef", cloudtrail: "CloudTrailClient", region: str)
         return cannot_tell("trail", error, region=served)
     if _selects_sign_ins(selectors):
         return Link.ok("trail", served, trail=name)
-    remedy = (
-        f"aws cloudtrail put-event-selectors --region {home} --trail-name {name} "
-        f"--event-selectors '{_ALL_MANAGEMENT_EVENTS}'"
-    )
+    # A command would replace what the trail logs besides.
+    remedy = cloudtrail_page(home, f"trails/{one['TrailARN']}")
     return Link.fault("trail", "trail_without_sign_ins", remedy, served, trail=name)
 
 

@@ -15,6 +15,7 @@ from playground import cloudtrail, iam
 from playground.embedded_aws import EmbeddedAws
 from playground.receiver import Receiver
 from tests import whole_chain
+from tests.ops.gate import Gate
 from tests.ops.operator import Operator
 from tests.records import event
 
@@ -119,6 +120,87 @@ def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, operator: Operator) -> N
     aws.client("iam").delete_role(RoleName=role)
     run = operator.ops("doctor", "--stage", "prod")
     assert f"The role {role} is missing" in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("role", "service", "remedy"),
+    [
+        (
+            "signin-monitor-prod-on_sign_in",
+            "lambda.amazonaws.com",
+            "aws iam update-assume-role-policy --region us-east-1 --role-name signin-monitor-prod-",
+        ),
+        (
+            whole_chain.FORWARD_ROLE,
+            "events.amazonaws.com",
+            "python -m ops regions --stage prod --apply",
+        ),
+    ],
+)
+def test_a_role_that_its_service_may_not_use_is_named(
+    aws: EmbeddedAws, operator: Operator, role: str, service: str, remedy: str
+) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    aws.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=document)
+    run = operator.ops("doctor", "--stage", "prod")
+    assert faults(run.text) == ["role"]
+    assert f"The role {role} does not trust {service}" in run.text
+    assert remedy in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("MessageRetentionPeriod", "60"),
+        ("VisibilityTimeout", "5"),
+        ("Policy", '{"Version": "2012-10-17", "Statement": []}'),
+    ],
+)
+def test_a_queue_that_would_lose_something_is_named(
+    aws: EmbeddedAws, operator: Operator, attribute: str, value: str
+) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    sqs.tag_queue(QueueUrl=url, Tags={"signin-monitor": "prod"})
+    assert operator.ops("setup", "--stage", "prod", "--home-region-only", "--yes").status == 0
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: value})
+    run = operator.ops("doctor", "--stage", "prod")
+    assert faults(run.text) == ["undelivered"]
+    (told,) = [line for line in run.text.splitlines() if "is not as setup makes it" in line]
+    assert attribute in told
+
+
+@pytest.mark.usefixtures("deployment")
+def test_an_alarm_that_does_nothing_is_a_fault(aws: EmbeddedAws, operator: Operator) -> None:
+    aws.client("cloudwatch").disable_alarm_actions(AlarmNames=["signin-monitor-prod-failed"])
+    assert faults(operator.ops("doctor", "--stage", "prod").text) == ["alarms"]
+
+
+@pytest.mark.usefixtures("deployment")
+def test_where_no_region_may_be_read_no_sign_ins_are_counted(
+    operator: Operator, gate: Gate
+) -> None:
+    gate.deny("cloudtrail:LookupEvents")
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    run = operator.ops("doctor", "--stage", "prod")
+    assert run.status == 0
+    assert "seen none" not in run.text
+    assert "cloudtrail:LookupEvents is denied" in run.text
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize("action", ["cloudwatch:DescribeAlarms", "sns:ListTopics", "iam:GetRole"])
+def test_an_action_that_is_denied_is_named_with_its_service(
+    operator: Operator, gate: Gate, action: str
+) -> None:
+    gate.deny(action)
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    run = operator.ops("doctor", "--stage", "prod")
+    assert run.status == 0
+    assert f"{action} is denied" in run.text
 
 
 @pytest.mark.usefixtures("deployment")

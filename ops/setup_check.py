@@ -1,4 +1,4 @@
-"""Would anybody hear if Slack could not be told? The alarms are there for that."""
+"""Is what `setup` made still as it made it? The chain works without; what it loses shows late."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,14 +7,36 @@ from chalicelib.chain import Check, Clients, Deployment, Link, State
 
 from .account import Account
 from .alarms import Alarms
+from .undelivered_queue import UndeliveredQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import SubscriptionTypeDef
 
 
+def queue_of(account: Account, timeout: int) -> Check:
+    """Give the check of how a stage's queue keeps, whose reader may take `timeout` seconds."""
+
+    def queue(deployment: Deployment, _: Clients) -> Iterator[Link]:
+        """See that the queue keeps and takes what it should; a missing one is told already."""
+        name = deployment.settings.undelivered_queue
+        if not name:
+            return
+        differing = UndeliveredQueue(account, deployment.stage, name, timeout).differing
+        if differing:
+            yield Link.fault(
+                "queue",
+                "queue_differs",
+                deployment.ops_command("setup"),
+                queue=name,
+                attributes=", ".join(differing),
+            )
+
+    return queue
+
+
 def alarms_of(account: Account) -> Check:
-    """Give the check of a stage's alarms in an account."""
+    """Give the check of a stage's alarms, which speak where Slack cannot be told."""
 
     def alarms(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         """See that the alarms are as `setup` makes them, and that somebody is told of them."""
