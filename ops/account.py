@@ -1,8 +1,7 @@
 """The AWS account that an operator works in, and a stage's home region in it."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.session
@@ -42,11 +41,9 @@ class Account:
             region=region,
         )
 
-    @cached_property
-    def enabled_regions(self) -> tuple[str, ...]:
-        """Name the account's enabled regions."""
-        answer = self.session.client("ec2").describe_regions()
-        return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
+    def client(self, service: str, region: str) -> Any:  # noqa: ANN401  # any service's
+        """Make the client of a service in a region."""
+        return self.session.client(service, region_name=region)  # type: ignore[call-overload]
 
     def expect_home_of(self, stage: str) -> None:
         """Raise OpsError if the stage is deployed in another account than this one."""

@@ -51,9 +51,10 @@ class Alarms:
                 ),
             )
         found = self._found()
+        wanted = list(self._wanted(settings))
         lacking = [
             alarm
-            for alarm in self._wanted(settings)
+            for alarm in wanted
             for there in [found.get(alarm["AlarmName"], {})]
             if any(there.get(key) != value for key, value in alarm.items())
         ]
@@ -62,6 +63,8 @@ class Alarms:
                 f"make the alarms {', '.join(one['AlarmName'] for one in lacking)}",
                 lambda: [self._cloudwatch.put_metric_alarm(**alarm) for alarm in lacking],
             )
+        if needless := sorted(found.keys() - {alarm["AlarmName"] for alarm in wanted}):
+            yield self._deletion(needless)
 
     @property
     def are_heard(self) -> bool:
@@ -70,16 +73,19 @@ class Alarms:
 
     def removal(self) -> Iterator[Step]:
         """Give the steps that take the alarms and their topic away."""
-        if names := sorted(self._found()):
-            yield Step(
-                f"delete the alarms {', '.join(names)}",
-                lambda: self._cloudwatch.delete_alarms(AlarmNames=names),
-            )
+        if found := sorted(self._found()):
+            yield self._deletion(found)
         if self._has_topic:
             yield Step(
                 f"delete the SNS topic {self._topic}",
                 lambda: self._sns.delete_topic(TopicArn=self._topic_arn),
             )
+
+    def _deletion(self, alarms: list[str]) -> Step:
+        return Step(
+            f"delete the alarms {', '.join(alarms)}",
+            lambda: self._cloudwatch.delete_alarms(AlarmNames=alarms),
+        )
 
     def _wanted(self, settings: Settings) -> Iterator[dict[str, Any]]:
         for handler in names.registered(settings):

@@ -1,8 +1,5 @@
 """`audit`: who can sign in without MFA, for an auditor, now and with no deployment needed."""
 
-import csv
-import sys
-
 import click
 
 from chalicelib.credential_report import CredentialReport, Person, fetch
@@ -12,6 +9,7 @@ from chalicelib.settings import DEFAULT_REGION
 
 from .account import Account
 from .command import Command, profile_option
+from .csv_text import write_csv
 
 _PATIENCE = 120.0  # seconds: nobody kills a command while it waits
 _NAME_LIMIT = 64  # IAM's own
@@ -44,7 +42,8 @@ def command(*, as_csv: bool, profile: str | None, region: str) -> None:
     account = Account.open(profile, region)
     report = fetch(account.session.client("iam"), patience=_PATIENCE)
     if as_csv:
-        _write_csv(account.account_id, report)
+        able = able_to_sign_in(report)
+        write_csv(_COLUMNS, (_cells(account.account_id, one, report) for one in able))
     else:
         _tell(account.account_id, report)
 
@@ -81,22 +80,12 @@ def _row(person: Person) -> tuple[str, str, str]:
     )
 
 
-def _write_csv(account_id: str, report: CredentialReport) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for person in able_to_sign_in(report):
-        writer.writerow(
-            (
-                account_id,
-                _inert(person.name),
-                "yes" if person.has_mfa else "no",
-                person.last_used or ("never" if person.never_used else ""),
-                person.password_since or "",
-                report.made_at or "",
-            )
-        )
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+def _cells(account_id: str, person: Person, report: CredentialReport) -> tuple[object, ...]:
+    return (
+        account_id,
+        person.name,
+        "yes" if person.has_mfa else "no",
+        person.last_used or ("never" if person.never_used else None),
+        person.password_since,
+        report.made_at,
+    )

@@ -6,8 +6,21 @@ import click
 
 from .faults import OpsError, sentence
 
+
+def _deployable(_: click.Context, __: click.Parameter, stage: str) -> str:
+    if stage == "local":
+        raise OpsError("The stage local needs nothing at AWS: make demo runs it.")
+    if not stage:
+        raise click.BadParameter("it has no name.")
+    return stage
+
+
 stage_option = click.option(
-    "--stage", required=True, metavar="NAME", help="The stage, as .chalice/config.json names it."
+    "--stage",
+    required=True,
+    metavar="NAME",
+    callback=_deployable,
+    help="The stage, as .chalice/config.json names it.",
 )
 profile_option = click.option(
     "--profile", metavar="NAME", help="The profile of the AWS CLI to take credentials from."
@@ -40,8 +53,8 @@ class Command(click.Command):
         """Run the command; turn what it raises into a sentence."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click knows them all: the last when `head` has seen enough
         except Exception as error:
             if ctx.find_root().meta.get(__name__):
                 raise

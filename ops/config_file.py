@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from chalicelib.settings import DEFAULT_REGION
+
 from . import json_text
 from .faults import OpsError
 
@@ -81,6 +83,10 @@ class ConfigFile:
             if level.get(name) is not None:
                 return level[name]
         return None
+
+    def home_region(self, stage: str) -> str:
+        """Give the region that a stage lives in."""
+        return self.environment(stage).get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION
 
     def timeout(self, stage: str) -> int:
         """Give the seconds that a stage's `on_undelivered` may take."""

@@ -14,7 +14,7 @@ import click
 
 from chalicelib import names
 from chalicelib.errors import SettingsError
-from chalicelib.settings import DEFAULT_REGION, NAMES, Settings
+from chalicelib.settings import NAMES, Settings
 
 from . import policy_files
 from .bytecode import write_bytecode
@@ -43,7 +43,7 @@ def guard() -> None:
         environment = config.environment(stage)
     except OpsError as fault:
         raise SystemExit(fault.message) from None
-    region = environment.get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION
+    region = config.home_region(stage)
     deployed = Deployed.read(stage)
     if context.command.name == "delete":
         _settle(environment, deployed.region if deployed else region)

@@ -54,6 +54,8 @@ def sentence(error: Exception) -> str:
             return f"AWS cannot be reached ({error}). Look at the network and at the region's name."
         case boto.BotoCoreError():
             return f"{error}."
+        case OSError() if error.filename:
+            return f"{error.filename} cannot be read or written: {error.strerror}."
         case _:
             return (
                 f"Something failed that should not ({type(error).__name__}). "

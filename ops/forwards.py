@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import names
-from chalicelib.chain import is_missing
+from chalicelib.chain import enabled_regions, is_missing
 from chalicelib.chain.rule import is_off, same_pattern
 from chalicelib.signin import SIGN_IN_PATTERN
 
@@ -53,8 +53,8 @@ class Forwards:
         self._bus_arn = account.arn("events", "event-bus/default")
         self._role = ForwardRole(account, stage, self._name, self._bus_arn)
         self._events: dict[str, EventBridgeClient] = {
-            region: account.session.client("events", region_name=region)
-            for region in account.enabled_regions
+            region: account.client("events", region)
+            for region in enabled_regions(account.client, account.region)
             if region != account.region
         }
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -30,8 +30,9 @@ from playground.terminal import Screen
 from .account import Account
 from .command import Command, profile_option, yes_option
 from .config_file import ConfigFile
+from .csv_text import write_csv
 from .faults import OpsError
-from .history_table import Row, row, summary, table, write_csv
+from .history_table import CSV_COLUMNS, Row, row, summary, table
 from .policy_files import settings_of
 from .replay import replay
 
@@ -52,12 +53,15 @@ class _Since(click.ParamType[datetime]):
         """Give the moment."""
         now = datetime.now(UTC)
         if span := re.fullmatch(r"(\d{1,6})([mhdw])", value):
-            return max(now - timedelta(**{_UNITS[span[2]]: int(span[1])}), now - _KEPT)
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value} is neither a span such as 7d nor a date.", param, ctx)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        else:
+            try:
+                moment = datetime.fromisoformat(value)
+            except ValueError:
+                self.fail(f"{value} is neither a span such as 7d nor a date.", param, ctx)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment > now:
+            self.fail(f"{value} is still to come.", param, ctx)
         return max(moment, now - _KEPT)
 
 
@@ -111,6 +115,8 @@ def command(  # noqa: PLR0913  # one argument for each option
         raise OpsError("--post needs --stage NAME: whose function shall post?")
     settings = _settings(stage)
     account = Account.open(profile, settings.sign_in_region)
+    if post:
+        account.expect_home_of(settings.stage)
     clients = clients_of(account.session)
     where = enabled_regions(clients, account.region) if all_regions else list(regions)
     found = _chosen(
@@ -118,7 +124,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     )
     rows = [one for _, one in found]
     if as_csv:
-        write_csv(rows, sys.stdout)
+        write_csv(CSV_COLUMNS, (one.csv_cells for one in rows))
     elif full:
         _show_messages(rows, settings)
     elif rows:

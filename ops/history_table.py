@@ -1,9 +1,8 @@
 """The sign-ins of the history, for people to read and for auditors to keep."""
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Final
 
 import click
 
@@ -16,7 +15,7 @@ from chalicelib.wording import Wording
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _LONGEST: Final = 60
-_CSV_COLUMNS: Final = (
+CSV_COLUMNS: Final = (
     "account",
     "time",
     "who",
@@ -27,8 +26,6 @@ _CSV_COLUMNS: Final = (
     "region",
     "event_id",
 )
-# With these a spreadsheet would take a user name, which a stranger may choose, for a formula.
-_FORMULA: Final = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,22 @@ class Row:
             f"not posted: {self.ignored}" if self.ignored else "",
         )
 
+    @property
+    def csv_cells(self) -> tuple[str | None, ...]:
+        """What stands under `CSV_COLUMNS`."""
+        sign_in = self.judged.sign_in
+        return (
+            self.account,
+            self.time,
+            self.who,
+            sign_in.event_name,
+            sign_in.outcome,
+            sign_in.mfa,
+            sign_in.source_ip,
+            sign_in.region,
+            sign_in.event_id,
+        )
+
 
 def row(judged: Judged, settings: Settings) -> Row:
     """Put a sign-in into words."""
@@ -80,30 +93,6 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     for cells, colour in zip(lines, styles, strict=True):
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         yield click.style("  ".join(padded).rstrip(), fg=colour, bold=cells is header)
-
-
-def write_csv(rows: Iterable[Row], out: TextIO) -> None:
-    """Write rows as CSV, with a header."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    for one in rows:
-        sign_in = one.judged.sign_in
-        cells = (
-            one.account,
-            one.time,
-            one.who,
-            sign_in.event_name,
-            sign_in.outcome,
-            sign_in.mfa,
-            sign_in.source_ip,
-            sign_in.region,
-            sign_in.event_id,
-        )
-        writer.writerow([_harmless(clean(cell or "", _LONGEST * 4)) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def summary(rows: Sequence[Row]) -> str:

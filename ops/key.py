@@ -143,7 +143,10 @@ class StageKey:
     def _usable(self, key: str, region: str) -> "KeyMetadataTypeDef":
         found = self._described(key)
         if found is None:
-            raise OpsError(f"There is no key {key} in {region}. aws kms list-aliases shows those.")
+            raise OpsError(
+                f"There is no key {key} in {region}. "
+                f"aws kms list-aliases --region {region} shows those."
+            )
         told = {
             "customer managed": found.get("KeyManager") == "CUSTOMER",
             "symmetric": found.get("KeySpec") == "SYMMETRIC_DEFAULT",

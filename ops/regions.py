@@ -4,8 +4,6 @@ import re
 
 import click
 
-from chalicelib.settings import DEFAULT_REGION
-
 from .account import Account
 from .command import Command, profile_option, region_option, stage_option, yes_option
 from .config_file import ConfigFile
@@ -63,7 +61,7 @@ def command(
         raise click.UsageError("--organization needs --apply.")
     config = ConfigFile.read()
     config.expect(stage)
-    home = region or config.environment(stage).get("SIGN_IN_REGION") or DEFAULT_REGION
+    home = region or config.home_region(stage)
     account = Account.open(profile, home)
     account.expect_home_of(stage)
     forwards = Forwards(account, stage)

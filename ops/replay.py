@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.chain import Clients, Deployment
+from botocore.exceptions import ClientError
+
+from chalicelib.chain import Clients, Deployment, is_missing
 
 from .faults import OpsError
 
@@ -26,17 +28,25 @@ def replay(
 ) -> Counter[str]:
     """Hand events to `on_sign_in` one after the other; count its decisions.
 
-    Raises OpsError if the function fails: those that follow would as well.
+    Raises OpsError if the function is missing or fails: with those that follow it would as well.
     """
     functions: LambdaClient = clients("lambda", deployment.region)
     decisions: Counter[str] = Counter()
     for number, event in enumerate(events):
         if number:
             time.sleep(PAUSE)
-        answer = functions.invoke(
-            FunctionName=deployment.function("on_sign_in"),
-            Payload=json.dumps({**event, "replay-name": _MARK}),
-        )
+        try:
+            answer = functions.invoke(
+                FunctionName=deployment.function("on_sign_in"),
+                Payload=json.dumps({**event, "replay-name": _MARK}),
+            )
+        except ClientError as error:
+            if is_missing(error):
+                raise OpsError(
+                    f"The stage {deployment.stage} is not deployed. First: "
+                    f"{deployment.deploy_command}"
+                ) from None
+            raise
         told = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             why = told.get("errorMessage", "") if isinstance(told, dict) else ""

@@ -9,7 +9,6 @@ from .account import Account
 from .alarms import Alarms
 from .command import Command, profile_option, region_option, stage_option, yes_option
 from .config_file import ConfigFile
-from .faults import OpsError
 from .forwards import Forwards
 from .key import StageKey
 from .plan import carry_out
@@ -57,8 +56,6 @@ def command(  # noqa: PLR0913  # one argument for each option
     without echo or read from standard input, checked, and kept as KMS ciphertext in
     .chalice/config.json.
     """
-    if stage == "local":
-        raise OpsError("The stage local needs no setup: make demo runs it.")
     config = ConfigFile.read()
     files = StageFiles(config, stage, region)
     settings = files.settings

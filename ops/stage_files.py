@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import names
 from chalicelib.errors import SettingsError
-from chalicelib.settings import DEFAULT_REGION, Settings
+from chalicelib.settings import Settings
 from chalicelib.webhook import CRITICAL, MAIN, Webhook
 
 from . import policy_files, secret
@@ -29,11 +29,11 @@ class StageFiles:
         Raises OpsError if its settings are wrong, or if it lives in another region.
         """
         now = config.environment(stage)
-        home = now.get("SIGN_IN_REGION", "").strip()
+        home = config.home_region(stage)
         self.held = tuple(name for name in (MAIN, CRITICAL) if _is_ciphertext(now.get(name, "")))
         if region and region != home and self.held:
             raise OpsError(
-                f"The stage {stage} is set up in {home or DEFAULT_REGION}. To move it to {region}, "
+                f"The stage {stage} is set up in {home}. To move it to {region}, "
                 f"take it away there: chalice delete --stage {stage}, then "
                 f"python -m ops teardown --stage {stage}"
             )
@@ -41,7 +41,7 @@ class StageFiles:
         self._config = config
         self._given = {
             "STAGE": stage,
-            "SIGN_IN_REGION": region or home or DEFAULT_REGION,
+            "SIGN_IN_REGION": region or home,
             "UNDELIVERED_QUEUE": now.get("UNDELIVERED_QUEUE", "").strip()
             or names.undelivered_queue(stage),
         }

@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from chalicelib import names
 from chalicelib.chain import is_missing
-from chalicelib.settings import DEFAULT_REGION
 from chalicelib.webhook import CRITICAL, MAIN
 
 from .account import Account
@@ -50,7 +49,7 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
     config = ConfigFile.read()
     config.expect(stage)
     environment = config.environment(stage)
-    account = Account.open(profile, region or environment.get("SIGN_IN_REGION") or DEFAULT_REGION)
+    account = Account.open(profile, region or config.home_region(stage))
     account.expect_home_of(stage)
     _expect_undeployed(account, stage)
     click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
@@ -70,7 +69,7 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
     ]
     if steps:
         carry_out(steps, yes=yes)
-    else:
+    elif not keeps:
         click.echo(f"Nothing to do: nothing of the stage {stage} is left.")
     if keeps:
         click.secho(

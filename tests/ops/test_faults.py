@@ -67,8 +67,9 @@ def test_an_account_that_is_not_the_stages(operator: Operator) -> None:
     record.parent.mkdir()
     arn = "arn:aws:lambda:us-east-1:444455556666:function:signin-monitor-prod-on_sign_in"
     record.write_text(f'{{"resources": [{{"lambda_arn": "{arn}"}}]}}')
-    for command in ("setup", "regions", "teardown"):
-        text = told(operator, command, "--stage", "prod")
+    post = ("history", "--since", "1d", "--post")
+    for command in (("setup",), ("regions",), ("teardown",), ("doctor",), post):
+        text = told(operator, *command, "--stage", "prod")
         assert "the stage prod is deployed in 444455556666" in text
         assert "--profile NAME" in text
 

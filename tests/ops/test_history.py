@@ -3,6 +3,9 @@
 import copy
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -151,6 +154,7 @@ def test_a_region_that_refuses_is_named_and_the_others_shown(
     ("arguments", "said"),
     [
         (("--since", "soon"), "neither a span such as 7d nor a date"),
+        (("--since", "2999-12-31"), "2999-12-31 is still to come."),
         ((), "--since"),
         (("--since", "7d", "--post"), "--post needs --stage NAME"),
         (("--since", "7d", "--stage", "nosuch"), "has no stage nosuch"),
@@ -205,6 +209,33 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
         "IAM user alice",
     ]
     assert all("A replay" in json.dumps(post.payload) for post in receiver.messages)
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_a_stage_that_is_not_deployed_posts_nothing_and_says_what_to_do(
+    operator: Operator,
+) -> None:
+    run = operator.ops("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
+    assert run.status == 2
+    assert "The stage prod is not deployed. First: chalice deploy --stage prod" in run.text
+
+
+@pytest.mark.usefixtures("two_weeks")
+def test_a_reader_that_has_seen_enough_gets_no_complaint(operator: Operator) -> None:
+    gone, pipe = os.pipe()
+    os.close(gone)
+    run = subprocess.run(
+        [sys.executable, "-m", "ops", "history", "--since", "7d", "--csv"],
+        cwd=operator.project.path,
+        env=operator.environment,
+        stdout=pipe,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(pipe)
+    assert run.returncode == 1
+    assert "BrokenPipe" not in run.stderr
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")

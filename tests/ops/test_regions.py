@@ -17,7 +17,11 @@ ORGANIZATION = "o-a1b2c3d4e5"
 
 def others(aws: EmbeddedAws) -> list[str]:
     regions = aws.client("ec2").describe_regions()["Regions"]
-    return [one["RegionName"] for one in regions if one["RegionName"] != "us-east-1"]
+    return [
+        one["RegionName"]
+        for one in regions
+        if one["RegionName"] != "us-east-1" and one["OptInStatus"] != "not-opted-in"
+    ]
 
 
 def rule(aws: EmbeddedAws, region: str) -> dict[str, Any] | None:
@@ -52,6 +56,7 @@ def test_every_region_forwards_what_the_app_asks_for_to_the_home_bus(
         assert target["Arn"] == HOME_BUS
         assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/{NAME}"
     assert rule(aws, "us-east-1") is None
+    assert rule(aws, "me-central-1") is None  # it is not enabled
 
 
 def test_the_role_may_send_to_the_home_bus_and_nothing_else(

@@ -408,8 +408,38 @@ def test_a_stage_that_is_set_up_does_not_move_to_another_region(operator: Operat
     assert "python -m ops teardown --stage prod" in answer.text
 
 
-def test_the_stage_local_needs_no_setup(operator: Operator) -> None:
-    answer = operator.ops("setup", "--stage", "local")
+def test_an_alarm_that_the_settings_no_longer_ask_for_is_deleted(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    operator.set_up()
+    operator.project.configure("prod", {"FAILURES": "digest"})
+    answer = operator.set_up()
+    assert "delete the alarms signin-monitor-prod-parked" in answer.text
+    names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert "signin-monitor-prod-parked" not in names
+    assert "Nothing to do" in operator.set_up().text
+
+
+def test_a_stage_without_a_name_is_refused(operator: Operator, aws: EmbeddedAws) -> None:
+    answer = operator.ops("setup", "--stage", "", "--yes", stdin=WEBHOOK)
+    assert (answer.status, "it has no name" in answer.text) == (2, True)
+    assert nothing_was_made(aws)
+
+
+def test_a_file_that_cannot_be_written_is_named(operator: Operator) -> None:
+    policy = operator.project.path / ".chalice" / "policy-prod.json"
+    policy.unlink()
+    policy.mkdir()
+    answer = operator.ops(
+        *("setup", "--stage", "prod", "--yes", "--home-region-only"), stdin=WEBHOOK
+    )
+    assert answer.status == 2
+    assert "policy-prod.json cannot be read or written: Is a directory." in answer.text
+
+
+@pytest.mark.parametrize("command", ["setup", "doctor", "regions", "policies", "teardown"])
+def test_the_stage_local_needs_nothing_at_aws(operator: Operator, command: str) -> None:
+    answer = operator.ops(command, "--stage", "local")
     assert (answer.status, "make demo" in answer.text) == (2, True)
 
 

@@ -75,6 +75,8 @@ def test_a_queue_that_still_holds_sign_ins_stays_unless_it_is_forced(
     assert set(left(aws)) == {"queues"}
     assert operator.settings()["UNDELIVERED_QUEUE"] == QUEUE
 
+    assert "Nothing to do" not in operator.ops(*TEARDOWN).text
+
     assert operator.ops(*TEARDOWN, "--force").status == 0
     assert left(aws) == {}
 
