@@ -49,7 +49,7 @@ def sentence(error: Exception) -> str:
             | boto.LoginError()
             | boto.CredentialRetrievalError()
         ):
-            return f"The AWS credentials cannot be used: they have expired. {_SIGN_IN}"
+            return f"The AWS credentials cannot be had: expired, or a wrong profile. {_SIGN_IN}"
         case boto.HTTPClientError() | boto.ConnectionError():
             return f"AWS cannot be reached ({error}). Look at the network and at the region's name."
         case boto.BotoCoreError():

@@ -51,7 +51,8 @@ def _inserted(text: str, start: int, members: list[_Member], key: str, value: ob
         return f"{text[:at]},{gap}{json.dumps(key)}: {_written(text, value, margin)}{text[at:]}"
     outer = _margin(text, start)
     margin, end = outer + _unit(text), _DECODER.raw_decode(text, start)[1]
-    member = f"\n{margin}{json.dumps(key)}: {_written(text, value, margin)}\n{outer}"
+    written = f"{json.dumps(key)}: {_written(text, value, margin)}"
+    member = f"{_newline(text)}{margin}{written}{_newline(text)}{outer}"
     return f"{text[:start]}{{{member}}}{text[end:]}"
 
 
@@ -89,4 +90,8 @@ def _unit(text: str) -> str:
 
 
 def _written(text: str, value: object, margin: str) -> str:
-    return json.dumps(value, indent=_unit(text)).replace("\n", f"\n{margin}")
+    return json.dumps(value, indent=_unit(text)).replace("\n", f"{_newline(text)}{margin}")
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"

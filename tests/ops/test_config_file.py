@@ -62,6 +62,14 @@ def test_a_new_member_stands_as_its_neighbours_do() -> None:
     )
 
 
+def test_lines_end_as_they_did() -> None:
+    text = TEXT.replace("\n", "\r\n")
+    written = json_text.with_value(text, ("stages", "prod", "tags"), {"a": "b"})
+    assert written == json_text.with_value(TEXT, ("stages", "prod", "tags"), {"a": "b"}).replace(
+        "\n", "\r\n"
+    )
+
+
 def test_a_first_member_opens_an_empty_object() -> None:
     assert json_text.with_value(TEXT, ("stages", "prod", "a"), {"b": 1}) == TEXT.replace(
         '"prod": {}',

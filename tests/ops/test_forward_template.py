@@ -1,6 +1,7 @@
 """The CloudFormation template for the other accounts of an organisation."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.settings import Settings
 from chalicelib.signin import SIGN_IN_PATTERN
 from playground.deployment import PROJECT
 from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
@@ -65,6 +67,13 @@ def test_the_role_is_made_in_one_region_of_the_account(aws: EmbeddedAws) -> None
     assert [one["RoleName"] for one in iam.list_roles()["Roles"]] == [NAME]
     granted = str(iam.get_role_policy(RoleName=NAME, PolicyName=NAME)["PolicyDocument"])
     assert granted.count("Action") == granted.count("events:PutEvents") == granted.count(BUS) == 1
+
+
+def test_any_stage_that_can_be_deployed_can_be_told() -> None:
+    longest = "x" * 32
+    assert Settings.from_environment({"STAGE": longest, "WEBHOOK_URL_ENCRYPTED": "AAAA"})
+    _, pattern = re.findall(r"AllowedPattern: (.*)", TEMPLATE.read_text())
+    assert re.fullmatch(pattern, longest)
 
 
 def test_the_account_that_monitors_gets_nothing(aws: EmbeddedAws) -> None:
