@@ -15,7 +15,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
-from chalicelib.chain import CHECKS, READ_ACTIONS, Deployment, Link, State, clients_of, inspect
+from chalicelib.chain import (
+    CHECKS,
+    READ_ACTIONS,
+    Deployment,
+    Link,
+    State,
+    clients_of,
+    fold,
+    inspect,
+)
 from chalicelib.signin import SIGN_IN_PATTERN
 from playground.embedded_aws import EmbeddedAws
 from tests import whole_chain
@@ -386,9 +395,18 @@ def test_a_broken_link_is_named_with_its_remedy_and_no_other(
     aws: EmbeddedAws, deployment: Deployment, break_it: Break, code: str, remedy: str
 ) -> None:
     break_it(aws, deployment)
-    (fault,) = faults(deployment, aws)
+    (fault,) = fold(faults(deployment, aws))
     assert fault.code == code
     assert remedy in fault.remedy
+
+
+def test_without_any_trail_each_region_is_named_and_one_remedy_given(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    no_trail(aws, deployment)
+    found = faults(deployment, aws)
+    assert {fault.region for fault in found} == {"us-east-1", "eu-west-1", "sa-east-1"}
+    assert len({fault.remedy for fault in found}) == 1
 
 
 def test_one_trail_stopped_is_told_once_whatever_the_number_of_regions(

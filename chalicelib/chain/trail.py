@@ -45,12 +45,16 @@ def enabled_regions(clients: Clients, home: str) -> list[str]:
 
 def trail(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     """See that each region has a trail that logs sign-ins; one link if one trail serves all."""
-    home = _trail_of(deployment.region, clients)
+
+    def look(region: str, clients: Clients) -> Link:
+        return _trail_of(region, deployment.region, clients)
+
+    home = look(deployment.region, clients)
     yield home
     if home.state is State.OK and home.region is None:
         return
-    for other in _in_other_regions("trail", _trail_of, deployment, clients):
-        if (other.code, other.facts) != (home.code, home.facts):  # else home has told it
+    for other in _in_other_regions("trail", look, deployment, clients):
+        if other != home:  # the same trail, of all regions: told already
             yield other
 
 
@@ -83,7 +87,7 @@ def _in_other_regions(
         yield from pool.map(look_or_say, others)
 
 
-def _trail_of(region: str, clients: Clients) -> Link:
+def _trail_of(region: str, home: str, clients: Clients) -> Link:
     """Find the trail that serves a region best; its link names no region if it serves all."""
     cloudtrail: CloudTrailClient = clients("cloudtrail", region)
     found = [
@@ -93,11 +97,12 @@ def _trail_of(region: str, clients: Clients) -> Link:
     ]
     best = {State.OK: 0, State.CANNOT_TELL: 1, State.FAULT: 2}
     ranked = sorted(found, key=lambda link: (best[link.state], link.region is not None))
-    return ranked[0] if ranked else _no_trail(region)
+    return ranked[0] if ranked else _no_trail(region, home)
 
 
-def _no_trail(region: str) -> Link:
-    return Link.fault("trail", "trail_missing", cloudtrail_page(region, "create"), region)
+def _no_trail(region: str, home: str) -> Link:
+    """Lead to the home region's console: a trail that is made there serves all regions."""
+    return Link.fault("trail", "trail_missing", cloudtrail_page(home, "create"), region)
 
 
 def _one_trail(one: "TrailTypeDef", clients: Clients, region: str) -> Link:
