@@ -71,11 +71,16 @@ class _OutOfTime(Exception):
 
 
 def read(
-    clients: Clients, windows: Sequence[Window], *, until: float | None = None
+    clients: Clients,
+    windows: Sequence[Window],
+    *,
+    until: float | None = None,
+    most: int | None = None,
 ) -> Generator[Page]:
     """Read all regions at once, the windows of each in turn; give the pages as they come.
 
-    Reading stops at `until`, a time of `time.monotonic`. Raises nothing that AWS causes.
+    Reading stops at `until`, a time of `time.monotonic`, or soon after `most` events. Raises
+    nothing that AWS causes.
     """
     arrived: SimpleQueue[Page | None] = SimpleQueue()
     stop = Flag()
@@ -93,9 +98,12 @@ def read(
     with ThreadPoolExecutor(max_workers=max(len(of_regions), 1)) as pool:
         running = [pool.submit(follow, group) for group in of_regions]
         try:
-            unfinished = len(running)
+            unfinished, given = len(running), 0
             while unfinished:
                 if page := arrived.get():
+                    given += len(page.events)
+                    if most and given >= most:
+                        stop.set()
                     yield page
                 else:
                     unfinished -= 1

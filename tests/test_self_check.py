@@ -16,6 +16,7 @@ from moto.backends import get_backend
 from chalicelib.chain import Deployment
 from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.notifier import Notifier, notifier
+from chalicelib.self_check import missed, run
 from chalicelib.self_check.memory import Memory, Progress
 from chalicelib.self_check.missed import windows
 from chalicelib.self_check.run import SelfCheck, self_check
@@ -113,13 +114,15 @@ def deployed_on(aws: EmbeddedAws, deployment: Deployment, day: datetime) -> None
 
 
 @contextmanager
-def denied(stage: Stage, service: str, operation: str) -> Iterator[None]:
-    """Let AWS deny an action in the home region."""
+def denied(
+    stage: Stage, service: str, operation: str, region: str = whole_chain.HOME
+) -> Iterator[None]:
+    """Let AWS deny an action in a region."""
 
     def deny(**_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
 
-    calls = whole_chain.clients(stage.aws)(service, whole_chain.HOME).meta.events
+    calls = whole_chain.clients(stage.aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
     yield
     calls.unregister(f"before-call.*.{operation}", deny)
@@ -198,6 +201,10 @@ def stop_the_trail(stage: Stage) -> None:
     stage.aws.client("cloudtrail").stop_logging(Name=whole_chain.TRAIL)
 
 
+def remove_the_trail(stage: Stage) -> None:
+    stage.aws.client("cloudtrail").delete_trail(Name=whole_chain.TRAIL)
+
+
 def disable_the_forward(stage: Stage) -> None:
     stage.aws.client("events", "eu-west-1").disable_rule(Name="forward")
 
@@ -233,6 +240,12 @@ def disable_the_key(stage: Stage) -> None:
     kms.disable_key(KeyId=key)  # this warm function has its webhook
 
 
+def shorten_the_timeout(stage: Stage) -> None:
+    stage.aws.client("lambda").update_function_configuration(
+        FunctionName=stage.deployment.function("on_sign_in"), Timeout=20
+    )
+
+
 def nothing(_: Stage) -> None:
     pass
 
@@ -241,6 +254,7 @@ def nothing(_: Stage) -> None:
     ("break_it", "cause"),
     [
         (stop_the_trail, "No trail brought it to EventBridge."),
+        (remove_the_trail, "No trail brought it to EventBridge."),
         (disable_the_forward, "Its region does not forward sign-ins to the home region."),
         (disable_the_rule, "The rule in the home region is missing, disabled or"),
         (remove_the_target, "The rule does not lead to the function."),
@@ -248,6 +262,7 @@ def nothing(_: Stage) -> None:
         (remove_the_function, "The function is missing or cannot run."),
         (throttle_to_nothing, "The function is throttled to nothing."),
         (disable_the_key, "The webhook's key could not be used."),
+        (shorten_the_timeout, "AWS had not delivered this event."),
         (nothing, "AWS had not delivered this event."),
     ],
 )
@@ -302,6 +317,37 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
     stage.aws.client("events").enable_rule(Name=stage.deployment.rule("on_sign_in"))
     assert stage.check() == ["Mended in account 123456789012: rule."]
     assert stage.check() == []
+
+
+def test_a_fault_that_silences_nothing_wakes_nobody(stage: Stage) -> None:
+    stage.aws.client("events").disable_rule(Name=stage.deployment.rule("self_check"))
+    shorten_the_timeout(stage)
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor in account 123456789012 is broken: The rule")
+
+
+def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None:
+    stop_the_trail(stage)
+    stage.check()
+    remove_the_trail(stage)
+    (told,) = stage.check()
+    assert "No trail covers" in told
+    assert "Mended" not in json.dumps(stage.receiver.messages[0].payload)
+    stage.aws.client("cloudtrail").create_trail(
+        Name=whole_chain.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
+    )
+    stage.aws.client("cloudtrail").start_logging(Name=whole_chain.TRAIL)
+    (mended,) = stage.check()
+    assert mended.startswith("Mended in account 123456789012: trail")
+    assert stage.check() == []
+
+
+def test_a_region_in_doubt_keeps_no_other_from_being_called_mended(stage: Stage) -> None:
+    disable_the_forward(stage)
+    stage.check()
+    stage.aws.client("events", "eu-west-1").enable_rule(Name="forward")
+    with denied(stage, "events", "ListRuleNamesByTarget", "sa-east-1"):
+        assert stage.check() == ["Mended in account 123456789012: forward (eu-west-1)."]
 
 
 def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -> None:
@@ -364,6 +410,28 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     assert stage.check() == []
 
 
+def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
+    stage.now += 3 * DAY
+    stop_the_trail(stage)
+    stage.check()
+    stage.now += 4 * DAY
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor in account 123456789012 is still broken: The trail")
+    shown = json.dumps(stage.receiver.messages[0].payload)
+    assert "Blind regions: eu-west-1, sa-east-1, us-east-1" in shown
+
+
+def test_a_heartbeat_that_there_was_no_time_for_is_the_next_runs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.now += 7 * DAY
+    with monkeypatch.context() as hurried:
+        hurried.setattr(run, "_MESSAGE_SECONDS", 60)
+        assert stage.check() == []
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor is at work")
+
+
 def test_a_region_that_refuses_is_left_for_the_next_run(stage: Stage) -> None:
     stage.happened("root-without-mfa", region="eu-west-1")
     stage.happened("root-without-mfa", region="sa-east-1")
@@ -381,6 +449,16 @@ def test_what_a_run_has_no_time_for_is_left_for_the_next_ones(stage: Stage) -> N
     assert stage.check(seconds=1.5) == []
     assert len(stage.check()) == 1
     assert stage.check() == []
+
+
+def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "MOST", 50)
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
+    assert [len(stage.check()) for _ in range(4)] == [0, 0, 1, 0]
 
 
 def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> None:

@@ -5,16 +5,34 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from chalicelib import names
 from chalicelib.chain import Link, State
 from chalicelib.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor self-check"
 EVENT_NAME: Final = "SelfCheck"
 
-# While one of these is broken, no sign-in is told.
+# While one of these lasts, no sign-in is told, or none of a region.
 _SILENCING: Final = frozenset(
-    {"trail", "rule", "target", "permission", "function", "concurrency", "key"}
+    {
+        "trail_missing",
+        "trail_stopped",
+        "trail_without_sign_ins",
+        "rule_missing",
+        "rule_disabled",
+        "rule_pattern",
+        "target_missing",
+        "target_changes_event",
+        "permission_missing",
+        "function_missing",
+        "function_failed",
+        "concurrency_zero",
+        "key_missing",
+        "key_disabled",
+        "key_pending_deletion",
+    }
 )
+_OTHER_HANDLERS: Final = tuple(f"-{one}" for one in names.HANDLERS if one != "on_sign_in")
 _LONGEST_LIST: Final = 40
 
 
@@ -54,7 +72,7 @@ class Findings:
     @property
     def severity(self) -> Severity:
         """How much it matters: a new fault that silences the app may wake people up."""
-        if any(link.name in _SILENCING for link in self.broken):
+        if any(map(silences, self.broken)):
             return Severity.CRITICAL
         return Severity.WARNING if self.broken or self.still_broken else Severity.INFO
 
@@ -96,6 +114,13 @@ class Findings:
             blind=tuple(map(str, _listed(detail.get("blind")))),
             week=_week(detail.get("week")),
         )
+
+
+def silences(fault: Link) -> bool:
+    """Say whether a fault keeps sign-ins from being told, so long as it lasts."""
+    return fault.code in _SILENCING and not any(
+        fact.removesuffix("-event").endswith(_OTHER_HANDLERS) for fact in fault.facts.values()
+    )
 
 
 def _links(said: object, state: State) -> tuple[Link, ...]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.chain import Clients, Deployment, Link, State
+from chalicelib.chain import Clients, Link, State
 from chalicelib.event_history import Event, Window, read
 from chalicelib.severity import Judged, judge
 from chalicelib.signin import SignIn
 
+from .findings import silences
 from .logbook import Decision
 from .memory import Memory, Progress, Span
 
@@ -21,6 +22,8 @@ OVERLAP: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=6)
 # A stage that was deployed now is answerable for the sign-ins of this last while as well.
 BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
+# What one run can hold, at some 7 kB each, and tell.
+MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +54,28 @@ def windows(
     for region in regions:
         spans = [(first, end)]
         if known := memory.regions.get(region):
-            spans = [*known.unread, (known.until - OVERLAP, end)]
-        for start, stop in _joined(spans):
+            spans = _spans(known, end)
+        for start, stop in spans:
             if max(start, earliest) < stop:
                 yield Window(region=region, start=max(start, earliest), end=stop)
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Make one span of those that touch, the oldest first."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined
+def _spans(known: Progress, end: datetime) -> list[Span]:
+    """Give the spans to read, the oldest first: what no run could read, then what came since."""
+    unread, start = [*known.unread], known.until - OVERLAP
+    if unread and unread[-1][1] == known.until:  # the last run read nothing new
+        start = min(start, unread.pop()[0])
+    return [*unread, (start, end)]
 
 
 def read_history(
     clients: Clients, wanted: Sequence[Window], memory: Memory, until: float
 ) -> Reading:
-    """Read windows until that time of `time.monotonic`."""
+    """Read windows until that time of `time.monotonic`, but no more than one run can hold."""
     events: list[tuple[str, Event]] = []
     progress = {**memory.regions, **{one.region: Progress(one.end) for one in wanted}}
     refusals: dict[str, Link] = {}
-    for page in read(clients, wanted, until=until):
+    for page in read(clients, wanted, until=until, most=MOST):
         region, start = page.window.region, page.window.start
         events += [(region, event) for event in page.events]
         if page.is_last and page.reached > start:
@@ -90,7 +90,6 @@ def missed(
     reading: Reading,
     decisions: Sequence[Decision],
     links: Sequence[Link],
-    deployment: Deployment,
     deployed_at: datetime | None,
 ) -> list[Missed]:
     """Find the sign-ins without a decision, the gravest and then the oldest first."""
@@ -106,7 +105,7 @@ def missed(
         time = judged.sign_in.event_time
         if event_id in failed:
             cause = "failed"
-        elif fault := _fault_on_the_way(region, faults, deployment):
+        elif fault := _fault_on_the_way(region, faults):
             cause = fault.name
         elif deployed_at and time and time < deployed_at:
             cause = "before_deployment"
@@ -118,19 +117,9 @@ def missed(
     return sorted(found.values(), key=lambda one: (-one.judged.severity, str(one.event["time"])))
 
 
-def _fault_on_the_way(region: str, faults: Iterable[Link], deployment: Deployment) -> Link | None:
+def _fault_on_the_way(region: str, faults: Iterable[Link]) -> Link | None:
     """Find the first broken link that a sign-in in a region meets before it is told."""
-    ours = {deployment.rule("on_sign_in"), deployment.function("on_sign_in")}
     for link in faults:
-        match link.name:
-            case "trail" if link.region in (None, region):
-                return link
-            case "forward" if link.region == region:
-                return link
-            case "rule" | "target" | "permission" | "function" | "concurrency" if ours & set(
-                link.facts.values()
-            ):
-                return link
-            case "key":
-                return link
+        if link.region in (None, region) and (link.name == "forward" or silences(link)):
+            return link
     return None

@@ -10,6 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -26,7 +27,7 @@ from chalicelib.chain import (
     enabled_regions,
     inspect,
 )
-from chalicelib.errors import DeliveryError
+from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.settings import Settings, of_the_stage
 
@@ -40,8 +41,7 @@ _JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly on
 _MEMORY: Final = timedelta(days=8)
 
 # Shares of the invocation's time, and the seconds that one message and the last line may take.
-_CHAIN_SHARE: Final = 0.3
-_HISTORY_SHARE: Final = 0.6
+_LOOKING_SHARE: Final = 0.5
 _LOGS_SHARE: Final = 0.75
 _MESSAGE_SECONDS: Final = 10.0
 
@@ -104,22 +104,20 @@ class SelfCheck:
         logbook = Logbook(self._deployment, self._clients, start + seconds_left * _LOGS_SHARE)
         memory = logbook.last_run(self._now - _MEMORY)
         deployed_at = logbook.deployed_at()
-        links = list(
-            inspect(self._deployment, self._clients, until=start + seconds_left * _CHAIN_SHARE)
-        )
-        wanted = list(windows(self._regions(), memory, self._now, deployed_at))
-        until = start + seconds_left * _HISTORY_SHARE
-        reading = read_history(self._clients, wanted, memory, until)
-        links += reading.refusals
-        beats = self._is_due(memory.heartbeat)
-        decisions = logbook.decisions(
-            min([self._now - WEEK if beats else self._now, *(one.start for one in wanted)])
-        )
+        regions = self._regions()
+        wanted = list(windows(regions, memory, self._now, deployed_at))
+        until = start + seconds_left * _LOOKING_SHARE
+        with ThreadPoolExecutor(max_workers=1) as pool:  # a region that hangs costs both as much
+            looked = pool.submit(
+                lambda: list(inspect(self._deployment, self._clients, until=until))
+            )
+            reading = read_history(self._clients, wanted, memory, until)
+            links = [*looked.result(), *reading.refusals]
+        decisions = logbook.decisions(min([self._now, *(one.start for one in wanted)]))
         end = start + seconds_left
-        told = self._tell(missed(reading, decisions, links, self._deployment, deployed_at), end)
-        findings = self._findings(
-            links, memory, _week([*decisions, *told.decisions]) if beats else None
-        )
+        told = self._tell(missed(reading, decisions, links, deployed_at), end)
+        week = self._week(told, end) if self._is_due(memory.heartbeat) else None
+        findings = self._findings(links, regions, memory, week)
         memory = Memory(
             regions={
                 region: memory.regions[region] if region in told.unfinished else progress
@@ -138,7 +136,7 @@ class SelfCheck:
             memory = replace(
                 memory,
                 faults=self._faults(links, memory, findings),
-                heartbeat=self._now if beats else memory.heartbeat,
+                heartbeat=self._now if week else memory.heartbeat,
             )
         line = {
             **memory.to_line(),
@@ -176,6 +174,15 @@ class SelfCheck:
                     told.found[one.cause] += 1
         return told
 
+    def _week(self, told: _Told, end: float) -> Week | None:
+        """Count the last week; None, and a line in the log, if there is not the time for it."""
+        logbook = Logbook(self._deployment, self._clients, end - 2 * _MESSAGE_SECONDS)
+        try:
+            return _week([*logbook.decisions(self._now - WEEK), *told.decisions])
+        except AWSReadError as error:
+            log.write(level="WARNING", message=f"No heartbeat yet. {error}")
+            return None
+
     def _decision(self, line: Mapping[str, Any]) -> Decision:
         return Decision(
             event_id=str(line["event_id"]),
@@ -185,18 +192,23 @@ class SelfCheck:
             at=self._now,
         )
 
-    def _findings(self, links: Sequence[Link], memory: Memory, week: Week | None) -> Findings:
+    def _findings(
+        self, links: Sequence[Link], regions: Sequence[str], memory: Memory, week: Week | None
+    ) -> Findings:
+        """Say what is told now: of the faults that last, all beside a heartbeat."""
         faults = [link for link in links if link.state is State.FAULT]
         known = memory.faults
         return Findings(
             account_id=self._deployment.account_id,
             broken=[link for link in faults if link.key not in known],
             still_broken=[
-                link for link in faults if link.key in known and self._is_due(known[link.key])
+                link
+                for link in faults
+                if link.key in known and (week or self._is_due(known[link.key]))
             ],
             mended=[_mended(key) for key in _gone(links, memory)],
             in_doubt=[link for link in links if link.state is State.CANNOT_TELL],
-            blind=_blind(links),
+            blind=_blind(links, regions),
             week=week,
         )
 
@@ -215,12 +227,18 @@ class SelfCheck:
 
 
 def _gone(links: Sequence[Link], memory: Memory) -> list[str]:
-    """List the faults that were told and are no more; one in doubt may still be."""
-    faults = {link.key for link in links if link.state is State.FAULT}
-    in_doubt = {link.name for link in links if link.state is State.CANNOT_TELL}
-    return [
-        key for key in memory.faults if key not in faults and key.partition(":")[0] not in in_doubt
-    ]
+    """List the faults that were told and are no more."""
+    return [key for key in memory.faults if not any(_keeps(link, key) for link in links)]
+
+
+def _keeps(link: Link, key: str) -> bool:
+    """Say whether a link keeps a fault from being called mended: it may last, or be another now."""
+    told, of = _mended(key), key.split(":", 2)[2]
+    if link.state is State.OK or link.name != told.name:
+        return False
+    if link.region is None and (link.state is State.CANNOT_TELL or told.region):
+        return True
+    return link.key.endswith(f":{of}") or (told.region is None and link.region is not None)
 
 
 def _mended(key: str) -> Link:
@@ -229,14 +247,14 @@ def _mended(key: str) -> Link:
     return Link.ok(name, region=of if re.fullmatch(r"[a-z-]+-\d", of) else None)
 
 
-def _blind(links: Sequence[Link]) -> list[str]:
+def _blind(links: Sequence[Link], regions: Sequence[str]) -> list[str]:
     """List the regions whose sign-ins do not arrive, as far as can be told."""
     blind = {
         link.region
         for link in links
-        if link.region and link.name in ("trail", "forward") and link.state is State.FAULT
+        if link.name in ("trail", "forward") and link.state is State.FAULT
     }
-    return sorted(blind)
+    return sorted(regions if None in blind else filter(None, blind))
 
 
 def _week(decisions: Sequence[Decision]) -> Week:

@@ -84,7 +84,7 @@ def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
         mended = _named(findings.mended, wording)
         yield section(mrkdwn(wording.phrases("self_check.mended", account=account, links=mended)))
     if findings.week:
-        lines = list(_heartbeat(findings.week, findings.blind, wording))
+        lines = list(_heartbeat(findings, findings.week, wording))
         if faults or findings.mended:
             lines.insert(0, _at_work(findings.week, account, wording))
         yield section(mrkdwn("\n".join(lines)))
@@ -92,14 +92,15 @@ def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
         yield context([_doubts(findings.in_doubt, wording)])
 
 
-def _heartbeat(week: Week, blind: Sequence[str], wording: Wording) -> Iterator[str]:
+def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str]:
     if week.last_told:
         yield wording.phrases("self_check.last_told", time=local_moment(week.last_told))
     else:
         yield wording.phrases("self_check.nothing_told")
-    if blind:
-        yield wording.phrases("self_check.blind", regions=", ".join(map(_spoken, blind)))
-    else:
+    if findings.blind:
+        blind = ", ".join(map(_spoken, findings.blind))
+        yield wording.phrases("self_check.blind", regions=blind)
+    elif not (findings.broken or findings.still_broken or findings.in_doubt):
         yield wording.phrases("self_check.not_blind")
 
 
