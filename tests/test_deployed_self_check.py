@@ -124,6 +124,10 @@ def test_a_real_deployment_is_a_whole_chain(
     assert [link for link in links if link.state is not State.OK] == []
 
 
+def test_it_has_the_memory_and_processor_to_speak_to_every_region(deployment: Deployment) -> None:
+    assert deployment.functions["self_check"]["MemorySize"] == 512
+
+
 def test_its_role_may_read_what_it_looks_at_and_write_nothing_but_its_log_and_queue(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
