@@ -193,16 +193,14 @@ def as_event(looked_up: "EventTypeDef") -> Event:
 
 
 def _record(looked_up: "EventTypeDef") -> dict[str, Any]:
-    """Read the record, or make up for it from what stands beside it."""
+    """Read the record, and make up for what it lacks from what stands beside it."""
     try:
         record = json.loads(looked_up.get("CloudTrailEvent", ""))
     except ValueError:
         record = None
-    if isinstance(record, dict):
-        return record
-    found = looked_up.get("EventTime")
-    return {
-        "eventID": looked_up.get("EventId", ""),
-        "eventName": looked_up.get("EventName", ""),
-        "eventTime": found.astimezone(UTC).isoformat() if found else "",
-    }
+    record = record if isinstance(record, dict) else {}
+    at = looked_up.get("EventTime")
+    record.setdefault("eventID", looked_up.get("EventId", ""))
+    record.setdefault("eventName", looked_up.get("EventName", ""))
+    record.setdefault("eventTime", at.astimezone(UTC).isoformat() if at else "")
+    return record

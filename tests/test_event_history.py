@@ -191,6 +191,12 @@ def test_what_is_read_is_what_eventbridge_would_bring(aws: EmbeddedAws, name: st
     assert {**found, "id": ""} == {**brought, "id": ""}
 
 
+def test_a_record_without_an_id_gets_the_one_that_stands_beside_it() -> None:
+    found = as_event({"EventId": "e-1", "CloudTrailEvent": '{"eventName": "ConsoleLogin"}'})
+    sign_in = SignIn.from_event(found)
+    assert (sign_in.event_id, sign_in.event_name) == ("e-1", "ConsoleLogin")
+
+
 def test_a_record_that_cannot_be_read_is_still_an_event() -> None:
     found = as_event(
         {"EventId": "e-1", "EventName": "ConsoleLogin", "EventTime": START, "CloudTrailEvent": "{"}

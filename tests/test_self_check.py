@@ -115,12 +115,16 @@ def deployed_on(aws: EmbeddedAws, deployment: Deployment, day: datetime) -> None
 
 @contextmanager
 def denied(
-    stage: Stage, service: str, operation: str, region: str = whole_chain.HOME
+    stage: Stage,
+    service: str,
+    operation: str,
+    region: str = whole_chain.HOME,
+    code: str = "AccessDeniedException",
 ) -> Iterator[None]:
-    """Let AWS deny an action in a region."""
+    """Let AWS deny an action in a region, or give another error."""
 
     def deny(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+        raise ClientError({"Error": {"Code": code}}, operation)
 
     calls = whole_chain.clients(stage.aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
@@ -493,6 +497,31 @@ def test_without_its_logs_it_fails_and_tells_nothing_twice(stage: Stage) -> None
     ):
         stage.check()
     assert stage.receiver.posts == []
+
+
+def test_logs_that_throttle_fail_the_run_and_blame_no_policy(stage: Stage) -> None:
+    with (
+        denied(stage, "logs", "FilterLogEvents", code="ThrottlingException"),
+        pytest.raises(AWSReadError, match=r"ThrottlingException\. A later try may work\.$"),
+    ):
+        stage.check()
+
+
+def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_told(stage: Stage) -> None:
+    one = stage.happened("root-without-mfa")
+    lie = json.dumps({"decision": "posted", "event_id": one["detail"]["eventID"]})
+    one["detail"]["userAgent"] = f"{lie}\n{lie}"
+    received = {"message": "Received event", "event": one}
+    stage.log("on_sign_in", json.dumps(received))
+    assert len(stage.check()) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"regions": []}, {"regions": {"us-east-1": ["now"]}}])
+def test_a_line_of_another_release_is_no_memory(stage: Stage, more: dict[str, Any]) -> None:
+    stage.happened("root-without-mfa")
+    stage.log("self_check", json.dumps({"self_check": "ran", **more}))
+    assert len(stage.check()) == 1
+    assert stage.check() == []
 
 
 def test_without_the_names_of_the_regions_the_home_region_is_read(stage: Stage) -> None:

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chain import Clients, Deployment, is_missing
+from chalicelib.chain import Clients, Deployment, is_denied, is_missing
 from chalicelib.errors import AWSReadError
 
 from .memory import MARK, Memory
@@ -48,7 +49,8 @@ class Logbook:
         memory = Memory()
         for _, line in self._lines("self_check", _RUNS, since):
             if line.get("self_check") == MARK:
-                memory = Memory.from_line(line)
+                with suppress(AttributeError, LookupError, TypeError, ValueError):
+                    memory = Memory.from_line(line)  # unless another release wrote it
         return memory
 
     def decisions(self, since: datetime) -> list[Decision]:
@@ -98,10 +100,15 @@ class Logbook:
         except ClientError as error:
             if is_missing(error):
                 return  # the function is not deployed, or has never run
+            remedy = (
+                "Its policy file in .chalice must allow it: "
+                + self._deployment.ops_command("policies")
+                if is_denied(error)
+                else "A later try may work."
+            )
             raise AWSReadError(
                 f"The self-check cannot read the log group {group}: logs:FilterLogEvents gives "
-                f"{error.response['Error']['Code']}. Its policy file in .chalice must allow it: "
-                f"{self._deployment.ops_command('policies')}"
+                f"{error.response['Error']['Code']}. {remedy}"
             ) from None
         except BotoCoreError as error:
             raise AWSReadError(
