@@ -97,7 +97,7 @@ def _faults_of(
         return
     if settings.stage != stage:
         yield f"STAGE is {settings.stage or 'missing'}. Set it to {stage}, the stage's own name."
-    if len(json.dumps(environment, separators=(",", ":"))) > _ROOM:
+    if len(json.dumps(environment, ensure_ascii=False, separators=(",", ":")).encode()) > _ROOM:
         yield (
             "The settings take more than the 4 KB that Lambda allows. Move ACCOUNT_NAMES into a "
             "file in chalicelib and name it: @accounts.json."
