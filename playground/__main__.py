@@ -17,6 +17,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="the page's, if it is free")
     chosen = parser.parse_args()
     _leave_the_shell_behind()
+    # Ctrl-C, which a shell may have set aside; a kill; a window that is closed.
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, signal.default_int_handler)
     is_watched = sys.stdout.isatty() and not os.environ.get("CI")
     try:
         if chosen.what == "demo" and is_watched:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -29,9 +28,6 @@ SIGN_INS: Final = (
 
 def run(screen: Screen, port: int) -> int:
     """Start everything, sign in a few times, show what arrives until Ctrl-C; give the status."""
-    # Ctrl-C, which a shell may have set aside; a kill; a window that is closed.
-    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(end, signal.default_int_handler)
     screen.note("Starting an embedded AWS, a receiver and chalice local …")
     try:
         with local_stage(screen.note, port) as stage:

@@ -94,7 +94,7 @@ class LambdaFunction:
         """Start a sandbox where there is none; give the result only if its INIT failed."""
         if self._sandbox:
             return None
-        sandbox = Sandbox(
+        self._sandbox = sandbox = Sandbox(
             [sys.executable, "-s", "-S", "-m", "awslambdaric", self._handler],
             cwd=self._package,
             environment=self._environment(),
@@ -102,11 +102,10 @@ class LambdaFunction:
         )
         report = sandbox.report(INIT_SECONDS)
         if report.kind == "ready":
-            self._sandbox = sandbox
             if self._on_ready:
                 self._on_ready(sandbox.pid)
             return None
-        sandbox.stop()
+        self.stop()
         return _failed(report, sandbox, f"INIT took more than {INIT_SECONDS} seconds")
 
     def stop(self) -> None:

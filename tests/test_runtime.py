@@ -1,4 +1,5 @@
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copy
@@ -9,6 +10,7 @@ import pytest
 from playground.deployment import PROJECT, ChaliceFailed, Deployment, ProjectCopy, deploy
 from playground.embedded_aws import EmbeddedAws
 from playground.runtime import LambdaFunction
+from playground.sandbox import Report, Sandbox
 
 APP = """
 import os, sys, time
@@ -171,3 +173,18 @@ def test_the_hook_gets_the_process_after_init_and_before_the_first_event(
 
 def test_this_python_is_the_functions_python(deployment: Deployment) -> None:
     assert deployment.functions["trial"]["Runtime"] == f"python3.{sys.version_info.minor}"
+
+
+def test_a_start_that_is_interrupted_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(threading.enumerate())
+
+    def interrupted(*_: object) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sandbox, "report", interrupted)
+    with LambdaFunction(tmp_path, "app.none", {}) as function, pytest.raises(KeyboardInterrupt):
+        function.start()
+
+    assert set(threading.enumerate()) <= before
