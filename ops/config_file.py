@@ -15,7 +15,6 @@ from . import json_text
 from .faults import OpsError
 
 FOLDER: Final = Path(".chalice")
-_TIMEOUT: Final = 60  # seconds, Chalice's own default
 
 
 class ConfigFile:
@@ -88,10 +87,12 @@ class ConfigFile:
         """Give the region that a stage lives in."""
         return self.environment(stage).get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION
 
-    def timeout(self, stage: str) -> int:
-        """Give the seconds that a stage's `on_undelivered` may take."""
-        seconds: int = self.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
-        return seconds
+    def own_role(self, stage: str, handler: str) -> str | None:
+        """Give the ARN of the role that the operator gives a function; None if Chalice makes it."""
+        if self.setting("manage_iam_role", stage, handler) is not False:
+            return None
+        arn: str | None = self.setting("iam_role_arn", stage, handler)
+        return arn
 
     def set(self, path: Sequence[str], value: object) -> None:
         """Give the value at a path of keys a new one, making what is missing on the way."""

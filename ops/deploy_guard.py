@@ -102,8 +102,8 @@ def _faults_of(
             "The settings take more than the 4 KB that Lambda allows. Move ACCOUNT_NAMES into a "
             "file in chalicelib and name it: @accounts.json."
         )
-    if config.setting("manage_iam_role", stage, handler) is False:
-        return  # the operator's own role: its policy is not here
+    if config.own_role(stage, handler):
+        return  # its policy is not here
     if autogen or (
         autogen is None and config.setting("autogen_policy", stage, handler) is not False
     ):

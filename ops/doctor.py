@@ -88,7 +88,7 @@ def command(
     )
     clients = clients_of(account.session)
     found: list[Link] = []
-    for check in _checks(account, config.timeout(stage), post_test=post_test):
+    for check in _checks(account, config, post_test=post_test):
         links = list(inspect(deployment, clients, [check]))
         found += links
         if not as_json:
@@ -111,7 +111,7 @@ def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
     return replace(settings, webhook_url_encrypted=b"")
 
 
-def _checks(account: Account, timeout: int, *, post_test: bool) -> Iterator[Check]:
+def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterator[Check]:
     """Give the checks in order: the chain's own, and what only an operator may or asks for."""
     yield account_itself
     for check in CHECKS:
@@ -121,7 +121,7 @@ def _checks(account: Account, timeout: int, *, post_test: bool) -> Iterator[Chec
         if check.__name__ == "errors":
             yield role
         if check.__name__ == "queue":
-            yield queue_of(account, timeout)
+            yield queue_of(account, config)
     yield alarms_of(account)
     yield webhook if post_test else untried
 

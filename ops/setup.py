@@ -67,9 +67,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     stage_key = StageKey(account, stage, key)
     asked = {MAIN: rotate_webhook or MAIN not in files.held, CRITICAL: critical_webhook}
     webhooks = secret.to_encrypt(kms, settings, stage_key, held=files.held, asked=asked)
-    queue = UndeliveredQueue(
-        account, stage, settings.undelivered_queue or "", config.timeout(stage)
-    )
+    queue = UndeliveredQueue(account, config, stage)
     alarms = Alarms(account, stage)
     forwards = None if home_region_only else Forwards(account, stage)
     steps = [

@@ -7,6 +7,7 @@ from chalicelib.chain import Check, Clients, Deployment, Link, State
 
 from .account import Account
 from .alarms import Alarms
+from .config_file import ConfigFile
 from .undelivered_queue import UndeliveredQueue
 
 if TYPE_CHECKING:
@@ -14,16 +15,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import SubscriptionTypeDef
 
 
-def queue_of(account: Account, timeout: int) -> Check:
-    """Give the check of how a stage's queue keeps, whose reader may take `timeout` seconds."""
+def queue_of(account: Account, config: ConfigFile) -> Check:
+    """Give the check of how a stage's queue keeps and of who may send to it."""
 
     def queue(deployment: Deployment, _: Clients) -> Iterator[Link]:
         """See that the queue keeps and takes what it should; a missing one is told already."""
-        name = deployment.settings.undelivered_queue
-        if not name:
+        if not (name := deployment.settings.undelivered_queue):
             return
-        differing = UndeliveredQueue(account, deployment.stage, name, timeout).differing
-        if differing:
+        if differing := UndeliveredQueue(account, config, deployment.stage).differing:
             yield Link.fault(
                 "queue",
                 "queue_differs",

@@ -48,15 +48,12 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
     """
     config = ConfigFile.read()
     config.expect(stage)
-    environment = config.environment(stage)
     account = Account.open(profile, region or config.home_region(stage))
     account.expect_home_of(stage)
     _expect_undeployed(account, stage)
     click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
 
-    queue = UndeliveredQueue(
-        account, stage, environment.get("UNDELIVERED_QUEUE") or names.undelivered_queue(stage)
-    )
+    queue = UndeliveredQueue(account, config, stage)
     keeps = queue.depth if not force else 0
     steps = [
         *Forwards(account, stage).removal(),

@@ -11,6 +11,7 @@ from chalicelib import names
 from chalicelib.chain import is_missing
 
 from .account import Account, tags_of
+from .config_file import ConfigFile
 from .plan import Step
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DAYS: Final = 14
 _LARGEST: Final = 1024 * 1024  # bytes: what EventBridge delivers, SQS takes
 _BATCH_WINDOW: Final = 60  # seconds, as on_undelivered is registered
+_TIMEOUT: Final = 60  # seconds, Chalice's own default
 _SENDERS: Final = ("on_sign_in", "audit_mfa", "self_check")
 _DEPTHS: Final = (
     "ApproximateNumberOfMessages",
@@ -34,15 +36,21 @@ class UndeliveredQueue:
     A queue that does not bear the stage's tag is the operator's own and is left alone.
     """
 
-    def __init__(self, account: Account, stage: str, name: str, timeout: int = 60) -> None:
-        """Take the queue's name and the functions' timeout in seconds."""
-        self.name = name
+    def __init__(self, account: Account, config: ConfigFile, stage: str) -> None:
+        """Take the stage, whose settings may name a queue, its functions' timeout and roles."""
+        named = config.environment(stage).get("UNDELIVERED_QUEUE", "").strip()
+        self.name = named or names.undelivered_queue(stage)
+        timeout = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
+        senders = [
+            config.own_role(stage, one) or account.role_arn(names.function(stage, one))
+            for one in _SENDERS
+        ]
         self._sqs: SQSClient = account.session.client("sqs")
         self._tags = dict(tags_of(stage))
         self._wanted: dict[QueueAttributeNameType, str] = {
             "MaximumMessageSize": str(_LARGEST),
             "MessageRetentionPeriod": str(DAYS * 24 * 3600),
-            "Policy": json.dumps(_policy(account, stage, name)),
+            "Policy": json.dumps(_policy(account, account.arn("sqs", self.name), senders)),
             "SqsManagedSseEnabled": "true",
             "VisibilityTimeout": str(6 * timeout + _BATCH_WINDOW),
         }
@@ -109,13 +117,11 @@ def _comparable(attribute: str) -> Any:  # noqa: ANN401  # AWS writes a policy w
     return json.loads(attribute) if attribute.startswith("{") else attribute
 
 
-def _policy(account: Account, stage: str, name: str) -> dict[str, Any]:
+def _policy(account: Account, queue: str, senders: list[str]) -> dict[str, Any]:
     """Let the stage's functions send and nobody else, whatever their own policies say.
 
     AWS refuses a policy that names a role which is not there yet, so a condition names them.
     """
-    senders = [account.role_arn(names.function(stage, handler)) for handler in _SENDERS]
-    queue = account.arn("sqs", name)
     send = {"Action": "sqs:SendMessage", "Resource": queue}
     return {
         "Version": "2012-10-17",

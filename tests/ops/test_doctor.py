@@ -192,7 +192,10 @@ def test_where_no_region_may_be_read_no_sign_ins_are_counted(
 
 
 @pytest.mark.usefixtures("deployment")
-@pytest.mark.parametrize("action", ["cloudwatch:DescribeAlarms", "sns:ListTopics", "iam:GetRole"])
+@pytest.mark.parametrize(
+    "action",
+    ["cloudwatch:DescribeAlarms", "iam:GetRole", "sns:ListTopics", "sqs:ListQueueTags"],
+)
 def test_an_action_that_is_denied_is_named_with_its_service(
     operator: Operator, gate: Gate, action: str
 ) -> None:

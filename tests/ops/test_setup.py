@@ -78,6 +78,20 @@ def test_only_the_stages_own_functions_may_send_to_the_queue(
     assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
 
 
+def test_a_role_of_the_operators_own_may_send_to_the_queue(
+    operator: Operator, aws: EmbeddedAws
+) -> None:
+    role = f"arn:aws:iam::{ACCOUNT_ID}:role/own"
+    config = json.loads(operator.config_file.read_text())
+    own = {"manage_iam_role": False, "iam_role_arn": role}
+    config["stages"]["prod"]["lambda_functions"]["on_sign_in"] |= own
+    operator.config_file.write_text(json.dumps(config))
+    operator.set_up()
+    allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
+    assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+    assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+
+
 def test_the_alarms_tell_by_mail_what_slack_cannot(operator: Operator, aws: EmbeddedAws) -> None:
     text = operator.set_up("--alarm-email", "security@example.com").text
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
