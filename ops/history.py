@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -35,6 +35,9 @@ from .faults import OpsError
 from .history_table import CSV_COLUMNS, Row, row, summary, table
 from .policy_files import settings_of
 from .replay import replay
+
+if TYPE_CHECKING:
+    from boto3 import Session
 
 _KEPT: Final = timedelta(days=90)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -137,7 +140,8 @@ def command(  # noqa: PLR0913  # one argument for each option
             pattern=SIGN_IN_PATTERN,
             partition=account.partition,
         )
-        _post([event for event, one in found if not one.ignored], deployment, clients, yes=yes)
+        chosen = [event for event, one in found if not one.ignored]
+        _post(chosen, deployment, account.session, yes=yes)
 
 
 def _settings(stage: str | None) -> Settings:
@@ -212,7 +216,7 @@ def _show_messages(rows: Sequence[Row], settings: Settings) -> None:
 
 
 def _post(
-    events: Sequence[Mapping[str, Any]], deployment: Deployment, clients: Clients, *, yes: bool
+    events: Sequence[Mapping[str, Any]], deployment: Deployment, session: "Session", *, yes: bool
 ) -> None:
     if not events:
         click.echo("None of them would be posted.")
@@ -224,5 +228,5 @@ def _post(
         length=len(events), label="Posting", file=sys.stderr, hidden=not sys.stderr.isatty()
     )
     with bar:
-        decisions = replay(events, deployment, clients, on_each=lambda: bar.update(1))
+        decisions = replay(events, deployment, session, on_each=lambda: bar.update(1))
     click.echo(", ".join(f"{decision}: {count}" for decision, count in decisions.items()))

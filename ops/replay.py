@@ -6,23 +6,27 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.chain import Clients, Deployment, is_missing
+from chalicelib.chain import Deployment, is_missing
 
 from .faults import OpsError
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from mypy_boto3_lambda import LambdaClient
 
 PAUSE: Final = 1.0  # seconds: Slack takes one message a second
+# An invocation may take Lambda's longest; asked for a second time it would post twice.
+_PATIENT: Final = Config(read_timeout=900, retries={"total_max_attempts": 1})
 _MARK: Final = "signin-monitor-history"
 
 
 def replay(
     events: Sequence[Mapping[str, Any]],
     deployment: Deployment,
-    clients: Clients,
+    session: "Session",
     *,
     on_each: Callable[[], object],
 ) -> Counter[str]:
@@ -30,7 +34,9 @@ def replay(
 
     Raises OpsError if the function is missing or fails: with those that follow it would as well.
     """
-    functions: LambdaClient = clients("lambda", deployment.region)
+    functions: LambdaClient = session.client(
+        "lambda", region_name=deployment.region, config=_PATIENT
+    )
     decisions: Counter[str] = Counter()
     for number, event in enumerate(events):
         if number:

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from moto.awslambda.models import LambdaFunction
 
 from chalicelib.notifier import notifier
@@ -236,6 +238,26 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint(operator: Operator) -> 
     os.close(pipe)
     assert run.returncode == 1
     assert "BrokenPipe" not in run.stderr
+
+
+@pytest.mark.usefixtures("two_weeks", "deployed")
+def test_a_slow_function_is_waited_for_and_not_asked_twice(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(_: LambdaFunction, event: dict[str, Any]) -> tuple[str, bool, str]:
+        asked.append(event)
+        time.sleep(2)
+        return json.dumps({"decision": "posted"}), False, ""
+
+    monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
+    hasty = Config(read_timeout=1, retries={"total_max_attempts": 2})
+    monkeypatch.setattr("chalicelib.chain.clients._CONFIG", hasty)
+    arguments = ("--since", "90m", "--stage", "prod", "--post", "--yes")
+    answer = operator.ops("history", *arguments)
+    assert answer.text.endswith("posted: 1\n")
+    assert len(asked) == 1
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
