@@ -1,6 +1,6 @@
 """The alarms that tell by e-mail what signin-monitor cannot tell in Slack: its own failures."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib import names
@@ -12,6 +12,7 @@ from .plan import Step
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import SubscriptionTypeDef
 
 _STUCK: Final = 15 * 60.0  # seconds: by then on_undelivered has tried twice
 _ERRORS: Final = tuple(f"errors-{handler}" for handler in names.HANDLERS)
@@ -25,8 +26,8 @@ class Alarms:
         """Take the account and the stage."""
         self._stage = stage
         self._prefix = f"{names.APP}-{stage}-"
-        self._topic = f"{self._prefix}alarms"
-        self._topic_arn = account.arn("sns", self._topic)
+        self.topic = f"{self._prefix}alarms"
+        self._topic_arn = account.arn("sns", self.topic)
         self._cloudwatch: CloudWatchClient = account.session.client("cloudwatch")
         self._sns: SNSClient = account.session.client("sns")
         self._has_topic = any(
@@ -40,12 +41,12 @@ class Alarms:
         if not self._has_topic:
             tags = [{"Key": key, "Value": value} for key, value in tags_of(self._stage).items()]
             yield Step(
-                f"make the SNS topic {self._topic}",
-                lambda: self._sns.create_topic(Name=self._topic, Tags=tags),  # type: ignore[arg-type]
+                f"make the SNS topic {self.topic}",
+                lambda: self._sns.create_topic(Name=self.topic, Tags=tags),  # type: ignore[arg-type]
             )
-        if email and email not in self._subscribed():
+        if email and email not in {one["Endpoint"] for one in self._subscriptions()}:
             yield Step(
-                f"subscribe {email} to {self._topic}; AWS asks there for a confirmation",
+                f"subscribe {email} to {self.topic}; AWS asks there for a confirmation",
                 lambda: self._sns.subscribe(
                     TopicArn=self._topic_arn, Protocol="email", Endpoint=email
                 ),
@@ -67,9 +68,18 @@ class Alarms:
             yield self._deletion(needless)
 
     @property
-    def are_heard(self) -> bool:
-        """Whether anybody is subscribed to them."""
-        return bool(self._subscribed())
+    def are_subscribed(self) -> bool:
+        """Whether anybody is subscribed to them, confirmed or not."""
+        return bool(self._subscriptions())
+
+    @property
+    def heard_by(self) -> list[str]:
+        """Who is told of them; whoever has not followed the link that AWS sent gets nothing."""
+        return [
+            one["Endpoint"]
+            for one in self._subscriptions()
+            if one["SubscriptionArn"].startswith("arn:")
+        ]
 
     def removal(self) -> Iterator[Step]:
         """Give the steps that take the alarms and their topic away."""
@@ -77,7 +87,7 @@ class Alarms:
             yield self._deletion(found)
         if self._has_topic:
             yield Step(
-                f"delete the SNS topic {self._topic}",
+                f"delete the SNS topic {self.topic}",
                 lambda: self._sns.delete_topic(TopicArn=self._topic_arn),
             )
 
@@ -131,10 +141,10 @@ class Alarms:
         alarms = self._cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
         return {one["AlarmName"]: one for one in alarms}
 
-    def _subscribed(self) -> Collection[str]:
+    def _subscriptions(self) -> "list[SubscriptionTypeDef]":
         if not self._has_topic:
-            return ()
+            return []
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(
             TopicArn=self._topic_arn
         )
-        return [one["Endpoint"] for page in pages for one in page["Subscriptions"]]
+        return [one for page in pages for one in page["Subscriptions"]]

@@ -84,5 +84,5 @@ def command(  # noqa: PLR0913  # one argument for each option
         click.echo(f"Nothing to do: the stage {stage} is set up.")
     for one in forwards.unknown if forwards else ():
         click.secho(f"Perhaps blind: {one.region}. {one.why}", fg="yellow")
-    if not (alarm_email or alarms.are_heard):
+    if not (alarm_email or alarms.are_subscribed):
         click.echo("Nobody hears the alarms yet. To subscribe: --alarm-email ADDRESS")
