@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 10  # a new alias is known everywhere within seconds
 _PAUSE: Final = 3.0  # seconds between them
+_WRONG: Final = frozenset(
+    {"IncorrectKeyException", "InvalidCiphertextException", "ValidationException"}
+)
 _ASLEEP: Final = frozenset({"DisabledException", "KMSInvalidStateException"})
 
 
@@ -83,7 +86,9 @@ def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
     except ClientError as error:
         if is_denied(error) or code_of(error) in _ASLEEP:
             return _Kept()
-        return None
+        if is_missing(error) or code_of(error) in _WRONG:
+            return None
+        raise
 
 
 def ask(setting: str, settings: Settings) -> Webhook:

@@ -270,6 +270,19 @@ def test_a_ciphertext_that_the_operator_may_not_read_is_left(
     assert "Nothing to do" in again.text
 
 
+def test_a_ciphertext_that_kms_could_not_open_just_now_is_not_given_up(
+    operator: Operator, gate: Gate
+) -> None:
+    operator.set_up()
+    written = operator.config_file.read_bytes()
+    gate.refuse("kms:Decrypt", "KMSInternalException", "try again")
+    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
+    again = operator.ops(*arguments, stdin=f"{ANOTHER}\n")
+    assert (again.status, "AWS refused Decrypt: try again" in again.text) == (2, True)
+    assert operator.config_file.read_bytes() == written
+
+
 def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
     operator: Operator, aws: EmbeddedAws, gate: Gate
 ) -> None:
