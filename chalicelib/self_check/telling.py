@@ -59,14 +59,14 @@ def _text(findings: Findings, wording: Wording) -> str:
         mended = _named(findings.mended, wording)
         return wording.phrases("self_check.mended", account=account, links=mended)
     if findings.week:
-        return _at_work(findings.week, account, wording)
+        week = _week(findings.week, wording)
+        return wording.phrases("self_check.at_work", account=account, week=week)
     return wording.phrases("header.self_check")
 
 
-def _at_work(week: Week, account: str, wording: Wording) -> str:
+def _week(week: Week, wording: Wording) -> str:
     return wording.phrases(
-        "self_check.at_work",
-        account=account,
+        "self_check.week",
         told=week.told,
         ignored=week.ignored,
         found=week.found,
@@ -86,7 +86,7 @@ def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
     if findings.week:
         lines = list(_heartbeat(findings, findings.week, wording))
         if faults or findings.mended:
-            lines.insert(0, _at_work(findings.week, account, wording))
+            lines.insert(0, _week(findings.week, wording))
         yield section(mrkdwn("\n".join(lines)))
     if findings.in_doubt:
         yield context([_doubts(findings.in_doubt, wording)])
