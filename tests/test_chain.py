@@ -494,6 +494,20 @@ def test_a_region_where_an_action_is_denied_is_named(
     assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
 
 
+def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    def deny(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetEventSelectors")
+
+    events = whole_chain.clients(aws)("cloudtrail", "us-east-1").meta.events
+    events.register("before-call.*.GetEventSelectors", deny)
+    links = list(inspect(deployment, whole_chain.clients(aws)))
+    events.unregister("before-call.*.GetEventSelectors", deny)
+    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    assert (doubt.name, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
+
+
 def test_what_there_is_no_time_for_cannot_be_told(deployment: Deployment, aws: EmbeddedAws) -> None:
     links = list(inspect(deployment, aws.client, until=time.monotonic()))
     assert {(link.state, link.code) for link in links} == {(State.CANNOT_TELL, "no_time")}
