@@ -41,6 +41,13 @@ def test_events_without_an_id_are_never_taken_for_one_another(bench: Bench) -> N
         assert decided(notifier, event("region-global") | {"detail": {}}) == ("posted", None)
 
 
+def test_a_report_is_not_posted_twice(bench: Bench) -> None:
+    notifier = bench.notifier()
+    report = {"detail-type": "signin-monitor MFA audit", "detail": {"eventID": "run-1"}}
+    assert decided(notifier, report) == ("posted", None)
+    assert decided(notifier, report) == ("ignored", "duplicate")
+
+
 def test_another_event_under_the_same_id_is_posted(bench: Bench) -> None:
     notifier, real = bench.notifier(), event("root-with-mfa")
     forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
