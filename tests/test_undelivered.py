@@ -285,11 +285,13 @@ def test_a_refusal_without_a_word_is_a_refusal() -> None:
         def get_queue_url(self, **_: object) -> None:
             raise ClientError({}, "GetQueueUrl")
 
+        send_message = delete_message_batch = get_queue_url
+
     speechless: Any = Speechless()
     queue = Undelivered(speechless, "undelivered")
-    with pytest.raises(QueueError):
+    with pytest.raises(QueueError, match=r"an event \(\)\."):
         park(queue, {})
-    with pytest.raises(QueueError):
+    with pytest.raises(QueueError, match=r"an event \(\)\."):
         queue.delete(["h"])
 
 
