@@ -100,7 +100,8 @@ def _dead(reason: str) -> WebhookDead:
     return WebhookDead(
         reason,
         f"The receiver refuses the webhook ({reason}): it was removed, or its channel is gone. "
-        "Make a new one, then: python -m ops setup --rotate-webhook.",
+        "Make a new one, then: python -m ops setup --stage <stage> --rotate-webhook, or "
+        "--critical-webhook for the critical one.",
     )
 
 

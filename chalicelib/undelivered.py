@@ -112,7 +112,7 @@ def _code(error: "ClientError") -> str:
 def _refused(queue: str, why: str) -> QueueError:
     return QueueError(
         f"The undelivered queue {queue} did not take or give up an event ({why}). "
-        "python -m ops doctor shows what is wrong with it."
+        "python -m ops doctor --stage <stage> shows what is wrong with it."
     )
 
 

@@ -66,7 +66,10 @@ def test_a_word_about_the_webhook_calls_the_operator_whatever_the_status(
     assert isinstance(failure, WebhookDead)
     assert (failure.reason, failure.act) == (word, "operator")
     assert word in str(failure)
-    assert str(failure).endswith(". Make a new one, then: python -m ops setup --rotate-webhook.")
+    assert str(failure).endswith(
+        ". Make a new one, then: python -m ops setup --stage <stage> --rotate-webhook, or "
+        "--critical-webhook for the critical one."
+    )
 
 
 @pytest.mark.parametrize("status", STATUSES)

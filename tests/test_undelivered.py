@@ -257,7 +257,9 @@ def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: Embedd
         park(queue, {})
     assert "queue never-made did not take" in str(raised.value)
     assert "(AWS.SimpleQueueService.NonExistentQueue)" in str(raised.value)
-    assert str(raised.value).endswith(" python -m ops doctor shows what is wrong with it.")
+    assert str(raised.value).endswith(
+        " python -m ops doctor --stage <stage> shows what is wrong with it."
+    )
     with pytest.raises(QueueError, match=r"never-made.*NonExistentQueue"):
         queue.delete(["h"])
 
