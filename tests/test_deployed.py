@@ -361,7 +361,7 @@ def test_the_package_works_with_an_older_boto3_than_todays(
     path = {"PYTHONPATH": f"{deployment.package}:{older_boto3}:{runtime}"}
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment | path) as function:
         assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "posted"
-        assert f"Boto3/{OLDER_BOTO3}" in bed.front.user_agent
+        assert f"Botocore/{OLDER_BOTO3}" in bed.front.user_agent
         bed.receiver.behave("no_service")
         assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "parked"
     bed.receiver.behave("ok")
