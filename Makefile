@@ -34,7 +34,7 @@ local: $(READY)  ## chalice local, with the page
 	$(BIN)/chalice local --stage local
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 from time import monotonic
 
 import pytest
@@ -189,9 +190,20 @@ def say_what_is_no_tls(wire: ssl.SSLSocket) -> None:
 
 @pytest.mark.parametrize("spoil", [reset, say_something_unasked, say_what_is_no_tls])
 def test_a_kept_connection_that_was_spoilt_meanwhile_is_replaced_without_a_failure(
-    spoil: Callable[[ssl.SSLSocket], None], certificates: Certificates
+    spoil: Callable[[ssl.SSLSocket], None],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first_taken, spoilt, second_taken = (threading.Event() for _ in range(3))
+    first_taken, second_taken = threading.Event(), threading.Event()
+    opened: list[socket.socket] = []
+
+    class Connected(module._Connection):
+        def connect(self) -> None:
+            super().connect()
+            assert isinstance(self.sock, socket.socket)
+            opened.append(self.sock)
+
+    monkeypatch.setattr(module._Pool, "ConnectionCls", Connected)
 
     def answer_twice(server: socket.socket) -> None:
         for end, taken in ((spoil, first_taken), (ssl.SSLSocket.close, second_taken)):
@@ -202,7 +214,6 @@ def test_a_kept_connection_that_was_spoilt_meanwhile_is_replaced_without_a_failu
                 wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 taken.wait(SOON)
                 end(wire)
-                spoilt.set()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer_twice, args=(server,))
@@ -210,7 +221,7 @@ def test_a_kept_connection_that_was_spoilt_meanwhile_is_replaced_without_a_failu
         connection = to(f"https://127.0.0.1:{server.getsockname()[1]}/fake")
         assert connection.post(BODY, SOON) == OK
         first_taken.set()
-        assert spoilt.wait(SOON)
+        assert select(opened, [], [], SOON)[0]
         assert connection.post(BODY, SOON) == OK
         second_taken.set()
         thread.join()
