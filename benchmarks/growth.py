@@ -10,13 +10,14 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
 from benchmarks.bed import Bed, sign_in_event
 from benchmarks.process import memory_mb, processor_seconds
-from benchmarks.shape import make_signin_monitor
+from benchmarks.shape import Shape, make_floor, make_signin_monitor
 from chalicelib.message import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.severity import judge
@@ -28,6 +29,23 @@ EVENTS = 100_000
 RESULT = Path(__file__).with_name("results") / "growth.md"
 _FORGET_EVERY = 100
 _BUILDS = 200
+_HEAD = (
+    "| sign-ins | processor time of each, ms | memory, MB | memory of the floor, MB |",
+    "| ---: | ---: | ---: | ---: |",
+)
+_NOTE = """\
+One warm process, as Lambda would keep it; `make growth` makes this table. The floor is
+`benchmarks/shapes/floor`, a bare HTTP call: what it grows by, AWS's runtime client keeps.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What some sign-ins took, one after another in one warm process."""
+
+    sign_ins: str
+    processor_ms: float  # of each
+    memory_mb: float  # after the last
 
 
 def main() -> None:
@@ -36,41 +54,50 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=EVENTS)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, Bed(Path(scratch)) as bed:
-        shape = make_signin_monitor(bed, Path(scratch))
-        with LambdaFunction(shape.package, shape.handler, shape.environment) as function:
-            lines = grow(function, bed, chosen.events)
-        settings = Settings.from_environment(shape.environment)
-    text = "\n".join([*lines, "", building(settings), ""])
+        ours = make_signin_monitor(bed, Path(scratch))
+        rows, of_floor = (grow(shape, bed, chosen.events) for shape in (ours, make_floor(bed)))
+    text = f"{_table(rows, of_floor)}\n{building(Settings.from_environment(ours.environment))}\n"
     print(text)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(text)
 
 
-def grow(function: LambdaFunction, bed: Bed, events: int) -> list[str]:
-    """Have sign-ins told by one warm process; give a table with a row for each power of ten."""
-    function.start()
-    pid = function.pid
-    assert pid
+def grow(shape: Shape, bed: Bed, events: int) -> list[Row]:
+    """Have sign-ins told by one warm process; give a row for each power of ten."""
+    with LambdaFunction(shape.package, shape.handler, shape.environment) as function:
+        function.start()
+        pid = function.pid
+        assert pid
+        rows = []
+        told, row_ends, before = 0, 1, processor_seconds(pid)
+        for number in range(1, events + 1):
+            result = function.invoke(sign_in_event())
+            if result.error:
+                raise RuntimeError(f"{result.error=}\n" + "\n".join(result.log))
+            if number % _FORGET_EVERY == 0:
+                bed.receiver.forget()
+            if number == row_ends:
+                time.sleep(0.1)  # until the process waits for the next event
+                after = processor_seconds(pid)
+                first = f"{told + 1:,} to " if number > 1 else ""
+                rows.append(
+                    Row(
+                        sign_ins=f"{first}{number:,}",
+                        processor_ms=1000 * (after - before) / (number - told),
+                        memory_mb=memory_mb(pid),
+                    )
+                )
+                print(shape.title, rows[-1], flush=True)
+                told, row_ends, before = number, min(10 * number, events), after
+        return rows
+
+
+def _table(rows: list[Row], of_floor: list[Row]) -> str:
     lines = [
-        "| sign-ins | processor time of each, ms | memory, MB |",
-        "| ---: | ---: | ---: |",
+        f"| {row.sign_ins} | {row.processor_ms:.2f} | {row.memory_mb:.1f} | {floor.memory_mb:.1f} |"
+        for row, floor in zip(rows, of_floor, strict=True)
     ]
-    told, row_ends, before = 0, 1, processor_seconds(pid)
-    for number in range(1, events + 1):
-        result = function.invoke(sign_in_event())
-        if result.error:
-            raise RuntimeError(f"{result.error=}\n" + "\n".join(result.log))
-        if number % _FORGET_EVERY == 0:
-            bed.receiver.forget()
-        if number == row_ends:
-            time.sleep(0.1)  # until the process waits for the next event
-            after = processor_seconds(pid)
-            each = 1000 * (after - before) / (number - told)
-            first = f"{told + 1:,} to " if number > 1 else ""
-            lines.append(f"| {first}{number:,} | {each:.2f} | {memory_mb(pid):.1f} |")
-            print(lines[-1], flush=True)
-            told, row_ends, before = number, min(10 * number, events), after
-    return lines
+    return "\n".join((*_HEAD, *lines, "", _NOTE))
 
 
 def building(settings: Settings) -> str:

@@ -32,7 +32,7 @@ def make_shapes(bed: Bed, scratch: Path) -> list[Shape]:
         make_signin_monitor(bed, scratch / "signin-monitor"),
         _article(bed, scratch / "article"),
         make_lean(bed),
-        _floor(bed),
+        make_floor(bed),
     ]
 
 
@@ -83,7 +83,8 @@ def make_lean(bed: Bed) -> Shape:
     )
 
 
-def _floor(bed: Bed) -> Shape:
+def make_floor(bed: Bed) -> Shape:
+    """Pack the floor."""
     return Shape(
         name="floor",
         title="floor: no KMS, no Chalice",
