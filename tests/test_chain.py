@@ -479,17 +479,26 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
     assert "T0" not in str(fault)
 
 
+def doubt_where_denied(
+    aws: EmbeddedAws, deployment: Deployment, service: str, operation: str, region: str
+) -> Link:
+    """Look with an action denied in a region; give the one link that is in doubt then."""
+
+    def deny(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+
+    calls = whole_chain.clients(aws)(service, region).meta.events
+    calls.register(f"before-call.*.{operation}", deny)
+    links = list(inspect(deployment, whole_chain.clients(aws)))
+    calls.unregister(f"before-call.*.{operation}", deny)
+    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    return doubt
+
+
 def test_a_region_where_an_action_is_denied_is_named(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    def deny(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListRuleNamesByTarget")
-
-    events = whole_chain.clients(aws)("events", "eu-west-1").meta.events
-    events.register("before-call.*.ListRuleNamesByTarget", deny)
-    links = list(inspect(deployment, whole_chain.clients(aws)))
-    events.unregister("before-call.*.ListRuleNamesByTarget", deny)
-    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    doubt = doubt_where_denied(aws, deployment, "events", "ListRuleNamesByTarget", "eu-west-1")
     assert (doubt.name, doubt.region) == ("forward", "eu-west-1")
     assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
 
@@ -497,14 +506,7 @@ def test_a_region_where_an_action_is_denied_is_named(
 def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    def deny(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetEventSelectors")
-
-    events = whole_chain.clients(aws)("cloudtrail", "us-east-1").meta.events
-    events.register("before-call.*.GetEventSelectors", deny)
-    links = list(inspect(deployment, whole_chain.clients(aws)))
-    events.unregister("before-call.*.GetEventSelectors", deny)
-    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    doubt = doubt_where_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
     assert (doubt.name, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
 
 
