@@ -11,18 +11,18 @@ _SECONDS: Final = 4
 
 def aws_client(service: str, region: str) -> Any:  # noqa: ANN401 — any service's
     """Make a client whose calls end while there is time left to park an event, or to fail."""
-    from botocore.config import Config  # noqa: PLC0415 — slow; see `_session`
+    from botocore.config import Config  # noqa: PLC0415 — slow; see `session`
 
     config = Config(
         connect_timeout=_SECONDS,
         read_timeout=_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return _session().create_client(service, region, config=config)
+    return session().create_client(service, region, config=config)
 
 
 @cache
-def _session() -> "Session":
+def session() -> "Session":
     """Give botocore's own session: boto3's would import what moves files to S3 as well."""
     from botocore.session import get_session  # noqa: PLC0415 — slow; a page may never call AWS
 

@@ -13,6 +13,8 @@ SigninMonitorError
 │       └── PayloadInvalid          our message is wrong
 ├── QueueError              the undelivered queue did not take an event
 ├── StillUndelivered        part of a batch stays in the undelivered queue
+├── AWSCallError            AWS refused a call of the hot path
+│   └── AWSUnreachable          … or did not answer it
 └── AWSReadError            AWS did not give what a check needs to read
 
 No error carries the webhook, in its text or in its attributes.
@@ -111,6 +113,31 @@ class QueueError(SigninMonitorError):
 
 class StillUndelivered(SigninMonitorError):
     """Raised if part of a batch could not be posted, so that it stays in the queue."""
+
+
+class AWSCallError(SigninMonitorError):
+    """Raised if AWS refused a call such as `kms:Decrypt`.
+
+    `code` and `message` are AWS's own, `status` is HTTP's or 0, and `request_id` is what AWS
+    Support asks for.
+    """
+
+    def __init__(
+        self, call: str, code: str, *, message: str = "", status: int = 0, request_id: str = ""
+    ) -> None:
+        """Take the call and what AWS answered."""
+        self.code = code
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+        super().__init__(f"{call} failed ({code}). {message}".rstrip())
+
+
+class AWSUnreachable(AWSCallError):
+    """Raised if AWS did not answer a call, or if something on the way answered in its place.
+
+    `code` then says what happened instead.
+    """
 
 
 class AWSReadError(SigninMonitorError):
