@@ -1,14 +1,15 @@
 """CloudTrail's event history, which moto lacks: `LookupEvents`, taught to moto's own CloudTrail.
 
 As at AWS, each region keeps the sign-ins of its own for 90 days, gives them newest first in pages
-of at most 50, and throttles whoever asks more than twice a second. Import this module before the
-embedded AWS starts. `remember` keeps a sign-in, from any process.
+of at most 50, and throttles whoever asks more than twice a second by `clock`. Import this module
+before the embedded AWS starts. `remember` keeps a sign-in, from any process.
 Source: "LookupEvents" (AWS CloudTrail API Reference).
 """
 
 import json
 import time
 import urllib.request
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from moto.core.exceptions import JsonRESTError
 
 PAGE: Final = 50
 RATE: Final = 2  # requests a second, for each region
+clock = time.monotonic  # a test may set a quicker one
 _REMEMBER: Final = "SigninMonitorRemember"
 _REFUSE: Final = "SigninMonitorRefuse"
 
@@ -52,20 +54,36 @@ class _History:
         self.records: list[dict[str, Any]] = []
         self.error: str | None = None
         self.asked: deque[float] = deque(maxlen=RATE)
+        self.tokens: dict[str, tuple[int, Mapping[str, Any]]] = {}
 
     def throttles(self) -> bool:
-        now = time.monotonic()
+        now = clock()
         if len(self.asked) == RATE and now - self.asked[0] < 1:
             return True
         self.asked.append(now)
         return False
 
     def page(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = {key: value for key, value in asked.items() if key != "NextToken"}
+        size = asked.get("MaxResults", PAGE)
+        if not 1 <= size <= PAGE:
+            raise JsonRESTError("InvalidMaxResultsException", f"MaxResults is 1 to {PAGE}")
+        first, before = self.tokens.get(asked.get("NextToken", ""), (0, {}))
+        if "NextToken" in asked and before != parameters:
+            raise JsonRESTError("InvalidNextTokenException", "The token is not of this look-up")
+        found = self._found(asked)
+        answer: dict[str, Any] = {"Events": found[first : first + size]}
+        if first + size < len(found):
+            answer["NextToken"] = str(uuid.uuid4())
+            self.tokens[answer["NextToken"]] = (first + size, parameters)
+        return answer
+
+    def _found(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
         wanted = {
             one["AttributeKey"]: one["AttributeValue"] for one in asked.get("LookupAttributes", ())
         }
-        found = sorted(
+        return sorted(
             (
                 one
                 for one in map(_as_looked_up, self.records)
@@ -75,12 +93,6 @@ class _History:
             key=lambda one: float(one["EventTime"]),
             reverse=True,
         )
-        first = int(asked.get("NextToken", 0))
-        last = first + min(asked.get("MaxResults", PAGE), PAGE)
-        answer: dict[str, Any] = {"Events": found[first:last]}
-        if last < len(found):
-            answer["NextToken"] = str(last)
-        return answer
 
 
 def _as_looked_up(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 import base64
 import os
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from moto.backends import get_backend
@@ -16,6 +15,11 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import make_server
+
+from playground.server import LOOPBACK, Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ACCOUNT_ID = "123456789012"  # moto's own
 HOME_REGION = "us-east-1"
@@ -28,7 +32,7 @@ class _Request(MotoRequestHandler):
         """Leave the terminal to what the app says."""
 
 
-class EmbeddedAws:
+class EmbeddedAws(Server):
     """An AWS account, empty at first, as a context manager.
 
     moto keeps one state for the whole process: use one at a time.
@@ -36,25 +40,21 @@ class EmbeddedAws:
 
     def __init__(self, *, region: str = HOME_REGION) -> None:
         self.region = region
-        self._server = make_server(
-            "127.0.0.1",
-            0,
-            DomainDispatcherApplication(create_backend_app),
-            threaded=True,
-            request_handler=_Request,
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        super().__init__(
+            make_server(LOOPBACK, 0, self.serve, threaded=True, request_handler=_Request)
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        super().__enter__()
         self.reset()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one call."""
+        answer: Iterable[bytes] = self._moto(environ, start_response)
+        return answer
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,19 +70,19 @@ class EmbeddedAws:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
-    def client(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401  # any service's
-        """Give a boto3 client of this account."""
+    def client(self, service: str, region: str | None = None, *, caller: str = "testing") -> Any:  # noqa: ANN401  # any service's
+        """Give a boto3 client of this account, which signs under that access key id."""
         return boto3.client(  # type: ignore[call-overload]  # its overloads name each service
             service,
             endpoint_url=self.url,
             region_name=region or self.region,
-            aws_access_key_id="testing",
+            aws_access_key_id=caller,
             aws_secret_access_key="testing",  # noqa: S106  # moto takes any
         )
 
     def reset(self) -> None:
         """Empty the account."""
-        connection = HTTPConnection("127.0.0.1", self._server.server_port)
+        connection = HTTPConnection(self.host)
         with closing(connection):
             connection.request("POST", "/moto-api/reset")
             connection.getresponse().read()
