@@ -20,6 +20,7 @@ T = TypeVar("T")
 Language = Literal["en", "ja", "ko"]
 Failures = Literal["each", "digest"]
 SeverityName = Literal["info", "warning", "critical"]
+FamiliarSignIns = Literal["post", "ignore"]
 
 DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -58,6 +59,10 @@ class Settings:
     failures: Failures
     ignored_events: frozenset[str]
     ignored_principals: tuple[str, ...]
+    known_networks: Mapping[str, str]
+    baseline_table: str | None
+    baseline_days: int
+    familiar_sign_ins: FamiliarSignIns
     account_names: Mapping[str, str]
     log_events: bool
     undelivered_queue: str | None
@@ -100,6 +105,10 @@ class Settings:
             failures=read("FAILURES", _one_of(Failures), "each"),
             ignored_events=read("IGNORED_EVENTS", _event_names, DEFAULT_IGNORED_EVENTS),
             ignored_principals=read("IGNORED_PRINCIPALS", _principals, ()),
+            known_networks=read("KNOWN_NETWORKS", _known_networks, {}),
+            baseline_table=read("BASELINE_TABLE", _table_name, None),
+            baseline_days=read("BASELINE_DAYS", _days, 90),
+            familiar_sign_ins=read("FAMILIAR_SIGN_INS", _one_of(FamiliarSignIns), "post"),
             account_names=read("ACCOUNT_NAMES", _account_names, {}),
             log_events=read("LOG_EVENTS", _one_of(Literal["true", "false"]), "true") == "true",
             undelivered_queue=read("UNDELIVERED_QUEUE", _queue_name, None),
@@ -115,6 +124,11 @@ class Settings:
             faults.append(
                 "FAILURES=digest needs UNDELIVERED_QUEUE: failed sign-ins wait there for their "
                 "digest. Name a queue, or set FAILURES=each."
+            )
+        if settings.familiar_sign_ins == "ignore" and not environ.get("BASELINE_TABLE", "").strip():
+            faults.append(
+                "FAMILIAR_SIGN_INS=ignore needs BASELINE_TABLE, which remembers who is familiar: "
+                f"python -m ops setup --stage {settings.stage or 'prod'} --baseline"
             )
         faults.extend(_strangers(environ))
         if faults:
@@ -245,17 +259,53 @@ def _principals(text: str) -> tuple[str, ...]:
     return patterns
 
 
+def _known_networks(text: str) -> dict[str, str]:
+    from ipaddress import ip_network  # noqa: PLC0415 — a stage without known networks needs none
+
+    such_as = '{"203.0.113.0/24": "Seoul office"}'
+    names = _strings_by_name(_text_of(text), such_as)
+    networks = set()
+    for cidr, name in names.items():
+        try:
+            network = ip_network(cidr)
+        except ValueError as error:
+            raise ValueError(
+                f"must name networks by their CIDR, such as {such_as}: {error}."
+            ) from None
+        if network in networks:
+            raise ValueError(f"names the network {network} twice.")
+        networks.add(network)
+        if not name.strip():
+            raise ValueError(f"gives the network {cidr} no name.")
+        _one_line(name)
+    return names
+
+
+def _table_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
+        raise ValueError("must be the name of a DynamoDB table, not its ARN.")
+    return text
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII):
+        raise ValueError("must be a number of days, at least 1 and at most 9999.")
+    return int(text)
+
+
 def _account_names(text: str) -> dict[str, str]:
-    if text.startswith("@"):
-        text = _beside_this_module(text[1:])
     such_as = '{"111122223333": "prod"}'
-    names = _strings_by_name(text, such_as)
+    names = _strings_by_name(_text_of(text), such_as)
     if not all(re.fullmatch(r"[0-9]{12}", account) for account in names):
         raise ValueError(f"must name accounts by their 12 digits: {such_as}.")
     return names
 
 
-def _beside_this_module(name: str) -> str:
+def _text_of(text: str) -> str:
+    """Return the text, or that of the file in chalicelib which it names after an @."""
+    name = text.removeprefix("@")
+    if name == text:
+        return text
     if not re.fullmatch(r"[\w.-]+", name):
         raise ValueError("must name a file in chalicelib, such as @accounts.json.")
     try:

@@ -53,6 +53,10 @@ def test_a_webhook_and_a_stage_are_enough_and_the_rest_has_defaults() -> None:
         failures="each",
         ignored_events=DEFAULT_IGNORED_EVENTS,
         ignored_principals=(),
+        known_networks={},
+        baseline_table=None,
+        baseline_days=90,
+        familiar_sign_ins="post",
         account_names={},
         log_events=True,
         undelivered_queue=None,
@@ -99,6 +103,13 @@ def test_an_empty_setting_counts_as_unset(name: str) -> None:
             ("arn:aws:iam::111122223333:role/Deploy*", "arn:aws:iam::*:user/robot"),
         ),
         ("ACCOUNT_NAMES", '{"111122223333": "prod"}', {"111122223333": "prod"}),
+        (
+            "KNOWN_NETWORKS",
+            '{"203.0.113.0/24": "서울 사무실", "2001:db8::/48": "lab", "198.51.100.7": "VPN"}',
+            {"203.0.113.0/24": "서울 사무실", "2001:db8::/48": "lab", "198.51.100.7": "VPN"},
+        ),
+        ("BASELINE_TABLE", "signin-monitor-prod-baseline", "signin-monitor-prod-baseline"),
+        ("BASELINE_DAYS", "30", 30),
         ("LOG_EVENTS", "False", False),
         ("LOG_EVENTS", "true", True),
         ("UNDELIVERED_QUEUE", "signin-monitor-prod", "signin-monitor-prod"),
@@ -147,6 +158,19 @@ def test_a_setting_is_read(name: str, text: str, value: object) -> None:
         ("ACCOUNT_NAMES", '{"prod": "111122223333"}', "by their 12 digits"),
         ("ACCOUNT_NAMES", "@../app.py", "must name a file in chalicelib"),
         ("ACCOUNT_NAMES", "@nothing.json", "names chalicelib/nothing.json, which cannot be read"),
+        ("KNOWN_NETWORKS", "203.0.113.0/24", "must be a JSON object of strings"),
+        ("KNOWN_NETWORKS", '{"Seoul": "203.0.113.0/24"}', 'such as {"203.0.113.0/24"'),
+        ("KNOWN_NETWORKS", '{"203.0.113.5/24": "Seoul"}', "203.0.113.5/24 has host bits set"),
+        ("KNOWN_NETWORKS", '{"203.0.113.0/24": " "}', "203.0.113.0/24 no name"),
+        ("KNOWN_NETWORKS", '{"203.0.113.0/24": "a\\nb"}', "one line of at most 80 characters"),
+        (
+            "KNOWN_NETWORKS",
+            '{"2001:db8::/32": "a", "2001:0db8::/32": "b"}',
+            "the network 2001:db8::/32 twice",
+        ),
+        ("KNOWN_NETWORKS", "@networks.json", "names chalicelib/networks.json"),
+        ("BASELINE_TABLE", "arn:aws:dynamodb:us-east-1:1:table/t", "not its ARN"),
+        ("BASELINE_DAYS", "0", "at least 1"),
         ("LOG_EVENTS", "yes", "must be one of true, false"),
         ("UNDELIVERED_QUEUE", "https://sqs.us-east-1.amazonaws.com/1/q", "not its URL or ARN"),
         ("UNDELIVERED_QUEUE", "queue.fifo", "standard SQS queue"),
@@ -190,6 +214,12 @@ def test_settings_do_not_show_their_ciphertexts() -> None:
 def test_a_digest_of_failures_needs_a_queue_to_wait_in() -> None:
     assert "needs UNDELIVERED_QUEUE" in fault(FAILURES="digest")
     assert settings(FAILURES="digest", UNDELIVERED_QUEUE="q").failures == "digest"
+
+
+def test_familiar_sign_ins_are_ignored_only_where_a_table_remembers_them() -> None:
+    assert "needs BASELINE_TABLE" in fault(FAMILIAR_SIGN_INS="ignore")
+    stage = settings(FAMILIAR_SIGN_INS="ignore", BASELINE_TABLE="people")
+    assert stage.familiar_sign_ins == "ignore"
 
 
 @pytest.mark.parametrize(
