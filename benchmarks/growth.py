@@ -20,8 +20,8 @@ from benchmarks.process import memory_mb, processor_seconds
 from benchmarks.shape import Shape, make_floor, make_signin_monitor
 from chalicelib.message import sign_in_message
 from chalicelib.settings import Settings
-from chalicelib.severity import judge
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import judge
 from playground.deployment import PROJECT
 from playground.runtime import LambdaFunction
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
+from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
 
 SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 

@@ -27,10 +27,10 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
-from .answer import Answer
-from .deadline import within
-from .errors import NoAnswer
-from .webhook import Webhook, silence
+from chalicelib.answer import Answer
+from chalicelib.deadline import within
+from chalicelib.errors import NoAnswer
+from chalicelib.webhook import Webhook, silence
 
 T = TypeVar("T")
 

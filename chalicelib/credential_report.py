@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import AWSReadError
+from chalicelib.errors import AWSReadError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -7,8 +7,8 @@ metrics out of the log, so that an alarm needs neither a call nor a right.
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from .severity import Judged
-from .signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Judged
 
 Verdict = Literal["posted", "ignored", "parked", "failed"]
 

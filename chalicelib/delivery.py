@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from . import log
-from .deadline import Deadline, within
-from .errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
-from .message import Message
-from .settings import Settings
-from .severity import Severity
-from .slack import Slack
-from .webhook import CRITICAL, MAIN, WebhookLookup, kms_client
+from chalicelib import log
+from chalicelib.deadline import Deadline, within
+from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
+from chalicelib.message import Message
+from chalicelib.settings import Settings
+from chalicelib.signin.severity import Severity
+from chalicelib.slack import Slack
+from chalicelib.webhook import CRITICAL, MAIN, WebhookLookup, kms_client
 
 _LOOKUP_SECONDS: Final = 9.0
 _AHEAD_SECONDS: Final = 5.0  # Lambda starts INIT anew when it takes more than ten

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .chain import Clients, Link, State, cannot_tell
+from chalicelib.chain import Clients, Link, State, cannot_tell
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

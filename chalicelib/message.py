@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from .console import cloudtrail_page
-from .payload import (
+from chalicelib.console import cloudtrail_page
+from chalicelib.payload import (
     SECTION_LIMIT,
     Block,
     Payload,
@@ -29,11 +29,11 @@ from .payload import (
     section,
     spoken,
 )
-from .sentence import PART_LIMIT, sentence
-from .settings import Settings
-from .severity import Assessment, Judged, Severity
-from .signin import Outcome, SignIn
-from .wording import Wording
+from chalicelib.sentence import PART_LIMIT, sentence
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import Outcome, SignIn
+from chalicelib.signin.severity import Assessment, Judged, Severity
+from chalicelib.wording import Wording
 
 _ACCOUNT_EVENTS: Final = (
     "EmailUpdated",

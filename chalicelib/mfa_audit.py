@@ -7,12 +7,12 @@ factors, no report of IAM tells. What is found travels as a report of the notifi
 from collections.abc import Mapping
 from typing import Any
 
-from .credential_report import PATIENCE, fetch, iam_client
-from .message import Message
-from .mfa_findings import MfaFindings
-from .mfa_message import findings_message
-from .settings import Settings
-from .severity import Severity
+from chalicelib.credential_report import PATIENCE, fetch, iam_client
+from chalicelib.message import Message
+from chalicelib.mfa_findings import MfaFindings
+from chalicelib.mfa_message import findings_message
+from chalicelib.settings import Settings
+from chalicelib.signin.severity import Severity
 
 
 def audit(schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from .credential_report import CredentialReport, Person, time_of
-from .severity import Severity
+from chalicelib.credential_report import CredentialReport, Person, time_of
+from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor MFA audit"
 NAMED: Final = 25

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from .credential_report import Person
-from .message import Message
-from .mfa_findings import MfaFindings
-from .payload import (
+from chalicelib.credential_report import Person
+from chalicelib.message import Message
+from chalicelib.mfa_findings import MfaFindings
+from chalicelib.payload import (
     clean,
     context,
     envelope,
@@ -18,10 +18,10 @@ from .payload import (
     section,
     spoken,
 )
-from .settings import Settings
-from .severity import Severity
-from .signin import Principal, PrincipalType
-from .wording import Wording
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import Principal, PrincipalType
+from chalicelib.signin.severity import Severity
+from chalicelib.wording import Wording
 
 _LINES_PER_SECTION: Final = 5
 _NAME_LIMIT: Final = 64  # IAM's own

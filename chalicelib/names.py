@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .settings import Settings
+from chalicelib.settings import Settings
 
 APP: Final = "signin-monitor"
 HANDLERS: Final = ("on_sign_in", "on_undelivered", "audit_mfa", "self_check")

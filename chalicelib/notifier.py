@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Self
 
-from . import log
-from .deadline import Deadline, within
-from .decision import Verdict, decision_line, delay_of
-from .delivery import Delivery
-from .digest import digests
-from .errors import (
+from chalicelib import log
+from chalicelib.deadline import Deadline, within
+from chalicelib.decision import Verdict, decision_line, delay_of
+from chalicelib.delivery import Delivery
+from chalicelib.digest import digests
+from chalicelib.errors import (
     Act,
     DeliveryError,
     PayloadInvalid,
@@ -26,13 +26,13 @@ from .errors import (
     SigninMonitorError,
     StillUndelivered,
 )
-from .ignored import reason_to_ignore
-from .message import Message, plain_alert, sign_in_message
-from .reports import Report, report_in
-from .settings import Settings, of_the_stage
-from .severity import Assessment, Judged, Severity, judge
-from .signin import Outcome, SignIn, redact
-from .undelivered import Parked, Undelivered, sqs_client
+from chalicelib.message import Message, plain_alert, sign_in_message
+from chalicelib.reports import Report, report_in
+from chalicelib.settings import Settings, of_the_stage
+from chalicelib.signin.filters import reason_to_ignore
+from chalicelib.signin.reader import Outcome, SignIn, redact
+from chalicelib.signin.severity import Assessment, Judged, Severity, judge
+from chalicelib.undelivered import Parked, Undelivered, sqs_client
 
 Event = Mapping[str, Any]
 

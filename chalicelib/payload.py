@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any, Final
 
-from .settings import Settings
-from .severity import Severity
+from chalicelib.settings import Settings
+from chalicelib.signin.severity import Severity
 
 Payload = dict[str, Any]
 Block = dict[str, Any]

@@ -12,9 +12,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
-from .message import Message
-from .settings import Settings
-from .severity import Severity
+from chalicelib.message import Message
+from chalicelib.settings import Settings
+from chalicelib.signin.severity import Severity
 
 # Imported when one is told: a sign-in must not pay for them.
 _MODULES: Final = {  # by detail-type

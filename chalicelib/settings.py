@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
-from .errors import SettingsError
+from chalicelib.errors import SettingsError
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from .answer import SLACK_HOSTS, verdict
-from .connection import Connection
-from .deadline import Deadline
-from .errors import NoAnswer, RefusedForNow
-from .payload import Payload
-from .webhook import Webhook
+from chalicelib.answer import SLACK_HOSTS, verdict
+from chalicelib.connection import Connection
+from chalicelib.deadline import Deadline
+from chalicelib.errors import NoAnswer, RefusedForNow
+from chalicelib.payload import Payload
+from chalicelib.webhook import Webhook
 
 _SHORTEST_WAIT_SECONDS: Final = 1.0
 _QUICK_SECONDS: Final = 2.0

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .aws_client import aws_client
-from .errors import Act, QueueError
-from .signin import essence, redact
+from chalicelib.aws_client import aws_client
+from chalicelib.errors import Act, QueueError
+from chalicelib.signin.reader import essence, redact
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-from .aws_client import aws_client
-from .errors import WebhookError, WebhookUnavailable, WebhookUnusable
-from .settings import Settings
+from chalicelib.aws_client import aws_client
+from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
+from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from .client import browser_of, system_of
-from .payload import clean
-from .phrases import phrases_in
-from .settings import Settings
-from .signin import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.payload import clean
+from chalicelib.phrases import phrases_in
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.user_agent import browser_of, system_of
 
 _LONGEST: Final = 150
 _STEPS: Final = ("CredentialChallenge", "CredentialVerification")

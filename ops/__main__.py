@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from .command import Command
+from ops.command import Command
 
 # Each command is `command` in its module, imported only when it is asked for.
 _MODULES: Final = {

@@ -7,8 +7,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from .deployed import Deployed
-from .faults import OpsError
+from ops.deployed import Deployed
+from ops.faults import OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib import names
 from chalicelib.settings import Settings
-
-from .account import Account, tags_of
-from .plan import Step
+from ops.account import Account, tags_of
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

@@ -6,10 +6,9 @@ from chalicelib.credential_report import CredentialReport, Person, fetch
 from chalicelib.mfa_findings import able_to_sign_in
 from chalicelib.payload import clean, moment
 from chalicelib.settings import DEFAULT_REGION
-
-from .account import Account
-from .command import Command, profile_option
-from .csv_text import write_csv
+from ops.account import Account
+from ops.command import Command, profile_option
+from ops.csv_text import write_csv
 
 _PATIENCE = 120.0  # seconds: nobody kills a command while it waits
 _NAME_LIMIT = 64  # IAM's own

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from chalicelib.settings import DEFAULT_REGION
-
-from . import json_text
-from .faults import OpsError
+from ops import json_text
+from ops.faults import OpsError
 
 FOLDER: Final = Path(".chalice")
 

@@ -15,12 +15,11 @@ import click
 from chalicelib import names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
-
-from . import policy_files
-from .bytecode import write_bytecode
-from .config_file import ConfigFile
-from .deployed import Deployed
-from .faults import OpsError
+from ops import policy_files
+from ops.bytecode import write_bytecode
+from ops.config_file import ConfigFile
+from ops.deployed import Deployed
+from ops.faults import OpsError
 
 _PACKING: Final = frozenset({"deploy", "package"})
 _MAKING: Final = _PACKING | {"plan"}

@@ -27,15 +27,14 @@ from chalicelib.chain import (
 from chalicelib.payload import clean
 from chalicelib.phrases import phrases_in
 from chalicelib.settings import Settings
-from chalicelib.signin import SIGN_IN_PATTERN
-
-from .account import Account
-from .command import Command, profile_option, region_option, stage_option
-from .config_file import ConfigFile
-from .policy_files import settings_of
-from .post_test import untried, webhook
-from .roles import role
-from .setup_check import alarms_of, queue_of
+from chalicelib.signin.reader import SIGN_IN_PATTERN
+from ops.account import Account
+from ops.command import Command, profile_option, region_option, stage_option
+from ops.config_file import ConfigFile
+from ops.policy_files import settings_of
+from ops.post_test import untried, webhook
+from ops.roles import role
+from ops.setup_check import alarms_of, queue_of
 
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0

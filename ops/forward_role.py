@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.chain import is_missing
-
-from .account import Account, tags_of
-from .plan import Step
+from ops.account import Account, tags_of
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -16,12 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import names
 from chalicelib.chain import enabled_regions, is_missing
 from chalicelib.chain.rule import is_off, same_pattern
-from chalicelib.signin import SIGN_IN_PATTERN
-
-from .account import Account, tags_of
-from .faults import OpsError, sentence
-from .forward_role import ForwardRole
-from .plan import PartlyDone, Step
+from chalicelib.signin.reader import SIGN_IN_PATTERN
+from ops.account import Account, tags_of
+from ops.faults import OpsError, sentence
+from ops.forward_role import ForwardRole
+from ops.plan import PartlyDone, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -10,31 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from chalicelib import event_history
-from chalicelib.chain import (
-    Clients,
-    Deployment,
-    Link,
-    clients_of,
-    enabled_regions,
-    fold,
-    sentence,
-)
+from chalicelib.chain import Clients, Deployment, Link, clients_of, enabled_regions, fold, sentence
 from chalicelib.event_history import Window
 from chalicelib.message import sign_in_message
 from chalicelib.phrases import phrases_in
 from chalicelib.settings import Settings
-from chalicelib.severity import judge
-from chalicelib.signin import SIGN_IN_PATTERN, Principal, PrincipalType, SignIn
+from chalicelib.signin.reader import SIGN_IN_PATTERN, Principal, PrincipalType, SignIn
+from chalicelib.signin.severity import judge
+from ops.account import Account
+from ops.command import Command, profile_option, yes_option
+from ops.config_file import ConfigFile
+from ops.csv_text import write_csv
+from ops.faults import OpsError
+from ops.history_table import CSV_COLUMNS, Row, row, summary, table
+from ops.policy_files import settings_of
+from ops.replay import replay
 from playground.terminal import Screen
-
-from .account import Account
-from .command import Command, profile_option, yes_option
-from .config_file import ConfigFile
-from .csv_text import write_csv
-from .faults import OpsError
-from .history_table import CSV_COLUMNS, Row, row, summary, table
-from .policy_files import settings_of
-from .replay import replay
 
 if TYPE_CHECKING:
     from boto3 import Session

@@ -6,11 +6,11 @@ from typing import Final
 
 import click
 
-from chalicelib.ignored import reason_to_ignore
 from chalicelib.payload import clean
 from chalicelib.settings import Settings
-from chalicelib.severity import Judged, Severity
-from chalicelib.signin import Mfa, Outcome
+from chalicelib.signin.filters import reason_to_ignore
+from chalicelib.signin.reader import Mfa, Outcome
+from chalicelib.signin.severity import Judged, Severity
 from chalicelib.wording import Wording
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}

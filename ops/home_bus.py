@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import names
-
-from .account import Account
-from .plan import Step
+from ops.account import Account
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

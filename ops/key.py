@@ -7,10 +7,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib import names
 from chalicelib.chain import is_missing
-
-from .account import Account, tags_of
-from .faults import OpsError
-from .plan import Step
+from ops.account import Account, tags_of
+from ops.faults import OpsError
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Final
 
-from .policies import Grant
+from ops.policies import Grant
 
 _CONTEXT: Final = "kms:encryptioncontext:"
 

@@ -15,12 +15,11 @@ from botocore.exceptions import UnknownRegionError
 from chalicelib import names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-
-from . import policies, policy_check
-from .command import Command, stage_option
-from .config_file import ConfigFile
-from .faults import OpsError
-from .policies import Grant
+from ops import policies, policy_check
+from ops.command import Command, stage_option
+from ops.config_file import ConfigFile
+from ops.faults import OpsError
+from ops.policies import Grant
 
 # No policy depends on the ciphertext, which a stage has only after `setup`.
 _ANY_CIPHERTEXT: Final = "AAAA"

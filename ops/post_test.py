@@ -9,7 +9,7 @@ from chalicelib.errors import DeliveryError
 from chalicelib.message import Message
 from chalicelib.payload import envelope
 from chalicelib.phrases import phrases_in
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from chalicelib.webhook import WebhookLookup
 
 _SECONDS = 20.0

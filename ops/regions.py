@@ -4,12 +4,12 @@ import re
 
 import click
 
-from .account import Account
-from .command import Command, profile_option, region_option, stage_option, yes_option
-from .config_file import ConfigFile
-from .forwards import Forward, Forwards
-from .home_bus import HomeBus
-from .plan import carry_out
+from ops.account import Account
+from ops.command import Command, profile_option, region_option, stage_option, yes_option
+from ops.config_file import ConfigFile
+from ops.forwards import Forward, Forwards
+from ops.home_bus import HomeBus
+from ops.plan import carry_out
 
 
 def _organization(_: click.Context, __: click.Parameter, text: str | None) -> str | None:

@@ -10,8 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.chain import Deployment, is_missing
-
-from .faults import OpsError
+from ops.faults import OpsError
 
 if TYPE_CHECKING:
     from boto3 import Session

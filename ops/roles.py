@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.chain import Clients, Deployment, Link, State, configuration, forward, is_missing
-
-from . import policies
-from .policies import Grant
-from .policy_check import listed
+from ops import policies
+from ops.policies import Grant
+from ops.policy_check import listed
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -14,9 +14,8 @@ from chalicelib.chain import is_denied, is_missing
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
 from chalicelib.webhook import CRITICAL, Webhook
-
-from .faults import OpsError, code_of, sentence
-from .key import StageKey
+from ops.faults import OpsError, code_of, sentence
+from ops.key import StageKey
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

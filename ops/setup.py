@@ -3,17 +3,16 @@
 import click
 
 from chalicelib.webhook import CRITICAL, MAIN
-
-from . import secret
-from .account import Account
-from .alarms import Alarms
-from .command import Command, profile_option, region_option, stage_option, yes_option
-from .config_file import ConfigFile
-from .forwards import Forwards
-from .key import StageKey
-from .plan import carry_out
-from .stage_files import StageFiles
-from .undelivered_queue import UndeliveredQueue
+from ops import secret
+from ops.account import Account
+from ops.alarms import Alarms
+from ops.command import Command, profile_option, region_option, stage_option, yes_option
+from ops.config_file import ConfigFile
+from ops.forwards import Forwards
+from ops.key import StageKey
+from ops.plan import carry_out
+from ops.stage_files import StageFiles
+from ops.undelivered_queue import UndeliveredQueue
 
 
 @click.command(

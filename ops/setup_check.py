@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from chalicelib.chain import Check, Clients, Deployment, Link, State
-
-from .account import Account
-from .alarms import Alarms
-from .config_file import ConfigFile
-from .undelivered_queue import UndeliveredQueue
+from ops.account import Account
+from ops.alarms import Alarms
+from ops.config_file import ConfigFile
+from ops.undelivered_queue import UndeliveredQueue
 
 
 def queue_of(account: Account, config: ConfigFile) -> Check:

@@ -10,11 +10,10 @@ from chalicelib import names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
 from chalicelib.webhook import CRITICAL, MAIN, Webhook
-
-from . import policy_files, secret
-from .config_file import ConfigFile
-from .faults import OpsError
-from .plan import Step
+from ops import policy_files, secret
+from ops.config_file import ConfigFile
+from ops.faults import OpsError
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

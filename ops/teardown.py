@@ -10,17 +10,16 @@ from botocore.exceptions import ClientError
 from chalicelib import names
 from chalicelib.chain import is_missing
 from chalicelib.webhook import CRITICAL, MAIN
-
-from .account import Account
-from .alarms import Alarms
-from .command import Command, profile_option, region_option, stage_option, yes_option
-from .config_file import ConfigFile
-from .faults import OpsError
-from .forwards import Forwards
-from .home_bus import HomeBus
-from .key import StageKey
-from .plan import Step, carry_out
-from .undelivered_queue import UndeliveredQueue
+from ops.account import Account
+from ops.alarms import Alarms
+from ops.command import Command, profile_option, region_option, stage_option, yes_option
+from ops.config_file import ConfigFile
+from ops.faults import OpsError
+from ops.forwards import Forwards
+from ops.home_bus import HomeBus
+from ops.key import StageKey
+from ops.plan import Step, carry_out
+from ops.undelivered_queue import UndeliveredQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib import names
 from chalicelib.chain import is_missing
-
-from .account import Account, tags_of
-from .config_file import ConfigFile
-from .plan import Step
+from ops.account import Account, tags_of
+from ops.config_file import ConfigFile
+from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

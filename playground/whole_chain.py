@@ -17,7 +17,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from chalicelib import names
 from chalicelib.chain import Clients, Deployment, enabled_regions
 from chalicelib.settings import Settings
-from chalicelib.signin import SIGN_IN_PATTERN
+from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops import policies
 from playground.embedded_aws import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 

@@ -25,7 +25,7 @@ from chalicelib.chain import (
     fold,
     inspect,
 )
-from chalicelib.signin import SIGN_IN_PATTERN
+from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground.embedded_aws import EmbeddedAws
 from tests import whole_chain
 from tests.whole_chain import QUEUE, TRAIL

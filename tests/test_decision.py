@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.decision import Verdict, decision_line
-from chalicelib.severity import judge
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import judge
 from playground.catalogue import NAMES, read
 
 EMF = Draft202012Validator(json.loads((Path(__file__).parent / "emf-schema.json").read_text()))

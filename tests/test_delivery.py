@@ -22,7 +22,7 @@ from chalicelib.errors import (
     WebhookUnusable,
 )
 from chalicelib.message import Message
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from chalicelib.slack import Slack
 from chalicelib.webhook import WebhookLookup, kms_client
 from playground.embedded_aws import EmbeddedAws

@@ -13,8 +13,7 @@ import pytest
 from playground.demo import SIGN_INS
 from playground.deployment import PROJECT, ProjectCopy
 from playground.local_stage import NotStarted, chalice_local
-
-from .demo import Demo, running_demo
+from tests.demo import Demo, running_demo
 
 
 def test_the_demo_shows_what_arrives_and_stops_at_ctrl_c(tmp_path: Path) -> None:

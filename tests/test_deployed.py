@@ -15,8 +15,8 @@ from moto.events.models import EventPattern
 
 from chalicelib.message import sign_in_message
 from chalicelib.settings import Settings
-from chalicelib.severity import Severity, judge
-from chalicelib.signin import Outcome, SignIn
+from chalicelib.signin.reader import Outcome, SignIn
+from chalicelib.signin.severity import Severity, judge
 from playground.catalogue import renewed
 from playground.deployment import PROJECT, Deployment, deploy
 from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws

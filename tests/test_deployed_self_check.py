@@ -10,7 +10,7 @@ import pytest
 from chalicelib import chain
 from chalicelib.chain import READ_ACTIONS, State, inspect
 from chalicelib.settings import Settings
-from chalicelib.signin import SIGN_IN_PATTERN
+from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground import cloudtrail
 from playground.deployment import Deployment, ProjectCopy
 from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
 from chalicelib.message import Message
-from chalicelib.severity import Judged, Severity, judge
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Judged, Severity, judge
 from tests.records import changed, event
 from tests.slack_validator import faults, texts
 from tests.stage import LANGUAGES, stage

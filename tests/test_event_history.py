@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from chalicelib import event_history
 from chalicelib.event_history import Page, Window, as_event, read
-from chalicelib.signin import Outcome, SignIn
+from chalicelib.signin.reader import Outcome, SignIn
 from playground import cloudtrail
 from playground.embedded_aws import EmbeddedAws
 

@@ -14,8 +14,8 @@ from chalicelib.digest import digests
 from chalicelib.message import plain_alert, sign_in_message
 from chalicelib.payload import Payload
 from chalicelib.settings import Settings
-from chalicelib.severity import Judged, judge
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Judged, judge
 from tests.records import EVENTS, changed, event
 from tests.slack_validator import TOUCHING_MARK, faults, texts
 from tests.stage import LANGUAGES, stage

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.message import Message, console_link, plain_alert, sign_in_message
-from chalicelib.severity import Severity, judge
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Severity, judge
 from tests.records import EVENTS, changed, event, without
 from tests.slack_validator import faults, texts
 from tests.stage import LANGUAGES, stage

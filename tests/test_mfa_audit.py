@@ -16,7 +16,7 @@ from chalicelib.mfa_findings import NAMED, MfaFindings
 from chalicelib.mfa_message import findings_message
 from chalicelib.payload import Payload
 from chalicelib.settings import Settings
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from playground.slack_rules import refusal
 
 ACCOUNT = "111122223333"

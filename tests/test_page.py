@@ -14,8 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 
 from playground.deployment import PROJECT, ProjectCopy
 from playground.local_stage import chalice_local
-
-from .demo import Demo, running_demo
+from tests.demo import Demo, running_demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 120_000  # on a busy machine; none of it is spent on an idle one

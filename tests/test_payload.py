@@ -20,7 +20,7 @@ from chalicelib.payload import (
     payload,
     spoken,
 )
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from tests.stage import stage
 
 MAY = datetime(2026, 5, 4, 2, 17, 36, tzinfo=UTC)

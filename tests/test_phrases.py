@@ -12,8 +12,8 @@ import pytest
 import chalicelib
 import ops
 from chalicelib.phrases import phrases_in
-from chalicelib.severity import Reason, Severity
-from chalicelib.signin import KNOWN_EVENTS, Mfa, Outcome, PrincipalType
+from chalicelib.signin.reader import KNOWN_EVENTS, Mfa, Outcome, PrincipalType
+from chalicelib.signin.severity import Reason, Severity
 from tests.slack_validator import TOUCHING_MARK
 from tests.stage import LANGUAGES
 

@@ -19,8 +19,7 @@ from chalice.local import ThreadedHTTPServer
 from playground import catalogue, routes  # noqa: F401 — the latter teaches chalice's server
 from playground.deployment import ProjectCopy
 from playground.local_stage import SCHEDULES, chalice_local
-
-from .demo import Answered, Demo, call, running_demo
+from tests.demo import Answered, Demo, call, running_demo
 
 
 @pytest.fixture(scope="module")

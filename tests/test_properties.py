@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chalicelib.digest import digests
 from chalicelib.message import plain_alert, sign_in_message
-from chalicelib.severity import Judged, Severity, judge
-from chalicelib.signin import KNOWN_EVENTS, SignIn, essence, redact
+from chalicelib.signin.reader import KNOWN_EVENTS, SignIn, essence, redact
+from chalicelib.signin.severity import Judged, Severity, judge
 from tests.records import EVENTS, changed, event, paths, without
 from tests.slack_validator import faults
 from tests.stage import LANGUAGES, stage

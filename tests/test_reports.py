@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from chalicelib.reports import report_in
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from tests.records import EVENTS, event
 
 

@@ -15,8 +15,8 @@ from chalicelib.message import sign_in_message
 from chalicelib.payload import Payload
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
-from chalicelib.severity import judge
-from chalicelib.signin import SignIn, redact
+from chalicelib.signin.reader import SignIn, redact
+from chalicelib.signin.severity import judge
 from playground.deployment import PROJECT
 from playground.slack_rules import refusal
 from tests.records import event

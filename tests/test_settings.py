@@ -7,13 +7,7 @@ import pytest
 
 import chalicelib.settings
 from chalicelib.errors import SettingsError
-from chalicelib.settings import (
-    DEFAULT_HOSTS,
-    DEFAULT_IGNORED_EVENTS,
-    NAMES,
-    Settings,
-    of_the_stage,
-)
+from chalicelib.settings import DEFAULT_HOSTS, DEFAULT_IGNORED_EVENTS, NAMES, Settings, of_the_stage
 
 CIPHERTEXT = b"ciphertext of a webhook"
 ENCRYPTED = base64.b64encode(CIPHERTEXT).decode()

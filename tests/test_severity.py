@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.severity import Assessment, Reason, Severity, assess
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Assessment, Reason, Severity, assess
 from tests.records import EVENTS, changed, event
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.signin import Mfa, Outcome, Principal, PrincipalType, SignIn, redact
+from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn, redact
 from tests.records import EVENTS, changed, event, paths, without
 
 HERE = "111122223333"

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from chalicelib.errors import QueueError
-from chalicelib.signin import SignIn
+from chalicelib.signin.reader import SignIn
 from chalicelib.undelivered import Parked, Undelivered, sqs_client
 from playground.catalogue import NAMES, read
 from playground.embedded_aws import EmbeddedAws

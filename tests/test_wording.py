@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.signin import Principal, PrincipalType, SignIn
+from chalicelib.signin.reader import Principal, PrincipalType, SignIn
 from chalicelib.wording import Wording
 from tests.records import changed, event, without
 from tests.stage import stage

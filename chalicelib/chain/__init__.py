@@ -12,15 +12,21 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .clients import clients_of
-from .function import concurrency, configuration, errors, function, logs
-from .link import Clients, Deployment, Link, State
-from .queue import queue, redelivery
-from .rights import DOCTORS_ACTIONS, READ_ACTIONS, cannot_tell, is_denied, is_missing
-from .rule import permission, rule, target
-from .secret import ciphertext, key
-from .telling import fold, sentence
-from .trail import enabled_regions, forward, trail
+from chalicelib.chain.clients import clients_of
+from chalicelib.chain.function import concurrency, configuration, errors, function, logs
+from chalicelib.chain.link import Clients, Deployment, Link, State
+from chalicelib.chain.queue import queue, redelivery
+from chalicelib.chain.rights import (
+    DOCTORS_ACTIONS,
+    READ_ACTIONS,
+    cannot_tell,
+    is_denied,
+    is_missing,
+)
+from chalicelib.chain.rule import permission, rule, target
+from chalicelib.chain.secret import ciphertext, key
+from chalicelib.chain.telling import fold, sentence
+from chalicelib.chain.trail import enabled_regions, forward, trail
 
 __all__ = [
     "CHECKS",

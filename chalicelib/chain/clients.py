@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 
-from .link import Clients
+from chalicelib.chain.link import Clients
 
 if TYPE_CHECKING:
     from boto3 import Session

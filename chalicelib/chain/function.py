@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from chalicelib.chain.link import Clients, Deployment, Link
+from chalicelib.chain.rights import is_missing
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-
-from .link import Clients, Deployment, Link
-from .rights import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

@@ -8,7 +8,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .link import Link, State
+from chalicelib.chain.link import Link, State
 
 READ_ACTIONS: Final = (
     "cloudtrail:DescribeTrails",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from .function import configuration
-from .link import Clients, Deployment, Link
-from .rights import is_missing
+from chalicelib.chain.function import configuration
+from chalicelib.chain.link import Clients, Deployment, Link
+from chalicelib.chain.rights import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

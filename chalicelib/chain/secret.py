@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from chalicelib.chain.link import Clients, Deployment, Link
+from chalicelib.chain.rights import is_missing
 from chalicelib.errors import WebhookUnusable
 from chalicelib.webhook import ASKING, CRITICAL, MAIN, Webhook
-
-from .link import Clients, Deployment, Link
-from .rights import is_missing
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from chalicelib.chain.link import Link, State
 from chalicelib.phrases import Phrases
-
-from .link import Link, State
 
 
 def fold(links: Iterable[Link]) -> list[Link]:

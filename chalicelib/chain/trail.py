@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.chain.link import Clients, Deployment, Link, State
+from chalicelib.chain.rights import cannot_tell
+from chalicelib.chain.rule import covers, is_off
 from chalicelib.console import cloudtrail_page
-
-from .link import Clients, Deployment, Link, State
-from .rights import cannot_tell
-from .rule import covers, is_off
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

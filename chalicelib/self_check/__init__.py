@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.message import Message
+from chalicelib.self_check.findings import Findings
+from chalicelib.self_check.telling import findings_message
 from chalicelib.settings import Settings
-from chalicelib.severity import Severity
-
-from .findings import Findings
-from .telling import findings_message
+from chalicelib.signin.severity import Severity
 
 
 def severity(event: Mapping[str, Any]) -> Severity:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from chalicelib import names
 from chalicelib.chain import Link, State
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor self-check"
 EVENT_NAME: Final = "SelfCheck"

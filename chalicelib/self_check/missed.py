@@ -7,12 +7,11 @@ from typing import Final
 
 from chalicelib.chain import Clients, Link, State
 from chalicelib.event_history import Event, Window, read
-from chalicelib.severity import Judged, judge
-from chalicelib.signin import SignIn
-
-from .findings import silences
-from .logbook import Decision
-from .memory import Memory, Progress, Span
+from chalicelib.self_check.findings import silences
+from chalicelib.self_check.logbook import Decision
+from chalicelib.self_check.memory import Memory, Progress, Span
+from chalicelib.signin.reader import SignIn
+from chalicelib.signin.severity import Judged, judge
 
 # CloudTrail's own delay; until then a sign-in may still be on its way.
 DELAY: Final = timedelta(minutes=15)

@@ -18,23 +18,14 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import log
-from chalicelib.chain import (
-    Clients,
-    Deployment,
-    Link,
-    State,
-    clients_of,
-    enabled_regions,
-    inspect,
-)
+from chalicelib.chain import Clients, Deployment, Link, State, clients_of, enabled_regions, inspect
 from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.notifier import Notifier, notifier
+from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
+from chalicelib.self_check.logbook import Decision, Logbook
+from chalicelib.self_check.memory import Memory
+from chalicelib.self_check.missed import Missed, missed, read_history, windows
 from chalicelib.settings import Settings, of_the_stage
-
-from .findings import EVENT_NAME, Findings, Week
-from .logbook import Decision, Logbook
-from .memory import Memory
-from .missed import Missed, missed, read_history, windows
 
 WEEK: Final = timedelta(days=7)
 _JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly one

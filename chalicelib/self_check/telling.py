@@ -18,11 +18,10 @@ from chalicelib.payload import (
     section,
     spoken,
 )
+from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
-from chalicelib.severity import Severity
+from chalicelib.signin.severity import Severity
 from chalicelib.wording import Wording
-
-from .findings import Findings, Week
 
 _SHOWN: Final = 15  # faults; each is a block
 _REMEDIES: Final = 3

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.settings import Settings
-from chalicelib.signin import SIGN_IN_PATTERN
+from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground.deployment import PROJECT
 from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
 

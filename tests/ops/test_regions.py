@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.signin import SIGN_IN_PATTERN
+from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
 from tests.ops.gate import Gate
 from tests.ops.operator import WEBHOOK, Operator

@@ -2,9 +2,9 @@
 
 from fnmatch import fnmatchcase
 
-from .settings import Settings
-from .severity import Judged, Severity
-from .signin import Outcome
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import Outcome
+from chalicelib.signin.severity import Judged, Severity
 
 
 def reason_to_ignore(judged: Judged, settings: Settings) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from .signin import OWN_FACTORS, SIGN_INS, Mfa, Outcome, PrincipalType, SignIn
+from chalicelib.signin.reader import OWN_FACTORS, SIGN_INS, Mfa, Outcome, PrincipalType, SignIn
 
 
 class Severity(IntEnum):
