@@ -18,7 +18,7 @@ from statistics import median
 from benchmarks.bed import Bed, sign_in_event
 from benchmarks.process import memory_mb, processor_seconds
 from benchmarks.shape import Shape, make_floor, make_signin_monitor
-from chalicelib.message import sign_in_message
+from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import judge

@@ -5,7 +5,7 @@ from typing import Final
 from chalicelib import log
 from chalicelib.deadline import Deadline, within
 from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
-from chalicelib.message import Message
+from chalicelib.messages.sign_in import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from chalicelib.slack import Slack

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.credential_report import PATIENCE, fetch, iam_client
-from chalicelib.message import Message
+from chalicelib.messages.sign_in import Message
 from chalicelib.mfa_findings import MfaFindings
 from chalicelib.mfa_message import findings_message
 from chalicelib.settings import Settings

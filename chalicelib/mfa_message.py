@@ -4,9 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from chalicelib.credential_report import Person
-from chalicelib.message import Message
-from chalicelib.mfa_findings import MfaFindings
-from chalicelib.payload import (
+from chalicelib.messages.payload import (
     clean,
     context,
     envelope,
@@ -18,10 +16,12 @@ from chalicelib.payload import (
     section,
     spoken,
 )
+from chalicelib.messages.sign_in import Message
+from chalicelib.messages.wording import Wording
+from chalicelib.mfa_findings import MfaFindings
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Principal, PrincipalType
 from chalicelib.signin.severity import Severity
-from chalicelib.wording import Wording
 
 _LINES_PER_SECTION: Final = 5
 _NAME_LIMIT: Final = 64  # IAM's own

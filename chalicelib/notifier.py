@@ -17,7 +17,6 @@ from chalicelib import log
 from chalicelib.deadline import Deadline, within
 from chalicelib.decision import Verdict, decision_line, delay_of
 from chalicelib.delivery import Delivery
-from chalicelib.digest import digests
 from chalicelib.errors import (
     Act,
     DeliveryError,
@@ -26,7 +25,8 @@ from chalicelib.errors import (
     SigninMonitorError,
     StillUndelivered,
 )
-from chalicelib.message import Message, plain_alert, sign_in_message
+from chalicelib.messages.digest import digests
+from chalicelib.messages.sign_in import Message, plain_alert, sign_in_message
 from chalicelib.reports import Report, report_in
 from chalicelib.settings import Settings, of_the_stage
 from chalicelib.signin.filters import reason_to_ignore

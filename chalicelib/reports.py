@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
-from chalicelib.message import Message
+from chalicelib.messages.sign_in import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 

@@ -14,7 +14,7 @@ from chalicelib.answer import SLACK_HOSTS, verdict
 from chalicelib.connection import Connection
 from chalicelib.deadline import Deadline
 from chalicelib.errors import NoAnswer, RefusedForNow
-from chalicelib.payload import Payload
+from chalicelib.messages.payload import Payload
 from chalicelib.webhook import Webhook
 
 _SHORTEST_WAIT_SECONDS: Final = 1.0

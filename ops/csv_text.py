@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from chalicelib.payload import clean
+from chalicelib.messages.payload import clean
 
 _LONGEST: Final = 240
 # With these a spreadsheet would take a user name, which a stranger may choose, for a formula.

@@ -24,8 +24,8 @@ from chalicelib.chain import (
     inspect,
     sentence,
 )
-from chalicelib.payload import clean
-from chalicelib.phrases import phrases_in
+from chalicelib.messages.payload import clean
+from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops.account import Account

@@ -12,8 +12,8 @@ import click
 from chalicelib import event_history
 from chalicelib.chain import Clients, Deployment, Link, clients_of, enabled_regions, fold, sentence
 from chalicelib.event_history import Window
-from chalicelib.message import sign_in_message
-from chalicelib.phrases import phrases_in
+from chalicelib.messages.phrases import phrases_in
+from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN, Principal, PrincipalType, SignIn
 from chalicelib.signin.severity import judge

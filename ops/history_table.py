@@ -6,12 +6,12 @@ from typing import Final
 
 import click
 
-from chalicelib.payload import clean
+from chalicelib.messages.payload import clean
+from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.reader import Mfa, Outcome
 from chalicelib.signin.severity import Judged, Severity
-from chalicelib.wording import Wording
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _LONGEST: Final = 60

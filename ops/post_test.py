@@ -6,9 +6,9 @@ from chalicelib.chain import Clients, Deployment, Link, State
 from chalicelib.deadline import Deadline
 from chalicelib.delivery import Delivery
 from chalicelib.errors import DeliveryError
-from chalicelib.message import Message
-from chalicelib.payload import envelope
-from chalicelib.phrases import phrases_in
+from chalicelib.messages.payload import envelope
+from chalicelib.messages.phrases import phrases_in
+from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.webhook import WebhookLookup
 

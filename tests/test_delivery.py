@@ -21,7 +21,7 @@ from chalicelib.errors import (
     WebhookUnavailable,
     WebhookUnusable,
 )
-from chalicelib.message import Message
+from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.slack import Slack
 from chalicelib.webhook import WebhookLookup, kms_client

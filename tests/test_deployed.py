@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from chalicelib.message import sign_in_message
+from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Outcome, SignIn
 from chalicelib.signin.severity import Severity, judge

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
-from chalicelib.message import Message
+from chalicelib.messages.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
+from chalicelib.messages.sign_in import Message
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Judged, Severity, judge
 from tests.records import changed, event

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.digest import digests
-from chalicelib.message import plain_alert, sign_in_message
-from chalicelib.payload import Payload
+from chalicelib.messages.digest import digests
+from chalicelib.messages.payload import Payload
+from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Judged, judge

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.message import Message, console_link, plain_alert, sign_in_message
+from chalicelib.messages.sign_in import Message, console_link, plain_alert, sign_in_message
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Severity, judge
 from tests.records import EVENTS, changed, event, without

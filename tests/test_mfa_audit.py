@@ -12,9 +12,9 @@ from moto import mock_aws
 from chalicelib import mfa_audit
 from chalicelib.credential_report import CredentialReport, Person
 from chalicelib.errors import AWSReadError
+from chalicelib.messages.payload import Payload
 from chalicelib.mfa_findings import NAMED, MfaFindings
 from chalicelib.mfa_message import findings_message
-from chalicelib.payload import Payload
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from playground.slack_rules import refusal

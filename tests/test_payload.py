@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.payload import (
+from chalicelib.messages.payload import (
     CONTEXT_LIMIT,
     FIELDS_LIMIT,
     HEADER_LIMIT,

@@ -11,7 +11,7 @@ import pytest
 
 import chalicelib
 import ops
-from chalicelib.phrases import phrases_in
+from chalicelib.messages.phrases import phrases_in
 from chalicelib.signin.reader import KNOWN_EVENTS, Mfa, Outcome, PrincipalType
 from chalicelib.signin.severity import Reason, Severity
 from tests.slack_validator import TOUCHING_MARK
@@ -39,7 +39,7 @@ def sources() -> Iterator[ast.AST]:
 
 
 def test_the_languages_are_those_of_the_settings() -> None:
-    files = (Path(chalicelib.__file__).parent / "phrases").glob("*.json")
+    files = (Path(chalicelib.__file__).parent / "messages" / "languages").glob("*.json")
     assert {file.stem for file in files} == set(LANGUAGES)
 
 

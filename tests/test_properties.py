@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.digest import digests
-from chalicelib.message import plain_alert, sign_in_message
+from chalicelib.messages.digest import digests
+from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.signin.reader import KNOWN_EVENTS, SignIn, essence, redact
 from chalicelib.signin.severity import Judged, Severity, judge
 from tests.records import EVENTS, changed, event, paths, without

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib import self_check
 from chalicelib.chain import Link, State
-from chalicelib.message import sign_in_message
-from chalicelib.payload import Payload
+from chalicelib.messages.payload import Payload
+from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn, redact

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chalicelib.messages.wording import Wording
 from chalicelib.signin.reader import Principal, PrincipalType, SignIn
-from chalicelib.wording import Wording
 from tests.records import changed, event, without
 from tests.stage import stage
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from chalicelib.chain.link import Link, State
-from chalicelib.phrases import Phrases
+from chalicelib.messages.phrases import Phrases
 
 
 def fold(links: Iterable[Link]) -> list[Link]:

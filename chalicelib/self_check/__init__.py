@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.message import Message
+from chalicelib.messages.sign_in import Message
 from chalicelib.self_check.findings import Findings
 from chalicelib.self_check.telling import findings_message
 from chalicelib.settings import Settings

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from chalicelib.chain import Link, fold, sentence
-from chalicelib.message import Message
-from chalicelib.payload import (
+from chalicelib.messages.payload import (
     Block,
     clean,
     context,
@@ -18,10 +17,11 @@ from chalicelib.payload import (
     section,
     spoken,
 )
+from chalicelib.messages.sign_in import Message
+from chalicelib.messages.wording import Wording
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
-from chalicelib.wording import Wording
 
 _SHOWN: Final = 15  # faults; each is a block
 _REMEDIES: Final = 3

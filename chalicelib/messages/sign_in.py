@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.console import cloudtrail_page
-from chalicelib.payload import (
+from chalicelib.messages.payload import (
     SECTION_LIMIT,
     Block,
     Payload,
@@ -29,11 +29,11 @@ from chalicelib.payload import (
     section,
     spoken,
 )
-from chalicelib.sentence import PART_LIMIT, sentence
+from chalicelib.messages.sentence import PART_LIMIT, sentence
+from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Outcome, SignIn
 from chalicelib.signin.severity import Assessment, Judged, Severity
-from chalicelib.wording import Wording
 
 _ACCOUNT_EVENTS: Final = (
     "EmailUpdated",

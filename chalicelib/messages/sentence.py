@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.payload import clean, spoken
+from chalicelib.messages.payload import clean, spoken
+from chalicelib.messages.wording import Wording
 from chalicelib.signin.reader import SIGN_INS, Mfa, Outcome, SignIn
-from chalicelib.wording import Wording
 
 PART_LIMIT: Final = 200
 _STEP_FAILED: Final = "failure.CredentialVerification"

@@ -13,7 +13,7 @@ class Phrases:
 
     def __init__(self, language: str) -> None:
         """Read the language's file."""
-        path = Path(__file__).parent / f"{language}.json"
+        path = Path(__file__).parent / "languages" / f"{language}.json"
         self._phrases: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
 
     def __call__(self, key: str, **values: object) -> str:

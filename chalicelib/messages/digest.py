@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from chalicelib.message import Message
-from chalicelib.payload import envelope, escape, header, mrkdwn, payload, section
+from chalicelib.messages.payload import envelope, escape, header, mrkdwn, payload, section
+from chalicelib.messages.sign_in import Message
+from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_INS, Outcome, SignIn
 from chalicelib.signin.severity import Judged
-from chalicelib.wording import Wording
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.
 LINES_PER_SECTION: Final = 5

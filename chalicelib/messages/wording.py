@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.payload import clean
-from chalicelib.phrases import phrases_in
+from chalicelib.messages.payload import clean
+from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.user_agent import browser_of, system_of

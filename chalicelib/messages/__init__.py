@@ -1,0 +1,1 @@
+"""A sign-in, or many, becomes a Slack payload. Pure."""
