@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, Final, Self
 
 from chalicelib import log
-from chalicelib.deadline import Deadline, within
 from chalicelib.decision import Verdict, decision_line, delay_of
-from chalicelib.delivery import Delivery
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
 from chalicelib.errors import (
     Act,
     DeliveryError,
@@ -32,7 +32,7 @@ from chalicelib.settings import Settings, of_the_stage
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.reader import Outcome, SignIn, redact
 from chalicelib.signin.severity import Assessment, Judged, Severity, judge
-from chalicelib.undelivered import Parked, Undelivered, sqs_client
+from chalicelib.timeout import Deadline, within
 
 Event = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.settings import Settings
 from ops.account import Account, tags_of
 from ops.plan import Step
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import SubscriptionTypeDef
 
 _STUCK: Final = 15 * 60.0  # seconds: by then on_undelivered has tried twice
-_ERRORS: Final = tuple(f"errors-{handler}" for handler in names.HANDLERS)
+_ERRORS: Final = tuple(f"errors-{handler}" for handler in resource_names.HANDLERS)
 _NAMES: Final = (*_ERRORS, "uninvoked", "failed", "parked", "stuck")
 
 
@@ -24,7 +24,7 @@ class Alarms:
     def __init__(self, account: Account, stage: str) -> None:
         """Take the account and the stage."""
         self._stage = stage
-        self._prefix = f"{names.APP}-{stage}-"
+        self._prefix = f"{resource_names.APP}-{stage}-"
         self.topic = f"{self._prefix}alarms"
         self._topic_arn = account.arn("sns", self.topic)
         self._cloudwatch: CloudWatchClient = account.session.client("cloudwatch")
@@ -97,12 +97,12 @@ class Alarms:
         )
 
     def _wanted(self, settings: Settings) -> Iterator[dict[str, Any]]:
-        for handler in names.registered(settings):
-            function = names.function(self._stage, handler)
+        for handler in resource_names.registered(settings):
+            function = resource_names.function(self._stage, handler)
             yield self._alarm(
                 f"errors-{handler}", "AWS/Lambda", "Errors", {"FunctionName": function}
             )
-        rule = names.rule(self._stage, "on_sign_in")
+        rule = resource_names.rule(self._stage, "on_sign_in")
         yield self._alarm("uninvoked", "AWS/Events", "FailedInvocations", {"RuleName": rule})
         yield self._alarm("failed", "SigninMonitor", "Failed", {"Stage": self._stage})
         if settings.failures == "each":  # a digest parks by design

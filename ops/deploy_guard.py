@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
 from ops import policy_files
@@ -81,7 +81,7 @@ def _faults(config: ConfigFile, stage: str, *, autogen: bool | None) -> Iterator
     except SettingsError as fault:
         yield from fault.faults
         return
-    for handler in names.registered(settings):
+    for handler in resource_names.registered(settings):
         yield from _faults_of(config, stage, handler, autogen=autogen)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import enabled_regions, is_missing
 from chalicelib.chain.rule import is_off, same_pattern
 from chalicelib.signin.reader import SIGN_IN_PATTERN
@@ -47,7 +47,7 @@ class Forwards:
     def __init__(self, account: Account, stage: str) -> None:
         """Look at every enabled region of the account but the home region."""
         self._home = account.region
-        self._name = names.forward(stage)  # of the rules and of their role
+        self._name = resource_names.forward(stage)  # of the rules and of their role
         self._tags = dict(tags_of(stage))
         self._bus_arn = account.arn("events", "event-bus/default")
         self._role = ForwardRole(account, stage, self._name, self._bus_arn)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import names
+from chalicelib import resource_names
 from ops.account import Account
 from ops.plan import Step
 
@@ -19,7 +19,7 @@ class HomeBus:
         """Take the account that monitors."""
         self._events: EventBridgeClient = account.session.client("events")
         self._arn = account.arn("events", "event-bus/default")
-        self._sid = f"{names.APP}-{stage}"
+        self._sid = f"{resource_names.APP}-{stage}"
         text = self._events.describe_event_bus().get("Policy")
         self._policy: dict[str, Any] = json.loads(text) if text else {"Statement": []}
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import is_missing
 from ops.account import Account, tags_of
 from ops.faults import OpsError
@@ -30,7 +30,7 @@ class StageKey:
 
         Raises OpsError if that key cannot serve.
         """
-        self.alias = names.key_alias(stage)
+        self.alias = resource_names.key_alias(stage)
         self._kms: KMSClient = account.session.client("kms")
         self._tags = tags_of(stage)
         self._now = self._described(self.alias)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.settings import Settings
 
 Document = dict[str, Any]
@@ -70,7 +70,9 @@ def _statement(grant: Grant) -> Document:
 
 def _read_webhook(settings: Settings) -> Grant:
     condition = {
-        "ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias(settings.stage)}
+        "ForAnyValue:StringEquals": {
+            "kms:ResourceAliases": resource_names.key_alias(settings.stage)
+        }
     }
     if context := settings.webhook_encryption_context:
         condition["StringEquals"] = {
@@ -85,7 +87,7 @@ def _read_webhook(settings: Settings) -> Grant:
 
 
 def _log_group(stage: str, handler: str) -> str:
-    return f"arn:*:logs:*:*:log-group:{names.log_group(stage, handler)}:*"
+    return f"arn:*:logs:*:*:log-group:{resource_names.log_group(stage, handler)}:*"
 
 
 def _write_own_log(stage: str, handler: str) -> tuple[Grant, ...]:
@@ -134,7 +136,8 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
     """Give the rights to read what `self_check` compares; each that is refused it names."""
     stage = settings.stage
     functions = tuple(
-        f"arn:*:lambda:*:*:function:{names.function(stage, one)}" for one in names.HANDLERS
+        f"arn:*:lambda:*:*:function:{resource_names.function(stage, one)}"
+        for one in resource_names.HANDLERS
     )
     return (
         # No resource can be named for these (Service Authorization Reference).
@@ -172,7 +175,7 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
         ),
         _look(
             "Logs",
-            *(_log_group(stage, one) for one in names.HANDLERS),
+            *(_log_group(stage, one) for one in resource_names.HANDLERS),
             actions=("logs:FilterLogEvents",),
         ),
         *_on_queue(settings, "LookAtTheQueue", ("sqs:GetQueueAttributes",), vital=False),
@@ -180,7 +183,9 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
             "Key",
             "arn:*:kms:*:*:key/*",
             actions=("kms:DescribeKey",),
-            condition={"ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias(stage)}},
+            condition={
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": resource_names.key_alias(stage)}
+            },
         ),
     )
 

@@ -12,7 +12,7 @@ import botocore.session
 import click
 from botocore.exceptions import UnknownRegionError
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
 from ops import policies, policy_check
@@ -42,8 +42,8 @@ def path_of(config: ConfigFile, stage: str, handler: str) -> Path:
 
 def name(config: ConfigFile, stage: str) -> None:
     """Name a file of its own for each handler that has none: else they would share one."""
-    shared = Counter(path_of(config, stage, handler) for handler in names.HANDLERS)
-    for handler in names.HANDLERS:
+    shared = Counter(path_of(config, stage, handler) for handler in resource_names.HANDLERS)
+    for handler in resource_names.HANDLERS:
         if shared[path_of(config, stage, handler)] > 1:
             path = ("stages", stage, "lambda_functions", handler, "iam_policy_file")
             config.set(path, policies.file_name(stage, handler))
@@ -114,5 +114,5 @@ def command(stage: str) -> None:
     name(config, stage)
     config.write()
     settings = settings_of(config.environment(stage))
-    for handler in names.HANDLERS:
+    for handler in resource_names.HANDLERS:
         click.echo(f"Wrote {write(config, stage, handler, settings)}")

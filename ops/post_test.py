@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from chalicelib.chain import Clients, Deployment, Link, State
-from chalicelib.deadline import Deadline
-from chalicelib.delivery import Delivery
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import DeliveryError
 from chalicelib.messages.payload import envelope
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
-from chalicelib.webhook import WebhookLookup
+from chalicelib.timeout import Deadline
 
 _SECONDS = 20.0
 

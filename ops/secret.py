@@ -11,9 +11,9 @@ import click
 from botocore.exceptions import ClientError
 
 from chalicelib.chain import is_denied, is_missing
+from chalicelib.delivery.webhook import CRITICAL, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
-from chalicelib.webhook import CRITICAL, Webhook
 from ops.faults import OpsError, code_of, sentence
 from ops.key import StageKey
 

@@ -2,7 +2,7 @@
 
 import click
 
-from chalicelib.webhook import CRITICAL, MAIN
+from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops import secret
 from ops.account import Account
 from ops.alarms import Alarms

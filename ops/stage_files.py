@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib import names
+from chalicelib import resource_names
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-from chalicelib.webhook import CRITICAL, MAIN, Webhook
 from ops import policy_files, secret
 from ops.config_file import ConfigFile
 from ops.faults import OpsError
@@ -42,7 +42,7 @@ class StageFiles:
             "STAGE": stage,
             "SIGN_IN_REGION": region or home,
             "UNDELIVERED_QUEUE": now.get("UNDELIVERED_QUEUE", "").strip()
-            or names.undelivered_queue(stage),
+            or resource_names.undelivered_queue(stage),
         }
         ciphertexts = {name: now[name] if name in self.held else "" for name in (MAIN, CRITICAL)}
         self.settings = policy_files.settings_of({**now, **self._given, **ciphertexts})
@@ -51,7 +51,7 @@ class StageFiles:
         """Give the steps that write what is missing, each of `webhooks` (by setting) encrypted."""
         settings = self.settings
         if webhooks:
-            context = {"app": names.APP, "stage": self._stage}
+            context = {"app": resource_names.APP, "stage": self._stage}
             settings = replace(settings, webhook_encryption_context=context)
             self._given["WEBHOOK_ENCRYPTION_CONTEXT"] = json.dumps(context)
         now = self._config.environment(self._stage)
@@ -60,14 +60,16 @@ class StageFiles:
             self._set(name, self._given[name])
         policy_files.name(self._config, self._stage)
         if changed or webhooks:
-            encrypted = f", encrypted under {names.key_alias(self._stage)}" if webhooks else ""
+            encrypted = (
+                f", encrypted under {resource_names.key_alias(self._stage)}" if webhooks else ""
+            )
             yield Step(
                 f"write {', '.join([*changed, *webhooks])} into {self._config.path}{encrypted}",
                 partial(self._write, kms, settings.webhook_encryption_context, webhooks),
             )
         unfit = [
             handler
-            for handler in names.HANDLERS
+            for handler in resource_names.HANDLERS
             if policy_files.unfit(self._config, self._stage, handler, settings)
         ]
         if unfit:
@@ -84,7 +86,7 @@ class StageFiles:
         self, kms: "KMSClient", context: Mapping[str, str], webhooks: Mapping[str, Webhook]
     ) -> None:
         for name, webhook in webhooks.items():
-            alias = names.key_alias(self._stage)
+            alias = resource_names.key_alias(self._stage)
             self._set(name, secret.encrypt(kms, alias, webhook, context))
         self._config.write()
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import is_missing
-from chalicelib.webhook import CRITICAL, MAIN
+from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
 from ops.alarms import Alarms
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
@@ -76,9 +76,11 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
 
 def _expect_undeployed(account: Account, stage: str) -> None:
     functions = account.session.client("lambda")
-    for handler in names.HANDLERS:
+    for handler in resource_names.HANDLERS:
         try:
-            functions.get_function_configuration(FunctionName=names.function(stage, handler))
+            functions.get_function_configuration(
+                FunctionName=resource_names.function(stage, handler)
+            )
         except ClientError as error:
             if is_missing(error):
                 continue
@@ -90,8 +92,8 @@ def _expect_undeployed(account: Account, stage: str) -> None:
 
 def _log_steps(account: Account, stage: str) -> Iterator[Step]:
     logs: CloudWatchLogsClient = account.session.client("logs")
-    for handler in names.HANDLERS:
-        group = names.log_group(stage, handler)
+    for handler in resource_names.HANDLERS:
+        group = resource_names.log_group(stage, handler)
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(one["logGroupName"] == group for one in found):
             yield Step(

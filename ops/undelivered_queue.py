@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import is_missing
 from ops.account import Account, tags_of
 from ops.config_file import ConfigFile
@@ -38,10 +38,10 @@ class UndeliveredQueue:
     def __init__(self, account: Account, config: ConfigFile, stage: str) -> None:
         """Take the stage, whose settings may name a queue, its functions' timeout and roles."""
         named = config.environment(stage).get("UNDELIVERED_QUEUE", "").strip()
-        self.name = named or names.undelivered_queue(stage)
+        self.name = named or resource_names.undelivered_queue(stage)
         timeout = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
         senders = [
-            config.own_role(stage, one) or account.role_arn(names.function(stage, one))
+            config.own_role(stage, one) or account.role_arn(resource_names.function(stage, one))
             for one in _SENDERS
         ]
         self._sqs: SQSClient = account.session.client("sqs")

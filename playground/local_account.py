@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.settings import of_the_stage
 from playground import catalogue, cloudtrail
 from playground.receiver_control import SETTING as DEMO
@@ -36,7 +36,9 @@ def is_embedded() -> bool:
 
 def function_arn(handler: str) -> str:
     """Give the ARN of the stage's function."""
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{names.function(STAGE, handler)}"
+    return (
+        f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{resource_names.function(STAGE, handler)}"
+    )
 
 
 def keep_log(handler: str, text: str) -> None:
@@ -46,7 +48,9 @@ def keep_log(handler: str, text: str) -> None:
     if lines:
         _log_stream(handler)
         _client("logs").put_log_events(
-            logGroupName=names.log_group(STAGE, handler), logStreamName=_STREAM, logEvents=lines
+            logGroupName=resource_names.log_group(STAGE, handler),
+            logStreamName=_STREAM,
+            logEvents=lines,
         )
 
 
@@ -62,7 +66,7 @@ def set_functions(settings: Mapping[str, str]) -> None:
 @contextmanager
 def stopped_rule() -> Iterator[None]:
     """Disable the rule of `on_sign_in` for a while."""
-    name = names.rule(STAGE, "on_sign_in")
+    name = resource_names.rule(STAGE, "on_sign_in")
     _client("events").disable_rule(Name=name)
     try:
         yield
@@ -79,7 +83,7 @@ def sign_in_unheard() -> None:
 @cache
 def _log_stream(handler: str) -> None:
     _client("logs").create_log_stream(
-        logGroupName=names.log_group(STAGE, handler), logStreamName=_STREAM
+        logGroupName=resource_names.log_group(STAGE, handler), logStreamName=_STREAM
     )
 
 

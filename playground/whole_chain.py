@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import Clients, Deployment, enabled_regions
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
@@ -89,7 +89,7 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
 def forwards(aws: EmbeddedAws, deployment: Deployment) -> None:
     """Let each other region forward to the home region."""
     send = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": deployment.bus_arn}
-    name = names.forward(deployment.stage)
+    name = resource_names.forward(deployment.stage)
     role = _role(aws, name, {"Version": "2012-10-17", "Statement": [send]})
     for region in enabled_regions(clients(aws), HOME):
         if region != HOME:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.answer import Answer, verdict
+from chalicelib.delivery.answer import Answer, verdict
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from playground.answers import ANSWERS, HTML_PAGE
 

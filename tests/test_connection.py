@@ -12,11 +12,11 @@ from time import monotonic
 
 import pytest
 
-from chalicelib import connection as module
-from chalicelib.answer import Answer
-from chalicelib.connection import Connection
+from chalicelib import http as module
+from chalicelib.delivery.answer import Answer
+from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer
-from chalicelib.webhook import Webhook
+from chalicelib.http import Connection
 from playground.answers import ANSWERS
 from playground.answers import Answer as Said
 from playground.receiver import Receiver

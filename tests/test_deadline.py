@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from chalicelib.deadline import Deadline, within
+from chalicelib.timeout import Deadline, within
 
 
 def test_a_deadline_is_so_many_seconds_away() -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.deadline import Deadline
-from chalicelib.delivery import Delivery
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import WebhookLookup, kms_client
 from chalicelib.errors import (
     DeliveryError,
     NoAnswer,
@@ -23,8 +24,7 @@ from chalicelib.errors import (
 )
 from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
-from chalicelib.slack import Slack
-from chalicelib.webhook import WebhookLookup, kms_client
+from chalicelib.timeout import Deadline
 from playground.embedded_aws import EmbeddedAws
 from playground.rate import Rate
 from playground.receiver import Receiver
@@ -201,7 +201,7 @@ def test_only_a_patient_message_waits_as_long_as_it_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, sleep=slept.append))
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
     for one in (receiver, critical_receiver):
         one.behave("rate_limited", times=1, retry_after=30)
     with nullcontext() if patient else pytest.raises(RefusedForNow):
@@ -222,7 +222,7 @@ def test_the_plain_text_is_as_patient_as_the_message(
             slept.append(seconds)
             raise InterruptedError  # it has shown that it waits
 
-        monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, sleep=sleep))
+        monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=sleep))
         settings = stage(
             WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
         )
@@ -240,7 +240,7 @@ def test_the_main_webhook_is_as_patient_as_the_critical_one_that_it_stands_in_fo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, sleep=slept.append))
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
     critical_receiver.behave("no_service")
     receiver.behave("rate_limited", times=1, retry_after=30)
     two_webhooks.post(CRITICAL, Deadline(40), patient=True)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.deadline import Deadline
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, PayloadInvalid, PostError, RefusedForNow, WebhookDead
-from chalicelib.slack import Slack
-from chalicelib.webhook import Webhook
+from chalicelib.timeout import Deadline
 from playground.receiver import Receiver
 from tests.proxy import Proxy
 from tests.tls import Certificates

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.slack import Slack
+from chalicelib.delivery.slack import Slack
 from playground.catalogue import renewed
 from playground.rate import Rate
 from playground.receiver import Receiver
@@ -43,7 +43,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr(
+        "chalicelib.delivery.channel.Slack", partial(Slack, clock=clock, sleep=clock.sleep)
+    )
     return clock
 
 

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
 from chalicelib.errors import QueueError
 from chalicelib.signin.reader import SignIn
-from chalicelib.undelivered import Parked, Undelivered, sqs_client
 from playground.catalogue import NAMES, read
 from playground.embedded_aws import EmbeddedAws
 

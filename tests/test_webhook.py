@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client, silence
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import DEFAULT_HOSTS
-from chalicelib.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client, silence
 from playground.embedded_aws import EmbeddedAws
 from tests.stage import stage
 

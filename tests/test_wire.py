@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib import connection, delivery
-from chalicelib.deadline import Deadline
+from chalicelib import http
+from chalicelib.delivery import channel
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, PayloadInvalid, RefusedForNow, WebhookDead
-from chalicelib.slack import Slack
-from chalicelib.webhook import Webhook
+from chalicelib.timeout import Deadline
 from playground.receiver import Receiver
 from tests.bed import SECRET_PATH, SLACK
 from tests.proxy import Proxy
@@ -155,4 +156,4 @@ def test_anything_else_is_an_error(answer: bytes, expected: type[Exception]) -> 
 
 
 def test_what_init_may_wait_for_fits_lambdas_ten_seconds() -> None:
-    assert delivery._AHEAD_SECONDS + connection._OPEN_SECONDS <= 9
+    assert channel._AHEAD_SECONDS + http._OPEN_SECONDS <= 9

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.settings import Settings
 
 # Gives the boto3 client of a service (its boto3 name) in a region; must be safe across threads.
@@ -82,12 +82,12 @@ class Deployment:
     @cached_property
     def handlers(self) -> tuple[str, ...]:
         """The handlers that the stage's settings register, `on_sign_in` first."""
-        return names.registered(self.settings)
+        return resource_names.registered(self.settings)
 
     @property
     def key_alias(self) -> str:
         """The alias of the key that encrypts the webhook."""
-        return names.key_alias(self.stage)
+        return resource_names.key_alias(self.stage)
 
     @property
     def bus_arn(self) -> str:
@@ -105,7 +105,7 @@ class Deployment:
 
     def function(self, handler: str) -> str:
         """Give a handler's function name."""
-        return names.function(self.stage, handler)
+        return resource_names.function(self.stage, handler)
 
     def function_arn(self, handler: str) -> str:
         """Give a handler's function ARN."""
@@ -113,11 +113,11 @@ class Deployment:
 
     def rule(self, handler: str) -> str:
         """Give the name of the EventBridge rule that invokes a handler."""
-        return names.rule(self.stage, handler)
+        return resource_names.rule(self.stage, handler)
 
     def log_group(self, handler: str) -> str:
         """Give a handler's log group."""
-        return names.log_group(self.stage, handler)
+        return resource_names.log_group(self.stage, handler)
 
     @property
     def deploy_command(self) -> str:

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.chain.link import Clients, Deployment, Link
 from chalicelib.chain.rights import is_missing
+from chalicelib.delivery.webhook import ASKING, CRITICAL, MAIN, Webhook
 from chalicelib.errors import WebhookUnusable
-from chalicelib.webhook import ASKING, CRITICAL, MAIN, Webhook
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

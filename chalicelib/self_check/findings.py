@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from chalicelib import names
+from chalicelib import resource_names
 from chalicelib.chain import Link, State
 from chalicelib.signin.severity import Severity
 
@@ -32,7 +32,7 @@ _SILENCING: Final = frozenset(
         "key_pending_deletion",
     }
 )
-_OTHER_HANDLERS: Final = tuple(f"-{one}" for one in names.HANDLERS if one != "on_sign_in")
+_OTHER_HANDLERS: Final = tuple(f"-{one}" for one in resource_names.HANDLERS if one != "on_sign_in")
 _LONGEST_LIST: Final = 40
 
 

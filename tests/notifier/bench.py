@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery import Delivery
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.undelivered import Undelivered
+from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier
-from chalicelib.undelivered import Undelivered
-from chalicelib.webhook import WebhookLookup
 from playground.catalogue import read, renewed
 from playground.embedded_aws import EmbeddedAws
 from playground.receiver import Receiver

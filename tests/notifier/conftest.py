@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from chalicelib.slack import Slack
+from chalicelib.delivery.slack import Slack
 from playground.embedded_aws import EmbeddedAws
 from playground.receiver import Receiver
 from tests.notifier.bench import KEY, Bench
@@ -30,5 +30,7 @@ def bench(
 ) -> Bench:
     aws.make_key(KEY)
     bench = Bench(aws, receiver, capsys)
-    monkeypatch.setattr("chalicelib.delivery.Slack", partial(Slack, sleep=bench.slept.append))
+    monkeypatch.setattr(
+        "chalicelib.delivery.channel.Slack", partial(Slack, sleep=bench.slept.append)
+    )
     return bench

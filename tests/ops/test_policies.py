@@ -6,8 +6,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from chalicelib import names
-from chalicelib.names import HANDLERS
+from chalicelib import resource_names
+from chalicelib.resource_names import HANDLERS
 from chalicelib.settings import Settings
 from ops import policies
 from ops.config_file import ConfigFile
@@ -154,7 +154,7 @@ def test_without_a_context_the_webhook_is_bound_to_the_alias_alone() -> None:
 def test_a_handler_is_deployed_where_the_stage_names_its_queue_or_schedule(
     changes: Mapping[str, str], handlers: tuple[str, ...]
 ) -> None:
-    assert names.registered(settings(**changes)) == handlers
+    assert resource_names.registered(settings(**changes)) == handlers
 
 
 def test_handlers_that_shared_a_file_get_one_each(operator: Operator) -> None:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chalicelib.answer import SLACK_HOSTS, verdict
-from chalicelib.connection import Connection
-from chalicelib.deadline import Deadline
+from chalicelib.delivery.answer import SLACK_HOSTS, verdict
+from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, RefusedForNow
+from chalicelib.http import Connection
 from chalicelib.messages.payload import Payload
-from chalicelib.webhook import Webhook
+from chalicelib.timeout import Deadline
 
 _SHORTEST_WAIT_SECONDS: Final = 1.0
 _QUICK_SECONDS: Final = 2.0

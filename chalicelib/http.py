@@ -27,10 +27,10 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
-from chalicelib.answer import Answer
-from chalicelib.deadline import within
+from chalicelib.delivery.answer import Answer
+from chalicelib.delivery.webhook import Webhook, silence
 from chalicelib.errors import NoAnswer
-from chalicelib.webhook import Webhook, silence
+from chalicelib.timeout import within
 
 T = TypeVar("T")
 

@@ -3,13 +3,13 @@
 from typing import Final
 
 from chalicelib import log
-from chalicelib.deadline import Deadline, within
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import CRITICAL, MAIN, WebhookLookup, kms_client
 from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
 from chalicelib.messages.sign_in import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
-from chalicelib.slack import Slack
-from chalicelib.webhook import CRITICAL, MAIN, WebhookLookup, kms_client
+from chalicelib.timeout import Deadline, within
 
 _LOOKUP_SECONDS: Final = 9.0
 _AHEAD_SECONDS: Final = 5.0  # Lambda starts INIT anew when it takes more than ten

@@ -1,0 +1,1 @@
+"""A payload reaches the channel, or the queue that keeps it."""
