@@ -50,9 +50,9 @@ if schedule := os.environ.get("MFA_AUDIT_SCHEDULE", "").strip():
     @app.schedule(schedule)
     def audit_mfa(event: CloudWatchEvent) -> dict[str, Any]:
         """Tell who can sign in without MFA."""
-        from chalicelib import mfa_audit  # noqa: PLC0415 — no sign-in pays for it
+        from chalicelib.mfa_audit import run  # noqa: PLC0415 — no sign-in pays for it
 
-        found = mfa_audit.audit(event.to_dict(), seconds_left(event.context))
+        found = run.audit(event.to_dict(), seconds_left(event.context))
         return notifier.notifier(os.environ).tell(found, seconds_left(event.context))
 
 

@@ -2,9 +2,9 @@
 
 import click
 
-from chalicelib.credential_report import CredentialReport, Person, fetch
 from chalicelib.messages.payload import clean, moment
-from chalicelib.mfa_findings import able_to_sign_in
+from chalicelib.mfa_audit.credential_report import CredentialReport, Person, fetch
+from chalicelib.mfa_audit.findings import able_to_sign_in
 from chalicelib.settings import DEFAULT_REGION
 from ops.account import Account
 from ops.command import Command, profile_option

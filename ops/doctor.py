@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from chalicelib import event_history
+from chalicelib.aws import event_history
 from chalicelib.chain import (
     CHECKS,
     Check,

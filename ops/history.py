@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from chalicelib import event_history
+from chalicelib.aws import event_history
+from chalicelib.aws.event_history import Window
 from chalicelib.chain import Clients, Deployment, Link, clients_of, enabled_regions, fold, sentence
-from chalicelib.event_history import Window
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings

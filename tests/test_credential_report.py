@@ -12,8 +12,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
-from chalicelib.credential_report import CredentialReport, Person, fetch
 from chalicelib.errors import AWSReadError
+from chalicelib.mfa_audit.credential_report import CredentialReport, Person, fetch
 from tests.report_rows import ALICE, HEADER, ROOT, changed
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from chalicelib import event_history
-from chalicelib.event_history import Page, Window, as_event, read
+from chalicelib.aws import event_history
+from chalicelib.aws.event_history import Page, Window, as_event, read
 from chalicelib.signin.reader import Outcome, SignIn
 from playground import cloudtrail
 from playground.embedded_aws import EmbeddedAws

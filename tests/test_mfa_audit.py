@@ -9,12 +9,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib import mfa_audit
-from chalicelib.credential_report import CredentialReport, Person
 from chalicelib.errors import AWSReadError
 from chalicelib.messages.payload import Payload
-from chalicelib.mfa_findings import NAMED, MfaFindings
-from chalicelib.mfa_message import findings_message
+from chalicelib.mfa_audit import run
+from chalicelib.mfa_audit.credential_report import CredentialReport, Person
+from chalicelib.mfa_audit.findings import NAMED, MfaFindings
+from chalicelib.mfa_audit.message import audit_message
+from chalicelib.reports import report_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from playground.slack_rules import refusal
@@ -54,7 +55,7 @@ def settings(**changes: str) -> Settings:
 
 
 def message(found: MfaFindings, **changes: str) -> Payload:
-    return findings_message(found, settings(**changes)).payload
+    return audit_message(found, settings(**changes)).payload
 
 
 def shown(payload: Payload) -> str:
@@ -204,9 +205,11 @@ def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do(
     iam.create_user(UserName="alice")
     iam.create_login_profile(UserName="alice", Password="fake")
     iam.generate_credential_report()
-    report = mfa_audit.audit(SCHEDULE, seconds_left=60)
-    assert mfa_audit.severity(report) is Severity.WARNING
-    told = mfa_audit.message(report, settings()).payload
+    report = run.audit(SCHEDULE, seconds_left=60)
+    read = report_in(report)
+    assert read
+    assert read.severity is Severity.WARNING
+    told = read.message(settings()).payload
     assert told == message(MfaFindings.from_event(report))
     assert "IAM user alice · last sign-in: never" in shown(told)
 
@@ -218,7 +221,7 @@ def test_the_audit_waits_no_longer_than_half_of_what_is_left(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with pytest.raises(AWSReadError, match="has not finished its credential report in 1 seconds"):
-        mfa_audit.audit(SCHEDULE, seconds_left=1.9)
+        run.audit(SCHEDULE, seconds_left=1.9)
 
 
 def through_the_queue(event: dict[str, Any]) -> MfaFindings:

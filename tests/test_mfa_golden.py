@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.credential_report import CredentialReport
-from chalicelib.mfa_findings import MfaFindings
-from chalicelib.mfa_message import findings_message
+from chalicelib.mfa_audit.credential_report import CredentialReport
+from chalicelib.mfa_audit.findings import MfaFindings
+from chalicelib.mfa_audit.message import audit_message
 from chalicelib.settings import Settings
 from playground.deployment import PROJECT
 from playground.slack_rules import refusal
@@ -50,7 +50,7 @@ def test_an_audit_reads_as_its_golden_file(
     }
     rows = "\n".join((HEADER, *CASES[case])).encode()
     findings = MfaFindings.of(CredentialReport.parse(rows, made_at=MADE_AT), "111122223333")
-    payload = findings_message(findings, Settings.from_environment(environment)).payload
+    payload = audit_message(findings, Settings.from_environment(environment)).payload
     written = json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
     file = GOLDEN / f"mfa-audit-{case}.{language}.json"
     if request.config.getoption("--rewrite-golden", default=False):

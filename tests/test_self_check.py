@@ -17,7 +17,7 @@ from chalicelib.chain import Deployment
 from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check import missed, run
-from chalicelib.self_check.memory import Memory, Progress
+from chalicelib.self_check.checkpoint import Memory, Progress
 from chalicelib.self_check.missed import windows
 from chalicelib.self_check.run import SelfCheck, self_check
 from playground import cloudtrail

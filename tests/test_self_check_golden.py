@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib import self_check
 from chalicelib.chain import Link, State
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import sign_in_message
-from chalicelib.self_check.findings import Findings, Week
+from chalicelib.reports import report_in
+from chalicelib.self_check.findings import DETAIL_TYPE, Findings, Week
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn, redact
 from chalicelib.signin.severity import judge
@@ -107,7 +107,9 @@ def test_a_self_check_reads_as_its_golden_file(
 ) -> None:
     findings = CASES[case]
     report = json.loads(json.dumps(redact(findings.to_event(SCHEDULE))))  # as out of the queue
-    message = self_check.message(report, settings_in(language))
+    read = report_in(report)
+    assert read
+    message = read.message(settings_in(language))
     assert message.severity is findings.severity
     compare(message.payload, f"self-check-{case}.{language}", request)
 
@@ -131,7 +133,7 @@ def test_a_sign_in_that_it_found_reads_as_its_golden_file(
     ],
 )
 def test_a_report_that_is_none_stops_nothing(detail: object) -> None:
-    report = {"account": 1, "detail": detail}
-    assert self_check.severity(report)
+    report = report_in({"detail-type": DETAIL_TYPE, "account": 1, "detail": detail})
+    assert report
     if not detail:
-        assert refusal(self_check.message(report, stage()).payload) is None
+        assert refusal(report.message(stage()).payload) is None

@@ -1,1 +1,1 @@
-"""How AWS is asked."""
+"""How AWS is asked: clients, error codes, the event history, links to the console."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws.console import cloudtrail_page
 from chalicelib.chain.link import Clients, Deployment, Link, State
 from chalicelib.chain.rights import cannot_tell
 from chalicelib.chain.rule import covers, is_off
-from chalicelib.console import cloudtrail_page
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.aws_client import aws_client
+from chalicelib.aws.client import aws_client
 from chalicelib.errors import Act, QueueError
 from chalicelib.signin.reader import essence, redact
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-from chalicelib.aws_client import aws_client
+from chalicelib.aws.client import aws_client
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.console import cloudtrail_page
+from chalicelib.aws.console import cloudtrail_page
 from chalicelib.messages.payload import (
     SECTION_LIMIT,
     Block,

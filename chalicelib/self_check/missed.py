@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from chalicelib.aws.event_history import Event, Window, read
 from chalicelib.chain import Clients, Link, State
-from chalicelib.event_history import Event, Window, read
+from chalicelib.self_check.checkpoint import Memory, Progress, Span
+from chalicelib.self_check.decision_log import Decision
 from chalicelib.self_check.findings import silences
-from chalicelib.self_check.logbook import Decision
-from chalicelib.self_check.memory import Memory, Progress, Span
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Judged, judge
 

@@ -21,9 +21,9 @@ from chalicelib import log
 from chalicelib.chain import Clients, Deployment, Link, State, clients_of, enabled_regions, inspect
 from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.notifier import Notifier, notifier
+from chalicelib.self_check.checkpoint import Memory
+from chalicelib.self_check.decision_log import Decision, Logbook
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
-from chalicelib.self_check.logbook import Decision, Logbook
-from chalicelib.self_check.memory import Memory
 from chalicelib.self_check.missed import Missed, missed, read_history, windows
 from chalicelib.settings import Settings, of_the_stage
 

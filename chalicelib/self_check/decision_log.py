@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.chain import Clients, Deployment, is_denied, is_missing
 from chalicelib.errors import AWSReadError
-from chalicelib.self_check.memory import MARK, Memory
+from chalicelib.self_check.checkpoint import MARK, Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

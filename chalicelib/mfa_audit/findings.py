@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from chalicelib.credential_report import CredentialReport, Person, time_of
+from chalicelib.mfa_audit.credential_report import CredentialReport, Person, time_of
 from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor MFA audit"

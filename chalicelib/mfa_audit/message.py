@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from chalicelib.credential_report import Person
 from chalicelib.messages.payload import (
     clean,
     context,
@@ -18,7 +17,8 @@ from chalicelib.messages.payload import (
 )
 from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
-from chalicelib.mfa_findings import MfaFindings
+from chalicelib.mfa_audit.credential_report import Person
+from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Principal, PrincipalType
 from chalicelib.signin.severity import Severity
@@ -28,7 +28,7 @@ _NAME_LIMIT: Final = 64  # IAM's own
 _ACCOUNT_LIMIT: Final = 200
 
 
-def findings_message(findings: MfaFindings, settings: Settings) -> Message:
+def audit_message(findings: MfaFindings, settings: Settings) -> Message:
     """Build the message that tells of an audit, and what it covers."""
     wording = Wording(settings)
     finding = _finding(findings, wording)

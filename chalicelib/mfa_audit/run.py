@@ -7,12 +7,8 @@ factors, no report of IAM tells. What is found travels as a report of the notifi
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.credential_report import PATIENCE, fetch, iam_client
-from chalicelib.messages.sign_in import Message
-from chalicelib.mfa_findings import MfaFindings
-from chalicelib.mfa_message import findings_message
-from chalicelib.settings import Settings
-from chalicelib.signin.severity import Severity
+from chalicelib.mfa_audit.credential_report import PATIENCE, fetch, iam_client
+from chalicelib.mfa_audit.findings import MfaFindings
 
 
 def audit(schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
@@ -22,13 +18,3 @@ def audit(schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
     """
     report = fetch(iam_client(), patience=min(PATIENCE, seconds_left / 2))
     return MfaFindings.of(report, schedule.get("account")).to_event(schedule)
-
-
-def severity(event: Mapping[str, Any]) -> Severity:
-    """Say how much a report of the audit matters."""
-    return MfaFindings.from_event(event).severity
-
-
-def message(event: Mapping[str, Any], settings: Settings) -> Message:
-    """Build the message of a report of the audit."""
-    return findings_message(MfaFindings.from_event(event), settings)

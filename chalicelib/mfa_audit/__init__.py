@@ -1,0 +1,1 @@
+"""Who can sign in to the console without MFA, by IAM's credential report."""
