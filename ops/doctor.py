@@ -11,19 +11,12 @@ from typing import Any, Final
 import click
 
 from chalicelib.aws import event_history
-from chalicelib.chain import (
-    CHECKS,
-    Check,
-    Clients,
-    Deployment,
-    Link,
-    State,
-    clients_of,
-    enabled_regions,
-    fold,
-    inspect,
-    sentence,
-)
+from chalicelib.aws.clients import Clients, clients_of
+from chalicelib.health.checks import CHECKS, Check, inspect
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.description import fold, sentence
+from chalicelib.health.result import Link, State
+from chalicelib.health.trail import enabled_regions
 from chalicelib.messages.payload import clean
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings

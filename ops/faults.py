@@ -6,7 +6,7 @@ from typing import Final
 import click
 from botocore import exceptions as boto
 
-from chalicelib.chain import is_denied
+from chalicelib.aws.error_codes import is_denied
 from chalicelib.errors import SigninMonitorError
 
 _EXPIRED: Final = re.compile(r"Expired")

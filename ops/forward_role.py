@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.chain import is_missing
+from chalicelib.aws.error_codes import is_missing
 from ops.account import Account, tags_of
 from ops.plan import Step
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import resource_names
-from chalicelib.chain import enabled_regions, is_missing
-from chalicelib.chain.rule import is_off, same_pattern
+from chalicelib.aws.error_codes import is_missing
+from chalicelib.health.rule import is_off, same_pattern
+from chalicelib.health.trail import enabled_regions
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.faults import OpsError, sentence

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from chalicelib.aws import event_history
+from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.aws.event_history import Window
-from chalicelib.chain import Clients, Deployment, Link, clients_of, enabled_regions, fold, sentence
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.description import fold, sentence
+from chalicelib.health.trail import enabled_regions
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
@@ -29,6 +32,8 @@ from playground.terminal import Screen
 
 if TYPE_CHECKING:
     from boto3 import Session
+
+    from chalicelib.health.result import Link
 
 _KEPT: Final = timedelta(days=90)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.chain import is_missing
+from chalicelib.aws.error_codes import is_missing
 from ops.account import Account, tags_of
 from ops.faults import OpsError
 from ops.plan import Step

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from chalicelib.chain import Clients, Deployment, Link, State
+from chalicelib.aws.clients import Clients
 from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import DeliveryError
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link, State
 from chalicelib.messages.payload import envelope
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import Message

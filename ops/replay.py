@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.chain import Deployment, is_missing
+from chalicelib.aws.error_codes import is_missing
+from chalicelib.health.deployment import Deployment
 from ops.faults import OpsError
 
 if TYPE_CHECKING:

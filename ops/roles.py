@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.chain import Clients, Deployment, Link, State, configuration, forward, is_missing
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.error_codes import is_missing
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.function import configuration
+from chalicelib.health.result import Link, State
+from chalicelib.health.trail import forward
 from ops import policies
 from ops.policies import Grant
 from ops.policy_check import listed

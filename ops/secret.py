@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib.chain import is_denied, is_missing
+from chalicelib.aws.error_codes import is_denied, is_missing
 from chalicelib.delivery.webhook import CRITICAL, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings

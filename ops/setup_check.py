@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
-from chalicelib.chain import Check, Clients, Deployment, Link, State
+from chalicelib.aws.clients import Clients
+from chalicelib.health.checks import Check
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link, State
 from ops.account import Account
 from ops.alarms import Alarms
 from ops.config_file import ConfigFile

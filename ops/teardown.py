@@ -8,7 +8,7 @@ import click
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.chain import is_missing
+from chalicelib.aws.error_codes import is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
 from ops.alarms import Alarms

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.chain import is_missing
+from chalicelib.aws.error_codes import is_missing
 from ops.account import Account, tags_of
 from ops.config_file import ConfigFile
 from ops.plan import Step

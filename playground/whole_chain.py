@@ -15,7 +15,9 @@ from typing import Any, Final
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
 from chalicelib import resource_names
-from chalicelib.chain import Clients, Deployment, enabled_regions
+from chalicelib.aws.clients import Clients
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.trail import enabled_regions
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops import policies

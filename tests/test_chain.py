@@ -15,16 +15,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
-from chalicelib.chain import (
-    CHECKS,
-    READ_ACTIONS,
-    Deployment,
-    Link,
-    State,
-    clients_of,
-    fold,
-    inspect,
-)
+from chalicelib.aws.clients import clients_of
+from chalicelib.health.checks import CHECKS, inspect
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.description import fold
+from chalicelib.health.result import Link, State
+from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground.embedded_aws import EmbeddedAws
 from tests import whole_chain

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib import chain
-from chalicelib.chain import READ_ACTIONS, State, inspect
+from chalicelib.health import deployment as health
+from chalicelib.health.checks import inspect
+from chalicelib.health.result import State
+from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground import cloudtrail
@@ -50,8 +52,8 @@ def deployment(
 
 
 @pytest.fixture(scope="module")
-def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> chain.Deployment:
-    whole = chain.Deployment(
+def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> health.Deployment:
+    whole = health.Deployment(
         settings=Settings.from_environment(deployment.environment("self_check")),
         account_id=ACCOUNT_ID,
         pattern=SIGN_IN_PATTERN,
@@ -95,7 +97,7 @@ class SelfCheck:
 
 @pytest.fixture(scope="module")
 def self_check(
-    aws: EmbeddedAws, deployment: Deployment, deployed_chain: chain.Deployment, receiver: Receiver
+    aws: EmbeddedAws, deployment: Deployment, deployed_chain: health.Deployment, receiver: Receiver
 ) -> Iterator[SelfCheck]:
     assert deployed_chain
     environment = deployment.environment("self_check") | aws.environment
@@ -118,7 +120,7 @@ def sign_in(aws: EmbeddedAws, region: str) -> None:
 
 
 def test_a_real_deployment_is_a_whole_chain(
-    aws: EmbeddedAws, deployed_chain: chain.Deployment
+    aws: EmbeddedAws, deployed_chain: health.Deployment
 ) -> None:
     links = list(inspect(deployed_chain, whole_chain.clients(aws)))
     assert [link for link in links if link.state is not State.OK] == []

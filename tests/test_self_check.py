@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto.backends import get_backend
 
-from chalicelib.chain import Deployment
 from chalicelib.errors import AWSReadError, DeliveryError
+from chalicelib.health.deployment import Deployment
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check import missed, run
 from chalicelib.self_check.checkpoint import Memory, Progress

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.chain import Link, State
+from chalicelib.health.result import Link, State
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.reports import report_in

@@ -5,7 +5,7 @@ import json
 import pytest
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
-from chalicelib.chain import Deployment
+from chalicelib.health.deployment import Deployment
 from playground import whole_chain
 from playground.embedded_aws import EmbeddedAws
 from playground.whole_chain import FEW_REGIONS, HOME, TRAIL, clients, forwards, trail

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chain import Clients, Link, State, cannot_tell
+from chalicelib.aws.clients import Clients
+from chalicelib.health.result import Link, State
+from chalicelib.health.rights import cannot_tell
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

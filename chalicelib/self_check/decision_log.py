@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chain import Clients, Deployment, is_denied, is_missing
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.error_codes import is_denied, is_missing
 from chalicelib.errors import AWSReadError
+from chalicelib.health.deployment import Deployment
 from chalicelib.self_check.checkpoint import MARK, Memory
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from chalicelib import resource_names
-from chalicelib.chain import Link, State
+from chalicelib.health.result import Link, State
 from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor self-check"

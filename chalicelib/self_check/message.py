@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from chalicelib.chain import Link, fold, sentence
+from chalicelib.health.description import fold, sentence
+from chalicelib.health.result import Link
 from chalicelib.messages.payload import (
     Block,
     clean,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.event_history import Event, Window, read
-from chalicelib.chain import Clients, Link, State
+from chalicelib.health.result import Link, State
 from chalicelib.self_check.checkpoint import Memory, Progress, Span
 from chalicelib.self_check.decision_log import Decision
 from chalicelib.self_check.findings import silences

@@ -18,8 +18,12 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import log
-from chalicelib.chain import Clients, Deployment, Link, State, clients_of, enabled_regions, inspect
+from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.errors import AWSReadError, DeliveryError
+from chalicelib.health.checks import inspect
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link, State
+from chalicelib.health.trail import enabled_regions
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check.checkpoint import Memory
 from chalicelib.self_check.decision_log import Decision, Logbook

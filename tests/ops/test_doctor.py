@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chain import Deployment
+from chalicelib.health.deployment import Deployment
 from ops.account import Account
 from ops.alarms import Alarms
 from playground import cloudtrail, iam

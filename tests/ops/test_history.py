@@ -253,7 +253,7 @@ def test_a_slow_function_is_waited_for_and_not_asked_twice(
 
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
     hasty = Config(read_timeout=1, retries={"total_max_attempts": 2})
-    monkeypatch.setattr("chalicelib.chain.clients._CONFIG", hasty)
+    monkeypatch.setattr("chalicelib.aws.clients._CONFIG", hasty)
     arguments = ("--since", "90m", "--stage", "prod", "--post", "--yes")
     answer = operator.ops("history", *arguments)
     assert answer.text.endswith("posted: 1\n")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.chain.function import configuration
-from chalicelib.chain.link import Clients, Deployment, Link
-from chalicelib.chain.rights import is_missing
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.error_codes import is_missing
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.function import configuration
+from chalicelib.health.result import Link
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.console import cloudtrail_page
-from chalicelib.chain.link import Clients, Deployment, Link, State
-from chalicelib.chain.rights import cannot_tell
-from chalicelib.chain.rule import covers, is_off
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link, State
+from chalicelib.health.rights import cannot_tell
+from chalicelib.health.rule import covers, is_off
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

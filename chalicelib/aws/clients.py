@@ -1,14 +1,16 @@
 """Makes the clients that checks look with: each once, for any thread, never patient for long."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 
-from chalicelib.chain.link import Clients
-
 if TYPE_CHECKING:
     from boto3 import Session
+
+# Gives the boto3 client of a service (its boto3 name) in a region; must be safe across threads.
+Clients = Callable[[str, str], Any]
 
 # At worst a call takes twice these seconds: a check that hangs must leave time for the others.
 _CONFIG: Final = Config(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from chalicelib.chain.link import Link, State
+from chalicelib.health.result import Link, State
 from chalicelib.messages.phrases import Phrases
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.chain.link import Clients, Deployment, Link
-from chalicelib.chain.rights import is_missing
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.error_codes import is_missing
 from chalicelib.errors import SettingsError
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.chain.link import Clients, Deployment, Link
-from chalicelib.chain.rights import is_missing
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.error_codes import is_missing
 from chalicelib.delivery.webhook import ASKING, CRITICAL, MAIN, Webhook
 from chalicelib.errors import WebhookUnusable
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import Link
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

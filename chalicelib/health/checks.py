@@ -12,43 +12,15 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chain.clients import clients_of
-from chalicelib.chain.function import concurrency, configuration, errors, function, logs
-from chalicelib.chain.link import Clients, Deployment, Link, State
-from chalicelib.chain.queue import queue, redelivery
-from chalicelib.chain.rights import (
-    DOCTORS_ACTIONS,
-    READ_ACTIONS,
-    cannot_tell,
-    is_denied,
-    is_missing,
-)
-from chalicelib.chain.rule import permission, rule, target
-from chalicelib.chain.secret import ciphertext, key
-from chalicelib.chain.telling import fold, sentence
-from chalicelib.chain.trail import enabled_regions, forward, trail
-
-__all__ = [
-    "CHECKS",
-    "DOCTORS_ACTIONS",
-    "READ_ACTIONS",
-    "Check",
-    "Clients",
-    "Deployment",
-    "Link",
-    "State",
-    "cannot_tell",
-    "ciphertext",
-    "clients_of",
-    "configuration",
-    "enabled_regions",
-    "fold",
-    "forward",
-    "inspect",
-    "is_denied",
-    "is_missing",
-    "sentence",
-]
+from chalicelib.aws.clients import Clients
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.function import concurrency, errors, function, logs
+from chalicelib.health.key import ciphertext, key
+from chalicelib.health.queue import queue, redelivery
+from chalicelib.health.result import Link, State
+from chalicelib.health.rights import cannot_tell
+from chalicelib.health.rule import permission, rule, target
+from chalicelib.health.trail import forward, trail
 
 Check = Callable[[Deployment, Clients], Iterator[Link]]
 

@@ -3,12 +3,12 @@
 `READ_ACTIONS` is what the self-check's policy file must allow.
 """
 
-import re
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.chain.link import Link, State
+from chalicelib.aws.error_codes import is_denied
+from chalicelib.health.result import Link, State
 
 READ_ACTIONS: Final = (
     "cloudtrail:DescribeTrails",
@@ -41,20 +41,6 @@ DOCTORS_ACTIONS: Final = (
     "sns:ListTopics",
     "sqs:ListQueueTags",
 )
-
-# "403" is what remains where the refusal comes without AWS's own word, as from an endpoint policy.
-_DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$")
-
-
-def is_denied(error: ClientError) -> bool:
-    """Say whether AWS refused for want of a right."""
-    return bool(_DENIED.search(error.response.get("Error", {}).get("Code", "")))
-
-
-def is_missing(error: ClientError) -> bool:
-    """Say whether AWS answered that there is no such thing."""
-    code = error.response.get("Error", {}).get("Code", "")
-    return bool(re.search(r"NotFound|NonExistent|DoesNotExist|NoSuch", code))
 
 
 def cannot_tell(
