@@ -15,7 +15,7 @@ from chalicelib.signin.reader import SIGN_IN_PATTERN
 app = Chalice(app_name="signin-monitor")
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
-    from ops.deploy_guard import guard
+    from ops.project.deploy_guard import guard
 
     guard()
 

@@ -1,37 +1,58 @@
 """`python -m ops`: the commands of whoever runs signin-monitor."""
 
-from importlib import import_module
 from typing import Final
 
 import click
 
 from ops.command import Command
 
-# Each command is `command` in its module, imported only when it is asked for.
-_MODULES: Final = {
-    "setup": "setup",
-    "doctor": "doctor",
-    "history": "history",
-    "audit": "audit",
-    "regions": "regions",
-    "policies": "policy_files",
-    "teardown": "teardown",
-}
+_NAMES: Final = ("setup", "doctor", "history", "audit", "regions", "policies", "teardown")
+
+
+def _command(name: str) -> click.Command | None:
+    """Return a command by its name, its module imported only when it is asked for."""
+    match name:
+        case "setup":
+            from ops.commands import setup  # noqa: PLC0415
+
+            return setup.command
+        case "doctor":
+            from ops.commands import doctor  # noqa: PLC0415
+
+            return doctor.command
+        case "history":
+            from ops.commands import history  # noqa: PLC0415
+
+            return history.command
+        case "audit":
+            from ops.commands import audit  # noqa: PLC0415
+
+            return audit.command
+        case "regions":
+            from ops.commands import regions  # noqa: PLC0415
+
+            return regions.command
+        case "policies":
+            from ops.commands import policies  # noqa: PLC0415
+
+            return policies.command
+        case "teardown":
+            from ops.commands import teardown  # noqa: PLC0415
+
+            return teardown.command
+    return None
 
 
 class Commands(Command, click.Group):
     """The group, in the order in which an operator meets its commands."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        """Name the commands."""
-        return list(_MODULES)
+        """Return the names of the commands."""
+        return list(_NAMES)
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        """Give a command, None if there is none of that name."""
-        if cmd_name not in _MODULES:
-            return None
-        command: click.Command = import_module(f"ops.{_MODULES[cmd_name]}").command
-        return command
+        """Return a command, or None if there is none of that name."""
+        return _command(cmd_name)
 
 
 @click.group(

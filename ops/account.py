@@ -7,8 +7,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from ops.deployed import Deployed
-from ops.faults import OpsError
+from ops.errors import OpsError
+from ops.project.deployed_record import Deployed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ops.faults import OpsError, sentence
+from ops.errors import OpsError, sentence
 
 
 def _deployable(_: click.Context, __: click.Parameter, stage: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from ops.faults import OpsError
+from ops.errors import OpsError
 
 _WIDTH: Final = 70  # characters of a step that is being taken; above it stood whole
 

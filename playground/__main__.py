@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from playground.terminal import Screen
+from ops.terminal import Screen
 
 INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 

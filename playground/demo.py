@@ -12,10 +12,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from ops.terminal import Screen
 from playground import catalogue
 from playground.local_stage import NotStarted, local_stage
 from playground.receiver import Post, Receiver
-from playground.terminal import Screen
 
 SIGN_INS: Final = (
     "iam-user-with-mfa",

@@ -12,8 +12,8 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.iam.responses import IamResponse
 
-from ops.policies import Grant
-from ops.policy_check import faults
+from ops.iam.evaluation import faults
+from ops.iam.grants import Grant
 
 
 def _simulate(response: IamResponse) -> ActionResult:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from ops.terminal import Screen
 from playground import catalogue
 from playground.deployment import ProjectCopy
 from playground.embedded_aws import EmbeddedAws
 from playground.receiver import Receiver
 from playground.runtime import LambdaFunction
 from playground.stage_settings import equip
-from playground.terminal import Screen
 
 STAGE: Final = "prod"
 SIGN_INS: Final = (

@@ -20,7 +20,7 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.trail import enabled_regions
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
-from ops import policies
+from ops.iam import grants
 from playground.embedded_aws import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 
 HOME: Final = HOME_REGION
@@ -75,7 +75,7 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
         "self_check": deployment.settings.self_check_schedule,
     }
     for handler in deployment.handlers:
-        document = policies.document(deployment.settings, handler)
+        document = grants.document(deployment.settings, handler)
         role = _role(aws, deployment.function(handler), document)
         _function(aws, deployment, handler, role, environment)
         if handler == "on_undelivered":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from playground.terminal import Screen
+from ops.terminal import Screen
 
 NOW = datetime(2026, 5, 4, 2, 17, 40, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from chalice.cli.factory import CLIFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import json_text
-from ops.config_file import ConfigFile
+from ops.project import json_text
+from ops.project.config_file import ConfigFile
 
 TEXT = """{
     "version": "2.0",

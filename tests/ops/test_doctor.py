@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.health.deployment import Deployment
 from ops.account import Account
-from ops.alarms import Alarms
+from ops.resources.alarms import Alarms
 from playground import cloudtrail, iam
 from playground.embedded_aws import EmbeddedAws
 from playground.receiver import Receiver

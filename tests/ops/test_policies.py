@@ -9,9 +9,9 @@ import pytest
 from chalicelib import resource_names
 from chalicelib.resource_names import HANDLERS
 from chalicelib.settings import Settings
-from ops import policies
-from ops.config_file import ConfigFile
-from ops.policy_files import path_of, settings_of
+from ops.commands.policies import path_of, settings_of
+from ops.iam import grants
+from ops.project.config_file import ConfigFile
 from playground.deployment import PROJECT
 from tests.ops.operator import Operator
 
@@ -31,7 +31,7 @@ def settings(**changes: str) -> Settings:
 
 
 def statements(handler: str, **changes: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = policies.document(settings(**changes), handler)["Statement"]
+    found: list[dict[str, Any]] = grants.document(settings(**changes), handler)["Statement"]
     return found
 
 
@@ -178,5 +178,5 @@ def test_the_projects_own_policy_files_are_what_its_settings_ask_for(
     stage: str, handler: str
 ) -> None:
     config = ConfigFile.read(PROJECT / ".chalice")
-    wanted = policies.document(settings_of(config.environment(stage)), handler)
+    wanted = grants.document(settings_of(config.environment(stage)), handler)
     assert json.loads(Path(path_of(config, stage, handler)).read_text()) == wanted

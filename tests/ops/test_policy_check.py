@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ops.policies import Grant
-from ops.policy_check import faults
+from ops.iam.evaluation import faults
+from ops.iam.grants import Grant
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd"
 QUEUE = "arn:aws:sqs:us-east-1:*:parked"

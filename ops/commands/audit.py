@@ -8,7 +8,7 @@ from chalicelib.mfa_audit.findings import able_to_sign_in
 from chalicelib.settings import DEFAULT_REGION
 from ops.account import Account
 from ops.command import Command, profile_option
-from ops.csv_text import write_csv
+from ops.commands.csv_text import write_csv
 
 _PATIENCE = 120.0  # seconds: nobody kills a command while it waits
 _NAME_LIMIT = 64  # IAM's own

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Final
 
-from ops.policies import Grant
+from ops.iam.grants import Grant
 
 _CONTEXT: Final = "kms:encryptioncontext:"
 

@@ -22,13 +22,13 @@ from chalicelib.signin.reader import SIGN_IN_PATTERN, Principal, PrincipalType, 
 from chalicelib.signin.severity import judge
 from ops.account import Account
 from ops.command import Command, profile_option, yes_option
-from ops.config_file import ConfigFile
-from ops.csv_text import write_csv
-from ops.faults import OpsError
-from ops.history_table import CSV_COLUMNS, Row, row, summary, table
-from ops.policy_files import settings_of
-from ops.replay import replay
-from playground.terminal import Screen
+from ops.commands.csv_text import write_csv
+from ops.commands.history_table import CSV_COLUMNS, Row, row, summary, table
+from ops.commands.policies import settings_of
+from ops.commands.replay import replay
+from ops.errors import OpsError
+from ops.project.config_file import ConfigFile
+from ops.terminal import Screen
 
 if TYPE_CHECKING:
     from boto3 import Session

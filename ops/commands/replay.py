@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
-from ops.faults import OpsError
+from ops.errors import OpsError
 
 if TYPE_CHECKING:
     from boto3 import Session

@@ -19,9 +19,9 @@ from chalicelib.health.rule import is_off, same_pattern
 from chalicelib.health.trail import enabled_regions
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops.account import Account, tags_of
-from ops.faults import OpsError, sentence
-from ops.forward_role import ForwardRole
+from ops.errors import OpsError, sentence
 from ops.plan import PartlyDone, Step
+from ops.resources.forward_role import ForwardRole
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

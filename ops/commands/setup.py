@@ -3,16 +3,16 @@
 import click
 
 from chalicelib.delivery.webhook import CRITICAL, MAIN
-from ops import secret
 from ops.account import Account
-from ops.alarms import Alarms
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.config_file import ConfigFile
-from ops.forwards import Forwards
-from ops.key import StageKey
 from ops.plan import carry_out
-from ops.stage_files import StageFiles
-from ops.undelivered_queue import UndeliveredQueue
+from ops.project.config_file import ConfigFile
+from ops.resources import webhook_ciphertext
+from ops.resources.alarms import Alarms
+from ops.resources.forwards import Forwards
+from ops.resources.key import StageKey
+from ops.resources.queue import UndeliveredQueue
+from ops.resources.stage_files import StageFiles
 
 
 @click.command(
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     kms = account.session.client("kms")
     stage_key = StageKey(account, stage, key)
     asked = {MAIN: rotate_webhook or MAIN not in files.held, CRITICAL: critical_webhook}
-    webhooks = secret.to_encrypt(kms, settings, stage_key, held=files.held, asked=asked)
+    webhooks = webhook_ciphertext.to_encrypt(kms, settings, stage_key, held=files.held, asked=asked)
     queue = UndeliveredQueue(account, config, stage)
     alarms = Alarms(account, stage)
     forwards = None if home_region_only else Forwards(account, stage)

@@ -10,10 +10,11 @@ from chalicelib import resource_names
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-from ops import policy_files, secret
-from ops.config_file import ConfigFile
-from ops.faults import OpsError
+from ops.commands import policies
+from ops.errors import OpsError
 from ops.plan import Step
+from ops.project.config_file import ConfigFile
+from ops.resources import webhook_ciphertext
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -45,7 +46,7 @@ class StageFiles:
             or resource_names.undelivered_queue(stage),
         }
         ciphertexts = {name: now[name] if name in self.held else "" for name in (MAIN, CRITICAL)}
-        self.settings = policy_files.settings_of({**now, **self._given, **ciphertexts})
+        self.settings = policies.settings_of({**now, **self._given, **ciphertexts})
 
     def steps(self, kms: "KMSClient", webhooks: Mapping[str, Webhook]) -> Iterator[Step]:
         """Give the steps that write what is missing, each of `webhooks` (by setting) encrypted."""
@@ -58,7 +59,7 @@ class StageFiles:
         changed = [name for name, value in self._given.items() if now.get(name) != value]
         for name in changed:
             self._set(name, self._given[name])
-        policy_files.name(self._config, self._stage)
+        policies.name(self._config, self._stage)
         if changed or webhooks:
             encrypted = (
                 f", encrypted under {resource_names.key_alias(self._stage)}" if webhooks else ""
@@ -70,14 +71,14 @@ class StageFiles:
         unfit = [
             handler
             for handler in resource_names.HANDLERS
-            if policy_files.unfit(self._config, self._stage, handler, settings)
+            if policies.unfit(self._config, self._stage, handler, settings)
         ]
         if unfit:
-            paths = [str(policy_files.path_of(self._config, self._stage, one)) for one in unfit]
+            paths = [str(policies.path_of(self._config, self._stage, one)) for one in unfit]
             yield Step(
                 f"write {', '.join(paths)}",
                 lambda: [
-                    policy_files.write(self._config, self._stage, handler, settings)
+                    policies.write(self._config, self._stage, handler, settings)
                     for handler in unfit
                 ],
             )
@@ -87,7 +88,7 @@ class StageFiles:
     ) -> None:
         for name, webhook in webhooks.items():
             alias = resource_names.key_alias(self._stage)
-            self._set(name, secret.encrypt(kms, alias, webhook, context))
+            self._set(name, webhook_ciphertext.encrypt(kms, alias, webhook, context))
         self._config.write()
 
     def _set(self, name: str, value: str) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Self
 
-from ops.config_file import FOLDER
+from ops.project.config_file import FOLDER
 
 
 @dataclass(frozen=True, slots=True)

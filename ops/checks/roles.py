@@ -16,9 +16,9 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
 from chalicelib.health.result import Link, State
 from chalicelib.health.trail import forward
-from ops import policies
-from ops.policies import Grant
-from ops.policy_check import listed
+from ops.iam import grants
+from ops.iam.evaluation import listed
+from ops.iam.grants import Grant
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -65,7 +65,7 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
             yield _Use(
                 arn=found["Role"],
                 service=_LAMBDA,
-                grants=policies.grants(deployment.settings, handler),
+                grants=grants.grants(deployment.settings, handler),
                 remedy=f"{deployment.ops_command('policies')} && {deployment.deploy_command}",
                 trust_remedy=(  # Chalice leaves the trust of a role that is there alone
                     f"aws iam update-assume-role-policy --region {deployment.region} "

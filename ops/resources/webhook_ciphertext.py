@@ -14,8 +14,8 @@ from chalicelib.aws.error_codes import is_denied, is_missing
 from chalicelib.delivery.webhook import CRITICAL, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
-from ops.faults import OpsError, code_of, sentence
-from ops.key import StageKey
+from ops.errors import OpsError, code_of, sentence
+from ops.resources.key import StageKey
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

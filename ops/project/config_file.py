@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from chalicelib.settings import DEFAULT_REGION
-from ops import json_text
-from ops.faults import OpsError
+from ops.errors import OpsError
+from ops.project import json_text
 
 FOLDER: Final = Path(".chalice")
 

@@ -15,11 +15,11 @@ import click
 from chalicelib import resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
-from ops import policy_files
-from ops.bytecode import write_bytecode
-from ops.config_file import ConfigFile
-from ops.deployed import Deployed
-from ops.faults import OpsError
+from ops.commands import policies
+from ops.errors import OpsError
+from ops.project.bytecode import write_bytecode
+from ops.project.config_file import ConfigFile
+from ops.project.deployed_record import Deployed
 
 _PACKING: Final = frozenset({"deploy", "package"})
 _MAKING: Final = _PACKING | {"plan"}
@@ -110,8 +110,8 @@ def _faults_of(
             "autogen_policy must be false: Chalice's own policy generator sees none of the rights "
             "that the functions need."
         )
-    elif wrong := policy_files.unfit(config, stage, handler, settings):
+    elif wrong := policies.unfit(config, stage, handler, settings):
         yield (
-            f"{policy_files.path_of(config, stage, handler)}, of {handler}, {'; '.join(wrong)}. "
+            f"{policies.path_of(config, stage, handler)}, of {handler}, {'; '.join(wrong)}. "
             f"Write it anew: python -m ops policies --stage {stage}"
         )

@@ -15,11 +15,11 @@ from botocore.exceptions import UnknownRegionError
 from chalicelib import resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-from ops import policies, policy_check
 from ops.command import Command, stage_option
-from ops.config_file import ConfigFile
-from ops.faults import OpsError
-from ops.policies import Grant
+from ops.errors import OpsError
+from ops.iam import evaluation, grants
+from ops.iam.grants import Grant
+from ops.project.config_file import ConfigFile
 
 # No policy depends on the ciphertext, which a stage has only after `setup`.
 _ANY_CIPHERTEXT: Final = "AAAA"
@@ -46,7 +46,7 @@ def name(config: ConfigFile, stage: str) -> None:
     for handler in resource_names.HANDLERS:
         if shared[path_of(config, stage, handler)] > 1:
             path = ("stages", stage, "lambda_functions", handler, "iam_policy_file")
-            config.set(path, policies.file_name(stage, handler))
+            config.set(path, grants.file_name(stage, handler))
 
 
 def unfit(config: ConfigFile, stage: str, handler: str, settings: Settings) -> list[str]:
@@ -62,16 +62,16 @@ def unfit(config: ConfigFile, stage: str, handler: str, settings: Settings) -> l
         return ["is not a policy"]
     needs = tuple(
         _at_home(grant, settings.sign_in_region)
-        for grant in policies.grants(settings, handler)
+        for grant in grants.grants(settings, handler)
         if grant.vital
     )
-    return policy_check.faults(document, needs)
+    return evaluation.faults(document, needs)
 
 
 def write(config: ConfigFile, stage: str, handler: str, settings: Settings) -> Path:
     """Write a handler's policy file anew."""
     path = path_of(config, stage, handler)
-    path.write_text(json.dumps(policies.document(settings, handler), indent=2) + "\n")
+    path.write_text(json.dumps(grants.document(settings, handler), indent=2) + "\n")
     return path
 
 

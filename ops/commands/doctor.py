@@ -22,12 +22,12 @@ from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops.account import Account
+from ops.checks.post_test import untried, webhook
+from ops.checks.roles import role
+from ops.checks.setup_drift import alarms_of, queue_of
 from ops.command import Command, profile_option, region_option, stage_option
-from ops.config_file import ConfigFile
-from ops.policy_files import settings_of
-from ops.post_test import untried, webhook
-from ops.roles import role
-from ops.setup_check import alarms_of, queue_of
+from ops.commands.policies import settings_of
+from ops.project.config_file import ConfigFile
 
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
 from ops.account import Account, tags_of
-from ops.faults import OpsError
+from ops.errors import OpsError
 from ops.plan import Step
 
 if TYPE_CHECKING:

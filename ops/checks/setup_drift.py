@@ -7,9 +7,9 @@ from chalicelib.health.checks import Check
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import Link, State
 from ops.account import Account
-from ops.alarms import Alarms
-from ops.config_file import ConfigFile
-from ops.undelivered_queue import UndeliveredQueue
+from ops.project.config_file import ConfigFile
+from ops.resources.alarms import Alarms
+from ops.resources.queue import UndeliveredQueue
 
 
 def queue_of(account: Account, config: ConfigFile) -> Check:

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
 from ops.account import Account, tags_of
-from ops.config_file import ConfigFile
 from ops.plan import Step
+from ops.project.config_file import ConfigFile
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

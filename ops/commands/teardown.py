@@ -11,15 +11,15 @@ from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
-from ops.alarms import Alarms
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.config_file import ConfigFile
-from ops.faults import OpsError
-from ops.forwards import Forwards
-from ops.home_bus import HomeBus
-from ops.key import StageKey
+from ops.errors import OpsError
 from ops.plan import Step, carry_out
-from ops.undelivered_queue import UndeliveredQueue
+from ops.project.config_file import ConfigFile
+from ops.resources.alarms import Alarms
+from ops.resources.event_bus import HomeBus
+from ops.resources.forwards import Forwards
+from ops.resources.key import StageKey
+from ops.resources.queue import UndeliveredQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

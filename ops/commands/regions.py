@@ -6,10 +6,10 @@ import click
 
 from ops.account import Account
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.config_file import ConfigFile
-from ops.forwards import Forward, Forwards
-from ops.home_bus import HomeBus
 from ops.plan import carry_out
+from ops.project.config_file import ConfigFile
+from ops.resources.event_bus import HomeBus
+from ops.resources.forwards import Forward, Forwards
 
 
 def _organization(_: click.Context, __: click.Parameter, text: str | None) -> str | None:

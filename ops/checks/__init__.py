@@ -1,0 +1,1 @@
+"""What the doctor checks besides the checks of `chalicelib.health`."""

@@ -1,0 +1,1 @@
+"""The rights that each function needs, and whether a policy grants them."""

@@ -1,0 +1,1 @@
+"""The project's own files: `.chalice`, and what the deployment packs."""

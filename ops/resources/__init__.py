@@ -1,0 +1,1 @@
+"""What `setup` makes and `teardown` takes away, each with its plan."""
