@@ -74,7 +74,7 @@ if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
 
 
 if os.environ.get("STAGE") == "local":
-    from playground.routes import routes
+    from playground.local.routes import routes
 
     app.register_blueprint(routes)
 

@@ -15,10 +15,10 @@ import certifi
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
-from playground.embedded_aws import EmbeddedAws
-from playground.rate import Rate
-from playground.receiver import Receiver
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
 from tests.tls import make_certificates
 
 if TYPE_CHECKING:

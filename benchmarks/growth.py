@@ -22,8 +22,8 @@ from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import judge
-from playground.deployment import PROJECT
-from playground.runtime import LambdaFunction
+from playground.aws.deployment import PROJECT
+from playground.aws.runtime import LambdaFunction
 
 EVENTS = 100_000
 RESULT = Path(__file__).with_name("results") / "growth.md"

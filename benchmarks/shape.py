@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bed import KEY, Bed
-from playground.deployment import Deployment, deploy
-from playground.stage_settings import equip
+from playground.aws.deployment import Deployment, deploy
+from playground.aws.settings import equip
 
 _SHAPES = Path(__file__).with_name("shapes")
 

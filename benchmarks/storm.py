@@ -25,10 +25,10 @@ import moto.sqs.models
 from benchmarks.bed import Bed, sign_in_event
 from benchmarks.shape import deploy_signin_monitor
 from benchmarks.telling import Telling
-from playground.deployment import Deployment
-from playground.poller import MOST_IN_BATCH, Poller
-from playground.rate import Rate
-from playground.runtime import LambdaFunction, Result
+from playground.aws.deployment import Deployment
+from playground.aws.poller import MOST_IN_BATCH, Poller
+from playground.aws.runtime import LambdaFunction, Result
+from playground.slack.rate import Rate
 
 SIGN_INS = 10_000
 SANDBOXES = 4

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 
 _DIGEST = re.compile(r"This digest tells of (\d+) ")
 _LINE = re.compile(r"(\d+) \N{MULTIPLICATION SIGN} ")

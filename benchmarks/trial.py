@@ -8,7 +8,7 @@ from benchmarks.bed import Bed, sign_in_event
 from benchmarks.process import peak_memory_mb, processor_seconds
 from benchmarks.quota import PERIOD_MS, Quota
 from benchmarks.shape import Shape
-from playground.runtime import LambdaFunction, Result
+from playground.aws.runtime import LambdaFunction, Result
 
 WARM_CALLS = 5
 _PAUSE_SECONDS = 0.12  # with the random part, more than a period: each call finds a fresh quota

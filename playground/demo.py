@@ -14,8 +14,8 @@ from typing import Final
 
 from ops.terminal import Screen
 from playground import catalogue
-from playground.local_stage import NotStarted, local_stage
-from playground.receiver import Post, Receiver
+from playground.local.stage import NotStarted, local_stage
+from playground.slack.receiver import Post, Receiver
 
 SIGN_INS: Final = (
     "iam-user-with-mfa",

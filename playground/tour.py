@@ -9,11 +9,11 @@ from typing import Final
 
 from ops.terminal import Screen
 from playground import catalogue
-from playground.deployment import ProjectCopy
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
-from playground.runtime import LambdaFunction
-from playground.stage_settings import equip
+from playground.aws.deployment import ProjectCopy
+from playground.aws.embedded import EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
 
 STAGE: Final = "prod"
 SIGN_INS: Final = (

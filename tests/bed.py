@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, notifier
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
-from playground.stage_settings import equip
+from playground.aws.embedded import EmbeddedAws
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
 from tests.aws_front import AwsFront
 from tests.proxy import Proxy
 from tests.tls import Certificates

@@ -7,10 +7,10 @@ import hypothesis
 import pytest
 
 from chalicelib.settings import NAMES
-from playground.deployment import Deployment, deploy
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
-from playground.stage_settings import equip
+from playground.aws.deployment import Deployment, deploy
+from playground.aws.embedded import EmbeddedAws
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
 from tests.bed import SECRET_PATH, Bed
 from tests.tls import Certificates, make_certificates
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from signal import SIGINT, Signals
 from typing import Any, cast
 
-from playground.deployment import ProjectCopy
+from playground.aws.deployment import ProjectCopy
 
 SECONDS = 180
 LAST_OF_THE_OPENING = re.escape("root signed in to prod (111122223333)")

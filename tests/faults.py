@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.errors import Act
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.bed import SECRET_PATH, Bed, closed_port
 from tests.raw_server import RawServer
 

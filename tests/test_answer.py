@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.delivery.answer import Answer, verdict
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
-from playground.answers import ANSWERS, HTML_PAGE
+from playground.slack.answers import ANSWERS, HTML_PAGE
 
 PAYLOAD_WORDS = [
     "invalid_payload",

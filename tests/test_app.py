@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.catalogue import renewed
-from playground.deployment import PROJECT, ProjectCopy
 from tests.bed import Bed
 from tests.records import event
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from playground import cloudtrail
+from playground.aws import cloudtrail
 from playground.catalogue import read
 from tests.support import event_bridge
 from tests.support.aws_front import AwsFront

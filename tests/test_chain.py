@@ -22,7 +22,7 @@ from chalicelib.health.description import fold
 from chalicelib.health.result import Link, State
 from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.signin.reader import SIGN_IN_PATTERN
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.embedded import EmbeddedAws
 from tests import whole_chain
 from tests.whole_chain import QUEUE, TRAIL
 

@@ -17,9 +17,9 @@ from chalicelib.delivery.answer import Answer
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer
 from chalicelib.http import Connection
-from playground.answers import ANSWERS
-from playground.answers import Answer as Said
-from playground.receiver import Receiver
+from playground.slack.answers import ANSWERS
+from playground.slack.answers import Answer as Said
+from playground.slack.receiver import Receiver
 from tests.proxy import Proxy
 from tests.raw_server import RawServer
 from tests.tls import Certificates

@@ -25,9 +25,9 @@ from chalicelib.errors import (
 from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline
-from playground.embedded_aws import EmbeddedAws
-from playground.rate import Rate
-from playground.receiver import Receiver
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
 from tests.stage import stage
 
 KEY = "alias/signin-monitor-prod"

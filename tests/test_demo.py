@@ -10,9 +10,9 @@ from signal import SIGHUP
 
 import pytest
 
+from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.demo import SIGN_INS
-from playground.deployment import PROJECT, ProjectCopy
-from playground.local_stage import NotStarted, chalice_local
+from playground.local.stage import NotStarted, chalice_local
 from tests.demo import Demo, running_demo
 
 

@@ -17,13 +17,13 @@ from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import Outcome, SignIn
 from chalicelib.signin.severity import Severity, judge
+from playground.aws.deployment import PROJECT, Deployment, deploy
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.sandbox import link_runtime
+from playground.aws.settings import equip
 from playground.catalogue import renewed
-from playground.deployment import PROJECT, Deployment, deploy
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
-from playground.receiver import Receiver
-from playground.runtime import LambdaFunction
-from playground.sandbox import link_runtime
-from playground.stage_settings import equip
+from playground.slack.receiver import Receiver
 from tests.bed import Bed
 from tests.records import EVENTS, event
 from tests.tls import Certificates

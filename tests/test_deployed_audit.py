@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from moto.iam.models import IAMBackend
 
-from playground.deployment import Deployment, ProjectCopy
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
-from playground.receiver import Receiver
-from playground.runtime import LambdaFunction
-from playground.stage_settings import equip
+from playground.aws.deployment import Deployment, ProjectCopy
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
 from tests.report_rows import ALICE, HEADER, ROOT, changed
 
 WEEKLY = "cron(0 9 ? * MON *)"

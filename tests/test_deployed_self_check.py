@@ -13,12 +13,12 @@ from chalicelib.health.result import State
 from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
-from playground import cloudtrail
-from playground.deployment import Deployment, ProjectCopy
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
-from playground.receiver import Receiver
-from playground.runtime import LambdaFunction
-from playground.stage_settings import equip
+from playground.aws import cloudtrail
+from playground.aws.deployment import Deployment, ProjectCopy
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
 from tests import whole_chain
 from tests.records import event
 

@@ -16,8 +16,8 @@ from botocore.stub import Stubber
 from chalicelib.aws import event_history
 from chalicelib.aws.event_history import Page, Window, as_event, read
 from chalicelib.signin.reader import Outcome, SignIn
-from playground import cloudtrail
-from playground.embedded_aws import EmbeddedAws
+from playground.aws import cloudtrail
+from playground.aws.embedded import EmbeddedAws
 
 EVENTS = Path(__file__).parent.parent / "playground" / "events"
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.errors import DeliveryError
+from playground.aws.deployment import Deployment
+from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from playground.deployment import Deployment
-from playground.runtime import LambdaFunction
 from tests.bed import Bed
 from tests.faults import ANSWERS, FAULTS, QUEUES
 from tests.records import event

@@ -18,7 +18,7 @@ from chalicelib.mfa_audit.message import audit_message
 from chalicelib.reports import report_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
-from playground.slack_rules import refusal
+from playground.slack.rules import refusal
 
 ACCOUNT = "111122223333"
 ROOT_NAME = "<root_account>"

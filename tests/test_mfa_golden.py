@@ -13,8 +13,8 @@ from chalicelib.mfa_audit.credential_report import CredentialReport
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.mfa_audit.message import audit_message
 from chalicelib.settings import Settings
-from playground.deployment import PROJECT
-from playground.slack_rules import refusal
+from playground.aws.deployment import PROJECT
+from playground.slack.rules import refusal
 from tests.report_rows import ALICE, HEADER, ROOT, changed
 
 GOLDEN = PROJECT / "tests" / "golden"

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
-from playground.deployment import PROJECT, ProjectCopy
-from playground.local_stage import chalice_local
+from playground.aws.deployment import PROJECT, ProjectCopy
+from playground.local.stage import chalice_local
 from tests.demo import Demo, running_demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from chalice.local import ThreadedHTTPServer
 
-from playground import catalogue, routes  # noqa: F401 — the latter teaches chalice's server
-from playground.deployment import ProjectCopy
-from playground.local_stage import SCHEDULES, chalice_local
+from playground import catalogue
+from playground.aws.deployment import ProjectCopy
+from playground.local import routes  # noqa: F401 — the latter teaches chalice's server
+from playground.local.stage import SCHEDULES, chalice_local
 from tests.demo import Answered, Demo, call, running_demo
 
 

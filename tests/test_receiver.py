@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from playground.answers import ANSWERS
-from playground.rate import Rate
-from playground.receiver import Receiver
-from playground.slack_rules import refusal
+from playground.slack.answers import ANSWERS
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
+from playground.slack.rules import refusal
 from tests.proxy import Proxy
 from tests.tls import make_certificates
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from playground.deployment import PROJECT, ChaliceFailed, Deployment, ProjectCopy, deploy
-from playground.embedded_aws import EmbeddedAws
-from playground.runtime import LambdaFunction
-from playground.sandbox import Report, Sandbox
+from playground.aws.deployment import PROJECT, ChaliceFailed, Deployment, ProjectCopy, deploy
+from playground.aws.embedded import EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.sandbox import Report, Sandbox
 
 APP = """
 import os, sys, time

@@ -11,9 +11,9 @@ import pytest
 
 from chalicelib.errors import SettingsError, SigninMonitorError, StillUndelivered
 from chalicelib.settings import Settings
+from playground.aws.deployment import Deployment
+from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from playground.deployment import Deployment
-from playground.runtime import LambdaFunction
 from tests.bed import SECRET_PATH, Bed
 from tests.faults import FAULTS, QUEUES
 from tests.records import event

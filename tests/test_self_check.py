@@ -20,9 +20,9 @@ from chalicelib.self_check import missed, run
 from chalicelib.self_check.checkpoint import Memory, Progress
 from chalicelib.self_check.missed import windows
 from chalicelib.self_check.run import SelfCheck, self_check
-from playground import cloudtrail
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws import cloudtrail
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests import whole_chain
 from tests.records import event
 

@@ -17,8 +17,8 @@ from chalicelib.self_check.findings import DETAIL_TYPE, Findings, Week
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn, redact
 from chalicelib.signin.severity import judge
-from playground.deployment import PROJECT
-from playground.slack_rules import refusal
+from playground.aws.deployment import PROJECT
+from playground.slack.rules import refusal
 from tests.records import event
 from tests.stage import stage
 

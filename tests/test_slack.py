@@ -8,7 +8,7 @@ from chalicelib.delivery.slack import Slack
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from chalicelib.timeout import Deadline
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.proxy import Proxy
 from tests.tls import Certificates
 

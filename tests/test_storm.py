@@ -15,8 +15,8 @@ import pytest
 
 from chalicelib.delivery.slack import Slack
 from playground.catalogue import renewed
-from playground.rate import Rate
-from playground.receiver import Receiver
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
 from tests.bed import SECRET_PATH, Bed
 from tests.records import changed, event
 from tests.tls import Certificates

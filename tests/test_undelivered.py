@@ -14,8 +14,8 @@ from botocore.stub import Stubber
 from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
 from chalicelib.errors import QueueError
 from chalicelib.signin.reader import SignIn
+from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import NAMES, read
-from playground.embedded_aws import EmbeddedAws
 
 LARGEST = 1_048_576
 EVENTS = sorted(NAMES)

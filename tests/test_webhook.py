@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client, silence
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import DEFAULT_HOSTS
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.embedded import EmbeddedAws
 from tests.stage import stage
 
 URL = "https://hooks.slack.com/services/T0/B0/fake"

@@ -10,7 +10,7 @@ from chalicelib.delivery.slack import Slack
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, PayloadInvalid, RefusedForNow, WebhookDead
 from chalicelib.timeout import Deadline
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.bed import SECRET_PATH, SLACK
 from tests.proxy import Proxy
 from tests.raw_server import RawServer

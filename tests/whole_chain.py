@@ -1,4 +1,4 @@
-"""The stage prod as a whole chain, for tests; `playground.whole_chain` makes its links."""
+"""The stage prod as a whole chain, for tests; `playground.aws.deployed_stage` makes its links."""
 
 import json
 
@@ -6,9 +6,9 @@ import pytest
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
 from chalicelib.health.deployment import Deployment
-from playground import whole_chain
-from playground.embedded_aws import EmbeddedAws
-from playground.whole_chain import FEW_REGIONS, HOME, TRAIL, clients, forwards, trail
+from playground.aws import deployed_stage
+from playground.aws.deployed_stage import FEW_REGIONS, HOME, TRAIL, clients, forwards, trail
+from playground.aws.embedded import EmbeddedAws
 
 __all__ = ["FORWARD_ROLE", "HOME", "QUEUE", "TRAIL", "clients", "forwards", "trail"]
 
@@ -46,4 +46,4 @@ def build(
         "SELF_CHECK_SCHEDULE": "rate(1 hour)",
         **more,
     }
-    return whole_chain.build(aws, environment)
+    return deployed_stage.build(aws, environment)

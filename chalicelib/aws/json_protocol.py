@@ -21,10 +21,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from requests.utils import get_environ_proxies
 
-from chalicelib.aws_client import session
-from chalicelib.connection import _Adapter, tls_context
+from chalicelib.aws.client import session
+from chalicelib.delivery.webhook import silence
 from chalicelib.errors import AWSCallError, AWSUnreachable
-from chalicelib.webhook import silence
+from chalicelib.http import _Adapter, tls_context
 
 ServiceName = Literal["dynamodb", "identitystore", "kms", "sqs"]
 

@@ -12,11 +12,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.session import get_session
 
+from chalicelib.aws.client import session
 from chalicelib.aws.json_protocol import JSONClient, ServiceName, endpoint
-from chalicelib.aws_client import session
 from chalicelib.errors import AWSCallError, AWSUnreachable
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests.bed import SECRET_PATH
 from tests.proxy import Proxy
 from tests.raw_server import RawServer

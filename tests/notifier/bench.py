@@ -11,9 +11,9 @@ from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier
+from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.stage import stage
 
 KEY = "alias/signin-monitor-prod"

@@ -4,8 +4,8 @@ from functools import partial
 import pytest
 
 from chalicelib.delivery.slack import Slack
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests.notifier.bench import KEY, Bench
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import notifier as module
 from chalicelib.errors import StillUndelivered
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.notifier.bench import SECONDS, Bench, event, events, id_of, stuck
 from tests.records import changed
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.errors import SettingsError, WebhookDead
 from chalicelib.notifier import notifier, warm_up
-from playground.receiver import Receiver
+from playground.slack.receiver import Receiver
 from tests.notifier.bench import KEY, SECONDS, Bench, decided, event
 
 

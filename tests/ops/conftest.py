@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from playground.deployment import ProjectCopy
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.deployment import ProjectCopy
+from playground.aws.embedded import EmbeddedAws
 from tests.ops.gate import Gate
 from tests.ops.operator import Operator
 from tests.whole_chain import shrink_the_world

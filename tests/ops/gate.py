@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import botocore.session
 
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.embedded import EmbeddedAws
 
 IAM_NAMES = {"monitoring": "cloudwatch"}  # where a service signs under another name than IAM's
 

@@ -14,8 +14,8 @@ from typing import Any
 from click.testing import CliRunner
 
 from ops.__main__ import main
-from playground.deployment import ProjectCopy
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.deployment import ProjectCopy
+from playground.aws.embedded import EmbeddedAws
 
 _SECONDS = 60
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/fake"

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.ops.operator import Operator
 
 pytestmark = pytest.mark.usefixtures("people")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from playground.deployment import ChaliceFailed, ProjectCopy
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.deployment import ChaliceFailed, ProjectCopy
+from playground.aws.embedded import EmbeddedAws
 from tests.ops.operator import Operator
 
 CIPHERTEXT = {"WEBHOOK_URL_ENCRYPTED": "AAAA"}

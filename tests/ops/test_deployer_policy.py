@@ -5,8 +5,8 @@ from typing import Any
 
 import botocore.session
 
-from playground import cloudtrail, iam
-from playground.deployment import PROJECT
+from playground.aws import cloudtrail, iam
+from playground.aws.deployment import PROJECT
 from tests.ops.gate import Gate
 from tests.ops.operator import WEBHOOK, Operator
 

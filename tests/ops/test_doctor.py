@@ -11,9 +11,9 @@ import pytest
 from chalicelib.health.deployment import Deployment
 from ops.account import Account
 from ops.resources.alarms import Alarms
-from playground import cloudtrail, iam
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws import cloudtrail, iam
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests import whole_chain
 from tests.ops.gate import Gate
 from tests.ops.operator import Operator

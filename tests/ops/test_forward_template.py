@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
-from playground.deployment import PROJECT
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from playground.aws.deployment import PROJECT
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 
 TEMPLATE = PROJECT / "ops" / "forward-sign-ins.yaml"
 BUS = "arn:aws:events:us-east-1:111122223333:event-bus/default"

@@ -16,9 +16,9 @@ from botocore.config import Config
 from moto.awslambda.models import LambdaFunction
 
 from chalicelib.notifier import notifier
-from playground import cloudtrail
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws import cloudtrail
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests import whole_chain
 from tests.ops.operator import Operator
 from tests.records import event

@@ -12,7 +12,7 @@ from chalicelib.settings import Settings
 from ops.commands.policies import path_of, settings_of
 from ops.iam import grants
 from ops.project.config_file import ConfigFile
-from playground.deployment import PROJECT
+from playground.aws.deployment import PROJECT
 from tests.ops.operator import Operator
 
 ENVIRONMENT = {

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.signin.reader import SIGN_IN_PATTERN
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.ops.gate import Gate
 from tests.ops.operator import WEBHOOK, Operator
 

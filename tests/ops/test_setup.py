@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from playground.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.ops.gate import Gate
 from tests.ops.operator import WEBHOOK, Operator
 

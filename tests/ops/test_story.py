@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore import xform_name
 
-from playground import cloudtrail, iam
-from playground.embedded_aws import EmbeddedAws
+from playground.aws import cloudtrail, iam
+from playground.aws.embedded import EmbeddedAws
 from tests.ops.operator import WEBHOOK, Operator
 from tests.whole_chain import FORWARD_ROLE, QUEUE, TRAIL
 

@@ -1,6 +1,6 @@
 import pytest
 
-from playground.embedded_aws import EmbeddedAws
+from playground.aws.embedded import EmbeddedAws
 from tests.ops.operator import WEBHOOK, Operator
 
 QUEUE = "signin-monitor-prod-undelivered"

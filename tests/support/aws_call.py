@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import botocore.session
 
-from playground.embedded_aws import ACCOUNT_ID
+from playground.aws.embedded import ACCOUNT_ID
 
 _IAM_NAMES = {"monitoring": "cloudwatch"}  # services that sign under another name than IAM's
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from playground import cloudtrail, iam
-from playground.embedded_aws import ACCOUNT_ID
+from playground.aws import cloudtrail, iam
+from playground.aws.embedded import ACCOUNT_ID
 from tests.support.aws_call import Call
 
 assert cloudtrail, iam  # they teach moto LookupEvents and SimulatePrincipalPolicy

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from moto.events.models import EventPattern
 
-from playground import iam
+from playground.aws import iam
 
 assert iam  # teaches moto SimulatePrincipalPolicy
 

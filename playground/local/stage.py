@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from playground import cloudtrail, iam, whole_chain  # noqa: F401 — two of them teach moto
-from playground.embedded_aws import EmbeddedAws
-from playground.rate import Rate
-from playground.receiver import Receiver
-from playground.receiver_control import SETTING
-from playground.stage_settings import equip
+from playground.aws import cloudtrail, deployed_stage, iam  # noqa: F401 — two of them teach moto
+from playground.aws.embedded import EmbeddedAws
+from playground.aws.settings import equip
+from playground.slack.control import SETTING
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
 
-PROJECT: Final = Path(__file__).resolve().parent.parent
+PROJECT: Final = Path(__file__).resolve().parents[2]
 PORT: Final = 8000
 OTHER_PORTS: Final = range(10_000, 32_000)
 START_SECONDS: Final = 60
@@ -51,9 +51,9 @@ def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[Loca
     What chalice complains of goes to `say`, line by line. Another port is taken where that one
     is. Raises NotStarted.
     """
-    with whole_chain.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
+    with deployed_stage.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
         settings = equip("local", aws=aws, receiver=receiver) | SCHEDULES
-        whole_chain.build(aws, settings)
+        deployed_stage.build(aws, settings)
         aws.leave_alone(settings["UNDELIVERED_QUEUE"])  # the page's button delivers what waits
         aws.make_user("alice", has_password=True, has_mfa=True)
         for name in ("bob.martin", "carol"):

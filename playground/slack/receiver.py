@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import parse_qs
 
-from playground.answers import ANSWERS, BEHAVIOURS, WIRE_FAULTS, Answer, rate_limited
-from playground.rate import Bucket, Rate
-from playground.slack_rules import refusal
-from playground.webhook_server import WebhookServer
+from playground.slack.answers import ANSWERS, BEHAVIOURS, WIRE_FAULTS, Answer, rate_limited
+from playground.slack.rate import Bucket, Rate
+from playground.slack.rules import refusal
+from playground.slack.webhook_server import WebhookServer
 
 WEBHOOK_PATH = "/services/T0/B0/fake"
 DRIP_SECONDS = 1.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from playground.embedded_aws import ACCOUNT_ID, HOME_REGION
-from playground.sandbox import Report, Sandbox, link_runtime
+from playground.aws.embedded import ACCOUNT_ID, HOME_REGION
+from playground.aws.sandbox import Report, Sandbox, link_runtime
 
 TIMEOUT_SECONDS = 60
 INIT_SECONDS = 60  # Lambda's limit is 10, on machines of its own

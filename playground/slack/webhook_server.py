@@ -20,10 +20,10 @@ from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from playground.answers import ANSWERS, WIRE_FAULTS, Answer
+from playground.slack.answers import ANSWERS, WIRE_FAULTS, Answer
 
 if TYPE_CHECKING:
-    from playground.receiver import Receiver
+    from playground.slack.receiver import Receiver
 
 CONTROL = "/_control/"
 LOOPBACK = "127.0.0.1"

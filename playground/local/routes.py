@@ -17,14 +17,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import BadRequestError, Blueprint, NotFoundError, Response
 from chalice.local import ThreadedHTTPServer
 
-from playground import catalogue, local_account
-from playground.event_text import EventTextError, read_event
-from playground.invocation import Invocation, invoke, matches, scheduled
-from playground.poller import Poller
-from playground.receiver_control import SETTING as RECEIVER
-from playground.receiver_control import ReceiverControl
+from playground import catalogue
+from playground.aws import account
+from playground.aws.invocation import Invocation, invoke, matches, scheduled
+from playground.aws.poller import Poller
+from playground.local.event_text import EventTextError, read_event
+from playground.slack.control import SETTING as RECEIVER
+from playground.slack.control import ReceiverControl
 
-PAGE: Final = Path(__file__).parent / "page"
+PAGE: Final = Path(__file__).parent.parent / "page"
 COMMAND: Final = "make demo"
 
 # The receiver's behaviours that are worth watching, in the words of the page.
@@ -211,9 +212,9 @@ def check() -> dict[str, Any]:
     """Stop the rule, sign in, run the self-check; then start the rule and check again."""
     settings = _settings(routes.current_request.json_body)
     _need("self_check")
-    local_account.set_functions(settings)
-    with local_account.stopped_rule():
-        local_account.sign_in_unheard()
+    account.set_functions(settings)
+    with account.stopped_rule():
+        account.sign_in_unheard()
         broken = _on_schedule("self_check", settings)
     mended = _on_schedule("self_check", settings)
     return {
@@ -230,7 +231,7 @@ def _on_schedule(function: str, settings: Mapping[str, str]) -> Invocation:
 
 def _need(function: str) -> None:
     """Raise BadRequestError unless the function is there, in an account that is safe to break."""
-    if function not in routes.current_app.handler_map or not local_account.is_embedded():
+    if function not in routes.current_app.handler_map or not account.is_embedded():
         raise BadRequestError(f"This stage has no {function} in an embedded AWS: {COMMAND}")
 
 

@@ -17,8 +17,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chalicelib import resource_names
 from chalicelib.settings import of_the_stage
-from playground import catalogue, cloudtrail
-from playground.receiver_control import SETTING as DEMO
+from playground import catalogue
+from playground.aws import cloudtrail
+from playground.slack.control import SETTING as DEMO
 
 ACCOUNT_ID: Final = str(DEFAULT_ACCOUNT_ID)
 REGION: Final = "us-east-1"

@@ -2,8 +2,8 @@
 
 import json
 
-from playground.embedded_aws import EmbeddedAws
-from playground.receiver import Receiver
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
 
 ACCOUNTS = {"111122223333": "prod", "444455556666": "dev"}
 

@@ -36,7 +36,7 @@ class ReceiverControl:
         return str(self._call("GET", "behaviour")["name"])
 
     def choose_answer(self, name: str) -> None:
-        """Answer every post from now on so: a name of `playground.answers.BEHAVIOURS`."""
+        """Answer every post from now on so: a name of `playground.slack.answers.BEHAVIOURS`."""
         self._call("PUT", "behaviour", {"name": name})
 
     def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  # any JSON

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.embedded_aws import HOME_REGION, EmbeddedAws
+from playground.aws.embedded import HOME_REGION, EmbeddedAws
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 _COPIED = ("app.py", "chalicelib", ".chalice", "requirements.txt", "ops", "playground")
 _OWN_STATE = ("deployments", "deployed", "venv", "__pycache__")
 

@@ -16,7 +16,7 @@ from chalice.app import Chalice, CloudWatchEventConfig
 from chalice.local import LambdaContext
 from moto.events.models import EventPattern
 
-from playground import local_account
+from playground.aws import account
 
 if TYPE_CHECKING:
     from moto.events.utils import EventMessageType
@@ -52,9 +52,9 @@ def scheduled() -> dict[str, Any]:
         "id": str(uuid.uuid4()),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
-        "account": local_account.ACCOUNT_ID,
+        "account": account.ACCOUNT_ID,
         "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": local_account.REGION,
+        "region": account.REGION,
         "resources": [],
         "detail": {},
     }
@@ -65,7 +65,7 @@ def invoke(
 ) -> Invocation:
     """Call a function as Lambda would, in the stage's environment with these settings changed."""
     context = LambdaContext(function, MEMORY_MB, RUN_MS)
-    context.invoked_function_arn = local_account.function_arn(function)
+    context.invoked_function_arn = account.function_arn(function)
     with _one_at_a_time, _environment(settings), _kept_log(function):
         started = time.perf_counter()
         try:
@@ -84,8 +84,8 @@ def _kept_log(function: str) -> Iterator[None]:
         yield
     sys.stdout.write(log.getvalue())
     sys.stdout.flush()
-    if local_account.is_embedded():
-        local_account.keep_log(function, log.getvalue())
+    if account.is_embedded():
+        account.keep_log(function, log.getvalue())
 
 
 @contextmanager

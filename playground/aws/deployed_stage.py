@@ -21,7 +21,7 @@ from chalicelib.health.trail import enabled_regions
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from ops.iam import grants
-from playground.embedded_aws import ACCOUNT_ID, HOME_REGION, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 
 HOME: Final = HOME_REGION
 TRAIL: Final = "all-regions"

@@ -1,0 +1,1 @@
+"""An embedded AWS, and stand-ins for what it lacks."""

@@ -1,0 +1,1 @@
+"""The local stage: its routes, and how it is started."""
