@@ -15,6 +15,7 @@ _MODULES: Final = {
     "audit": "audit",
     "regions": "regions",
     "policies": "policy_files",
+    "package": "commands.package",
     "teardown": "teardown",
 }
 

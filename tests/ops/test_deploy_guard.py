@@ -67,7 +67,7 @@ def test_a_deployed_role_has_the_rights_of_its_policy_file(
     assert given == json.loads((ready.path / ".chalice/policy-prod.json").read_text())
 
 
-@pytest.mark.parametrize("command", [("deploy",), ("dev", "plan"), ("package", "out")])
+@pytest.mark.parametrize("command", [("deploy",), ("dev", "plan")])
 def test_every_wrong_setting_is_named_at_once_and_nothing_is_made(
     project: ProjectCopy, aws: EmbeddedAws, command: tuple[str, ...]
 ) -> None:

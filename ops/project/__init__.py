@@ -1,0 +1,1 @@
+"""What stands in `.chalice`, and what Chalice makes of it."""
