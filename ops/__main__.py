@@ -6,7 +6,16 @@ import click
 
 from ops.command import Command
 
-_NAMES: Final = ("setup", "doctor", "history", "audit", "regions", "policies", "teardown")
+_NAMES: Final = (
+    "setup",
+    "doctor",
+    "history",
+    "audit",
+    "regions",
+    "policies",
+    "package",
+    "teardown",
+)
 
 
 def _command(name: str) -> click.Command | None:
@@ -36,6 +45,10 @@ def _command(name: str) -> click.Command | None:
             from ops.commands import policies  # noqa: PLC0415
 
             return policies.command
+        case "package":
+            from ops.commands import package  # noqa: PLC0415
+
+            return package.command
         case "teardown":
             from ops.commands import teardown  # noqa: PLC0415
 

@@ -82,6 +82,13 @@ class ConfigFile:
                 return level[name]
         return None
 
+    def tags(self, stage: str) -> dict[str, str]:
+        """Return the tags of a stage, which the operator sets; those of the top level included."""
+        merged: dict[str, str] = {}
+        for level in self._levels(stage, None):
+            merged.update(_object(level.get("tags")))
+        return merged
+
     def home_region(self, stage: str) -> str:
         """Give the region that a stage lives in."""
         return self.environment(stage).get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION

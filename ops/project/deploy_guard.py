@@ -17,12 +17,11 @@ from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
 from ops.commands import policies
 from ops.errors import OpsError
-from ops.project.bytecode import write_bytecode
 from ops.project.config_file import ConfigFile
 from ops.project.deployed_record import Deployed
+from ops.project.packing import prepare_packing
 
-_PACKING: Final = frozenset({"deploy", "package"})
-_MAKING: Final = _PACKING | {"plan"}
+_MAKING: Final = frozenset({"deploy", "plan"})
 _ROOM: Final = 4096  # bytes, for all variables of a function together ("Lambda quotas")
 
 
@@ -34,9 +33,14 @@ def guard() -> None:
     Raises SystemExit with every fault and its remedy. `delete` goes on whatever is wrong.
     """
     context = click.get_current_context(silent=True)  # `chalice local` imports in a thread
-    if context is None or context.command.name not in _MAKING | {"delete"}:
+    if context is None or context.command.name not in _MAKING | {"delete", "package"}:
         return
     stage: str = context.params["stage"]
+    if context.command.name == "package":
+        raise SystemExit(
+            "chalice package gives the functions names that no policy, alarm or check knows. "
+            f"For CloudFormation: python -m ops package --stage {stage} --out build"
+        )
     try:
         config = ConfigFile.read()
         environment = config.environment(stage)
@@ -45,23 +49,35 @@ def guard() -> None:
     region = config.home_region(stage)
     deployed = Deployed.read(stage)
     if context.command.name == "delete":
-        _settle(environment, deployed.region if deployed else region)
+        take_settings(environment, deployed.region if deployed else region)
         return
-    faults = list(_faults(config, stage, autogen=context.params.get("autogen_policy")))
-    if deployed and deployed.region != region and context.command.name != "package":
+    try:
+        expect_deployable(config, stage, autogen=context.params.get("autogen_policy"))
+        take_settings(environment, region)
+        if context.command.name == "deploy":
+            prepare_packing()
+    except OpsError as fault:
+        raise SystemExit(fault.message) from None
+
+
+def expect_deployable(config: ConfigFile, stage: str, *, autogen: bool | None = None) -> None:
+    """Raise OpsError with every fault that would keep a stage from working once deployed.
+
+    `autogen` is what the command line asks of Chalice's own policy generator, if anything.
+    """
+    faults = list(_faults(config, stage, autogen=autogen))
+    region, deployed = config.home_region(stage), Deployed.read(stage)
+    if deployed and deployed.region != region:
         faults.append(
             f"SIGN_IN_REGION is {region}, but the stage is deployed in {deployed.region}. "
             f"Remove it there first: chalice delete --stage {stage}"
         )
     if faults:
-        told = "".join(f"\n  * {fault}" for fault in dict.fromkeys(faults))
-        raise SystemExit(f"The stage {stage} cannot be deployed; nothing was made.{told}")
-    _settle(environment, region)
-    if context.command.name in _PACKING:
-        write_bytecode()
+        listed = "".join(f"\n  * {fault}" for fault in dict.fromkeys(faults))
+        raise OpsError(f"The stage {stage} cannot be deployed; nothing was made.{listed}")
 
 
-def _settle(environment: Mapping[str, str], region: str) -> None:
+def take_settings(environment: Mapping[str, str], region: str) -> None:
     """Let the shell decide nothing: neither the region nor which handlers are registered."""
     os.environ["AWS_DEFAULT_REGION"] = region
     for name in set(NAMES) - set(environment):

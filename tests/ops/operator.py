@@ -141,6 +141,12 @@ class Operator:
             process.wait(_SECONDS)
         os.close(here)
 
+    def edit_stage(self, stage: str = "prod", **changes: object) -> None:
+        """Set Chalice's own settings of a stage in config.json."""
+        config = json.loads(self.config_file.read_text())
+        config["stages"][stage] |= changes
+        self.config_file.write_text(json.dumps(config))
+
     def settings(self, stage: str = "prod") -> dict[str, Any]:
         """Read a stage's environment variables as the file has them."""
         config = json.loads(self.config_file.read_text())

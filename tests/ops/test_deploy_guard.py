@@ -1,6 +1,9 @@
 """The deploy guard, met as an operator meets it: through Chalice's own command line."""
 
 import json
+import os
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +70,7 @@ def test_a_deployed_role_has_the_rights_of_its_policy_file(
     assert given == json.loads((ready.path / ".chalice/policy-prod.json").read_text())
 
 
-@pytest.mark.parametrize("command", [("deploy",), ("dev", "plan"), ("package", "out")])
+@pytest.mark.parametrize("command", [("deploy",), ("dev", "plan")])
 def test_every_wrong_setting_is_named_at_once_and_nothing_is_made(
     project: ProjectCopy, aws: EmbeddedAws, command: tuple[str, ...]
 ) -> None:
@@ -212,3 +215,31 @@ def test_a_role_of_the_operators_own_needs_no_policy_file(
     (ready.path / ".chalice/policy-prod.json").unlink()
     deployment = ready.deploy("prod", aws=aws)
     assert deployment.functions["on_sign_in"]["Role"] == role["Arn"]
+
+
+def readable_by_lambda(archive: Path) -> list[str]:
+    """Give an archive's entries that another user than the packing one may read."""
+    with zipfile.ZipFile(archive) as content:
+        return [one.filename for one in content.infolist() if one.external_attr >> 16 & 0o004]
+
+
+def test_a_strict_umask_hides_nothing_from_lambda(ready: ProjectCopy, aws: EmbeddedAws) -> None:
+    packages = ready.path / ".chalice/deployments"
+    packages.unlink()  # the copies' own, shared: this test spoils it
+    packages.mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        for source in ready.path.glob("chalicelib/**/*.*"):
+            source.chmod(0o600)
+        ready.chalice("deploy", "--stage", "prod", aws=aws)
+        (archive,) = packages.iterdir()
+        with zipfile.ZipFile(archive, "a") as content:
+            content.writestr("hidden.py", "")  # 0600 is zipfile's own choice
+        ready.chalice("deploy", "--stage", "prod", aws=aws)
+    finally:
+        os.umask(before)
+    with zipfile.ZipFile(archive) as content:
+        everything = content.namelist()
+    assert "requests/__init__.py" in everything
+    assert "chalicelib/settings.py" in everything
+    assert readable_by_lambda(archive) == everything
