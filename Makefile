@@ -42,8 +42,8 @@ check: $(READY)  ## linters and types
 	$(BIN)/mypy
 
 golden: $(READY)  ## write the golden messages anew
-	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/test_mfa_golden.py \
-	  tests/test_self_check_golden.py tests/test_page.py -k "golden or picture"
+	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/mfa_audit \
+	  tests/self_check tests/playground/test_page.py -k "golden or picture"
 
 mutants: $(READY)  ## do the tests notice a change in what delivery rests on? (half an hour)
 	$(BIN)/mutmut run

@@ -17,9 +17,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
+from playground.slack.certificates import make_certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
-from tests.tls import make_certificates
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -10,9 +10,9 @@ from chalicelib.settings import NAMES
 from playground.aws.deployment import Deployment, deploy
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.settings import equip
+from playground.slack.certificates import Certificates, make_certificates
 from playground.slack.receiver import Receiver
-from tests.bed import SECRET_PATH, Bed
-from tests.tls import Certificates, make_certificates
+from tests.support.bed import SECRET_PATH, Bed
 
 hypothesis.settings.register_profile("suite", deadline=None)  # speed is the benchmark's business
 hypothesis.settings.load_profile("suite")

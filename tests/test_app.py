@@ -13,8 +13,8 @@ import pytest
 
 from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.catalogue import renewed
-from tests.bed import Bed
-from tests.records import event
+from tests.support.bed import Bed
+from tests.support.records import event
 
 HANDLERS = "import app, json; print(json.dumps(sorted(app.app.handler_map)))"
 IMPORTED = "import app, json, sys; print(json.dumps([*sys.modules]))"

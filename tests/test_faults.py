@@ -11,9 +11,9 @@ from chalicelib.errors import DeliveryError
 from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from tests.bed import Bed
-from tests.faults import ANSWERS, FAULTS, QUEUES
-from tests.records import event
+from tests.support.bed import Bed
+from tests.support.faults import ANSWERS, FAULTS, QUEUES
+from tests.support.records import event
 
 
 def sign_in(name: str = "iam-user-with-mfa") -> dict[str, Any]:

@@ -16,9 +16,9 @@ from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Judged, judge
-from tests.records import EVENTS, changed, event
-from tests.slack_validator import TOUCHING_MARK, faults, texts
-from tests.stage import LANGUAGES, stage
+from tests.support.records import EVENTS, changed, event
+from tests.support.slack_validator import TOUCHING_MARK, faults, texts
+from tests.support.stage import LANGUAGES, stage
 
 GOLDEN = Path(__file__).parent / "golden"
 

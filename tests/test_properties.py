@@ -16,9 +16,9 @@ from chalicelib.messages.digest import digests
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.signin.reader import KNOWN_EVENTS, SignIn, essence, redact
 from chalicelib.signin.severity import Judged, Severity, judge
-from tests.records import EVENTS, changed, event, paths, without
-from tests.slack_validator import faults
-from tests.stage import LANGUAGES, stage
+from tests.support.records import EVENTS, changed, event, paths, without
+from tests.support.slack_validator import faults
+from tests.support.stage import LANGUAGES, stage
 
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 settings.register_profile("short", deadline=None, max_examples=80, suppress_health_check=UNHURRIED)

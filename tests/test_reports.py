@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.reports import report_in
 from chalicelib.signin.severity import Severity
-from tests.records import EVENTS, event
+from tests.support.records import EVENTS, event
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -14,10 +14,10 @@ from chalicelib.settings import Settings
 from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from tests.bed import SECRET_PATH, Bed
-from tests.faults import FAULTS, QUEUES
-from tests.records import event
-from tests.secrecy import every_repr, everything_logged, everything_said_by, shows_secret
+from tests.support.bed import SECRET_PATH, Bed
+from tests.support.faults import FAULTS, QUEUES
+from tests.support.records import event
+from tests.support.secrecy import every_repr, everything_logged, everything_said_by, shows_secret
 
 URL = f"https://hooks.slack.com{SECRET_PATH}"
 

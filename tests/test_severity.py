@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.signin.reader import SignIn
 from chalicelib.signin.severity import Assessment, Reason, Severity, assess
-from tests.records import EVENTS, changed, event
+from tests.support.records import EVENTS, changed, event
 
 
 def judged(name: str) -> Assessment:

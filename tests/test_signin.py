@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn, redact
-from tests.records import EVENTS, changed, event, paths, without
+from tests.support.records import EVENTS, changed, event, paths, without
 
 HERE = "111122223333"
 THERE = "444455556666"

@@ -15,11 +15,11 @@ import pytest
 
 from chalicelib.delivery.slack import Slack
 from playground.catalogue import renewed
+from playground.slack.certificates import Certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
-from tests.bed import SECRET_PATH, Bed
-from tests.records import changed, event
-from tests.tls import Certificates
+from tests.support.bed import SECRET_PATH, Bed
+from tests.support.records import changed, event
 
 Event = dict[str, Any]
 

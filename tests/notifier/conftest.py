@@ -6,7 +6,7 @@ import pytest
 from chalicelib.delivery.slack import Slack
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.notifier.bench import KEY, Bench
+from tests.support.notifier_bench import KEY, Bench
 
 
 @pytest.fixture

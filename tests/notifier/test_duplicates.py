@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib import notifier as module
 from chalicelib.errors import DeliveryError
-from tests.notifier.bench import SECONDS, Bench, decided, event, events, id_of
-from tests.records import changed
+from tests.support.notifier_bench import SECONDS, Bench, decided, event, events, id_of
+from tests.support.records import changed
 
 
 def test_an_event_is_not_posted_twice(bench: Bench) -> None:

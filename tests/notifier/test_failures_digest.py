@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.notifier.bench import SECONDS, Bench, decided, event
+from tests.support.notifier_bench import SECONDS, Bench, decided, event
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from chalicelib import notifier as module
 from chalicelib.errors import WebhookDead
 from playground.slack.receiver import Receiver
-from tests.notifier.bench import SECONDS, Bench, decided, event, id_of
-from tests.records import changed, without
+from tests.support.notifier_bench import SECONDS, Bench, decided, event, id_of
+from tests.support.records import changed, without
 
 
 def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(bench: Bench) -> None:

@@ -9,8 +9,8 @@ import pytest
 from chalicelib import notifier as module
 from chalicelib.errors import StillUndelivered
 from playground.slack.receiver import Receiver
-from tests.notifier.bench import SECONDS, Bench, event, events, id_of, stuck
-from tests.records import changed
+from tests.support.notifier_bench import SECONDS, Bench, event, events, id_of, stuck
+from tests.support.records import changed
 
 
 def test_one_event_alone_is_told_as_itself_and_how_late(bench: Bench) -> None:

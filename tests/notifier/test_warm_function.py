@@ -8,7 +8,7 @@ import pytest
 from chalicelib.errors import SettingsError, WebhookDead
 from chalicelib.notifier import notifier, warm_up
 from playground.slack.receiver import Receiver
-from tests.notifier.bench import KEY, SECONDS, Bench, decided, event
+from tests.support.notifier_bench import KEY, SECONDS, Bench, decided, event
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
-from tests.ops.gate import Gate
-from tests.ops.operator import Operator
-from tests.whole_chain import shrink_the_world
+from tests.support.gate import Gate
+from tests.support.operator import Operator
+from tests.support.whole_chain import shrink_the_world
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
-from tests.ops.operator import Operator
+from tests.support.operator import Operator
 
 pytestmark = pytest.mark.usefixtures("people")
 

@@ -9,7 +9,7 @@ import pytest
 
 from playground.aws.deployment import ChaliceFailed, ProjectCopy
 from playground.aws.embedded import EmbeddedAws
-from tests.ops.operator import Operator
+from tests.support.operator import Operator
 
 CIPHERTEXT = {"WEBHOOK_URL_ENCRYPTED": "AAAA"}
 SHELL = "eu-west-3"

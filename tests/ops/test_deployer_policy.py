@@ -7,8 +7,8 @@ import botocore.session
 
 from playground.aws import cloudtrail, iam
 from playground.aws.deployment import PROJECT
-from tests.ops.gate import Gate
-from tests.ops.operator import WEBHOOK, Operator
+from tests.support.gate import Gate
+from tests.support.operator import WEBHOOK, Operator
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies

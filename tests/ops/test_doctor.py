@@ -14,10 +14,10 @@ from ops.resources.alarms import Alarms
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests import whole_chain
-from tests.ops.gate import Gate
-from tests.ops.operator import Operator
-from tests.records import event
+from tests.support import whole_chain
+from tests.support.gate import Gate
+from tests.support.operator import Operator
+from tests.support.records import event
 
 assert iam  # teaches moto to simulate policies
 

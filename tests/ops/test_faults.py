@@ -4,8 +4,8 @@ import click
 import pytest
 
 from ops.__main__ import main
-from tests.ops.gate import Gate
-from tests.ops.operator import WEBHOOK, Operator
+from tests.support.gate import Gate
+from tests.support.operator import WEBHOOK, Operator
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 REGIONS = ("regions", "--stage", "prod")

@@ -19,9 +19,9 @@ from chalicelib.notifier import notifier
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests import whole_chain
-from tests.ops.operator import Operator
-from tests.records import event
+from tests.support import whole_chain
+from tests.support.operator import Operator
+from tests.support.records import event
 
 NOW = datetime.now(UTC)
 

@@ -18,10 +18,10 @@ from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import equip
 from playground.catalogue import renewed
+from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.ops.operator import Operator
-from tests.records import event
-from tests.tls import Certificates
+from tests.support.operator import Operator
+from tests.support.records import event
 
 SCHEDULES = {"SELF_CHECK_SCHEDULE": "rate(1 hour)", "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)"}
 STACK = "signin-monitor-prod"

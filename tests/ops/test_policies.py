@@ -13,7 +13,7 @@ from ops.commands.policies import path_of, settings_of
 from ops.iam import grants
 from ops.project.config_file import ConfigFile
 from playground.aws.deployment import PROJECT
-from tests.ops.operator import Operator
+from tests.support.operator import Operator
 
 ENVIRONMENT = {
     "STAGE": "prod",

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.signin.reader import SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
-from tests.ops.gate import Gate
-from tests.ops.operator import WEBHOOK, Operator
+from tests.support.gate import Gate
+from tests.support.operator import WEBHOOK, Operator
 
 HOME_BUS = f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default"
 NAME = "signin-monitor-prod-forward"

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
-from tests.ops.gate import Gate
-from tests.ops.operator import WEBHOOK, Operator
+from tests.support.gate import Gate
+from tests.support.operator import WEBHOOK, Operator
 
 ALIAS = "alias/signin-monitor-prod"
 QUEUE = "signin-monitor-prod-undelivered"

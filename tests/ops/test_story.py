@@ -9,8 +9,8 @@ from botocore import xform_name
 
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
-from tests.ops.operator import WEBHOOK, Operator
-from tests.whole_chain import FORWARD_ROLE, QUEUE, TRAIL
+from tests.support.operator import WEBHOOK, Operator
+from tests.support.whole_chain import FORWARD_ROLE, QUEUE, TRAIL
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies

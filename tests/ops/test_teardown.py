@@ -1,7 +1,7 @@
 import pytest
 
 from playground.aws.embedded import EmbeddedAws
-from tests.ops.operator import WEBHOOK, Operator
+from tests.support.operator import WEBHOOK, Operator
 
 QUEUE = "signin-monitor-prod-undelivered"
 TEARDOWN = ("teardown", "--stage", "prod", "--yes")

@@ -1,0 +1,209 @@
+"""CloudTrail's event history, read from a stand-in that pages and throttles as AWS does."""
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.stub import Stubber
+
+from chalicelib.aws import event_history
+from chalicelib.aws.event_history import Page, Window, as_event, read
+from chalicelib.signin.reader import Outcome, SignIn
+from playground.aws import cloudtrail
+from playground.aws.embedded import EmbeddedAws
+
+EVENTS = Path(__file__).parents[2] / "playground" / "events"
+START = datetime(2026, 5, 1, tzinfo=UTC)
+END = datetime(2026, 5, 8, tzinfo=UTC)
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(running: EmbeddedAws) -> EmbeddedAws:
+    running.reset()
+    return running
+
+
+def happened(aws: EmbeddedAws, region: str, count: int = 1) -> list[str]:
+    """Let so many sign-ins happen in a region, a minute apart; give their ids, oldest first."""
+    ids = []
+    for number in range(count):
+        one = copy.deepcopy(event("root-without-mfa"))
+        at = START + timedelta(minutes=number)
+        one["detail"]["eventID"] = f"{region}-{number}"
+        one["detail"]["eventTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        cloudtrail.remember(aws.url, one, region=region)
+        ids.append(one["detail"]["eventID"])
+    return ids
+
+
+def window(region: str) -> Window:
+    return Window(region=region, start=START, end=END)
+
+
+def ids_of(pages: list[Page]) -> list[str]:
+    return [one["detail"]["eventID"] for page in pages for one in page.events]
+
+
+def refusals(pages: list[Page]) -> dict[str, str]:
+    return {page.window.region: page.refusal.code for page in pages if page.refusal}
+
+
+def test_all_regions_are_read(aws: EmbeddedAws) -> None:
+    expected = happened(aws, "us-east-1", 3) + happened(aws, "eu-west-1", 2)
+    pages = list(read(aws.client, [window("us-east-1"), window("eu-west-1"), window("sa-east-1")]))
+    assert sorted(ids_of(pages)) == sorted(expected)
+    assert {page.window.region for page in pages if page.is_last} == {
+        "us-east-1",
+        "eu-west-1",
+        "sa-east-1",
+    }
+
+
+def test_pages_are_followed_through_the_region_s_throttling(aws: EmbeddedAws) -> None:
+    expected = happened(aws, "eu-west-1", 160)
+    client = aws.client("cloudtrail", "eu-west-1")
+    client.lookup_events()
+    client.lookup_events()  # somebody else has used the region's two requests of this second
+    pages = list(read(aws.client, [window("eu-west-1")]))
+    assert [len(page.events) for page in pages] == [50, 50, 50, 10]
+    assert ids_of(pages) == expected[::-1]
+    assert pages[-1].reached == START
+
+
+def test_only_the_window_is_read(aws: EmbeddedAws) -> None:
+    happened(aws, "eu-west-1", 10)
+    narrow = Window(
+        region="eu-west-1", start=START + timedelta(minutes=3), end=START + timedelta(minutes=5)
+    )
+    assert ids_of(list(read(aws.client, [narrow]))) == [f"eu-west-1-{n}" for n in (5, 4, 3)]
+
+
+def test_windows_of_one_region_are_read_in_turn(aws: EmbeddedAws) -> None:
+    happened(aws, "eu-west-1", 10)
+    first, second = (
+        Window(
+            region="eu-west-1",
+            start=START + timedelta(minutes=minute),
+            end=START + timedelta(minutes=minute),
+        )
+        for minute in (7, 2)
+    )
+    assert ids_of(list(read(aws.client, [first, second]))) == ["eu-west-1-7", "eu-west-1-2"]
+
+
+def test_a_region_that_refuses_is_named_and_left(aws: EmbeddedAws) -> None:
+    expected = happened(aws, "us-east-1", 2)
+    happened(aws, "eu-west-1", 2)
+    cloudtrail.refuse(aws.url, "eu-west-1", "AccessDeniedException")
+    pages = list(read(aws.client, [window("us-east-1"), window("eu-west-1")]))
+    assert sorted(ids_of(pages)) == expected
+    assert refusals(pages) == {"eu-west-1": "denied"}
+    refusal = next(page.refusal for page in pages if page.refusal)
+    assert refusal.facts["action"] == "cloudtrail:LookupEvents"
+
+
+def test_a_region_that_throttles_without_end_is_named_and_left(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_history, "PATIENCE", (0.01, 0.01))
+    cloudtrail.refuse(aws.url, "eu-west-1", "ThrottlingException")
+    pages = list(read(aws.client, [window("eu-west-1")]))
+    assert refusals(pages) == {"eu-west-1": "refused"}
+    assert pages[-1].reached == END
+
+
+def test_an_empty_page_in_between_does_not_end_the_reading() -> None:
+    client = boto3.client(
+        "cloudtrail", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
+    with Stubber(client) as stub:
+        stub.add_response("lookup_events", {"Events": [], "NextToken": "2"})
+        stub.add_response("lookup_events", {"Events": [{"EventId": "e-1"}]})
+        pages = list(read(lambda *_: client, [window("eu-west-1")]))
+    assert [len(page.events) for page in pages] == [0, 1]
+
+
+def test_a_region_out_of_reach_is_named_and_left(aws: EmbeddedAws) -> None:
+    def clients(service: str, region: str) -> object:
+        if region == "us-east-1":
+            return aws.client(service, region)
+        return boto3.client(
+            "cloudtrail",
+            region_name=region,
+            endpoint_url="http://127.0.0.1:1",  # nobody listens there
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    expected = happened(aws, "us-east-1", 2)
+    pages = list(read(clients, [window("us-east-1"), window("eu-west-1")]))
+    assert sorted(ids_of(pages)) == expected
+    assert refusals(pages) == {"eu-west-1": "no_answer"}
+
+
+def test_reading_stops_in_time_and_says_how_far_it_came(aws: EmbeddedAws) -> None:
+    happened(aws, "eu-west-1", 120)
+    pages = list(read(aws.client, [window("eu-west-1")], until=time.monotonic() + 0.4))
+    assert len(ids_of(pages)) == 50
+    assert refusals(pages) == {"eu-west-1": "no_time"}
+    assert pages[-1].reached == START + timedelta(minutes=70)
+
+
+def test_a_reader_who_stops_listening_is_not_kept_waiting(aws: EmbeddedAws) -> None:
+    happened(aws, "eu-west-1", 500)
+    pages = read(aws.client, [window("eu-west-1")])
+    assert next(pages).events
+    pages.close()
+
+
+# What is not CloudTrail's record, or not the whole of it, is in no history.
+RECORDED = {path.stem for path in EVENTS.glob("*.json")} - {"anomaly-alert", "trimmed-record"}
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_what_is_read_is_what_eventbridge_would_bring(aws: EmbeddedAws, name: str) -> None:
+    brought = event(name)
+    cloudtrail.remember(aws.url, brought, region="us-east-1")
+    year = timedelta(days=365)
+    wide = Window(region="us-east-1", start=START - year, end=END + year)
+    (page,) = read(aws.client, [wide])
+    (found,) = page.events
+    assert SignIn.from_event(found) == SignIn.from_event(brought)
+    assert {**found, "id": ""} == {**brought, "id": ""}
+
+
+def test_a_record_without_an_id_gets_the_one_that_stands_beside_it() -> None:
+    found = as_event({"EventId": "e-1", "CloudTrailEvent": '{"eventName": "ConsoleLogin"}'})
+    sign_in = SignIn.from_event(found)
+    assert (sign_in.event_id, sign_in.event_name) == ("e-1", "ConsoleLogin")
+
+
+def test_a_record_that_cannot_be_read_is_still_an_event() -> None:
+    found = as_event(
+        {"EventId": "e-1", "EventName": "ConsoleLogin", "EventTime": START, "CloudTrailEvent": "{"}
+    )
+    sign_in = SignIn.from_event(found)
+    assert (sign_in.event_id, sign_in.event_time, sign_in.outcome) == (
+        "e-1",
+        START,
+        Outcome.UNKNOWN,
+    )

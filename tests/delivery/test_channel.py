@@ -1,0 +1,334 @@
+"""How a message gets to its channel: which webhook, which text, and what is looked up anew."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.stub import Stubber
+
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import WebhookLookup, kms_client
+from chalicelib.errors import (
+    DeliveryError,
+    NoAnswer,
+    PayloadInvalid,
+    RefusedForNow,
+    WebhookDead,
+    WebhookUnavailable,
+    WebhookUnusable,
+)
+from chalicelib.messages.sign_in import Message
+from chalicelib.signin.severity import Severity
+from chalicelib.timeout import Deadline
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.rate import Rate
+from playground.slack.receiver import Receiver
+from tests.support.stage import stage
+
+KEY = "alias/signin-monitor-prod"
+WHOLE = {"text": "hello", "attachments": [{"blocks": [{"type": "divider"}]}]}
+PLAIN = {"text": "hello"}
+USUAL = Message(WHOLE, Severity.WARNING, PLAIN)
+CRITICAL = Message(WHOLE, Severity.CRITICAL, PLAIN)
+
+
+@pytest.fixture
+def aws(aws: EmbeddedAws) -> EmbeddedAws:
+    aws.make_key(KEY)
+    return aws
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def critical_receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@contextmanager
+def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
+    """Give a delivery whose KMS decrypts so often and no more: None is a failure of KMS."""
+    settings = stage(WEBHOOK_HOSTS=",".join(urlsplit(text or "").netloc for text in plaintexts))
+    kms = kms_client("us-east-1")
+    with Stubber(kms) as stub:
+        for text in plaintexts:
+            if text:
+                stub.add_response("decrypt", {"Plaintext": text.encode()})
+            else:
+                stub.add_client_error("decrypt", "ThrottlingException")
+        yield Delivery(settings, WebhookLookup(kms, settings))
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def delivery(aws: EmbeddedAws, receiver: Receiver) -> Delivery:
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
+    )
+    return Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+
+
+@pytest.fixture
+def two_webhooks(aws: EmbeddedAws, receiver: Receiver, critical_receiver: Receiver) -> Delivery:
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY),
+        CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(critical_receiver.url, KEY),
+        WEBHOOK_HOSTS=f"{receiver.host},{critical_receiver.host}",
+    )
+    return Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+
+
+def post(delivery: Delivery, message: Message, seconds: float = 40) -> str | None:
+    return delivery.post(message, Deadline(seconds), patient=False)
+
+
+def failure(delivery: Delivery, message: Message, seconds: float = 40) -> DeliveryError:
+    with pytest.raises(DeliveryError) as raised:
+        post(delivery, message, seconds)
+    return raised.value
+
+
+def payloads(receiver: Receiver) -> list[object]:
+    return [post.payload for post in receiver.posts]
+
+
+@pytest.mark.parametrize("message", [USUAL, CRITICAL])
+def test_with_one_webhook_every_message_goes_there(
+    message: Message, delivery: Delivery, receiver: Receiver
+) -> None:
+    assert post(delivery, message) is None
+    assert payloads(receiver) == [WHOLE]
+
+
+def test_with_two_webhooks_only_critical_messages_go_to_the_critical_one(
+    two_webhooks: Delivery, receiver: Receiver, critical_receiver: Receiver
+) -> None:
+    post(two_webhooks, USUAL)
+    assert (len(receiver.posts), len(critical_receiver.posts)) == (1, 0)
+    post(two_webhooks, CRITICAL)
+    assert (len(receiver.posts), len(critical_receiver.posts)) == (1, 1)
+
+
+def test_a_message_that_slack_calls_invalid_goes_out_at_once_in_plain_text(
+    delivery: Delivery, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.behave("invalid_attachments", times=1)
+    assert post(delivery, USUAL) == "invalid_attachments"
+    assert payloads(receiver) == [WHOLE, PLAIN]
+    line = json.loads(capsys.readouterr().out)
+    assert line["level"] == "ERROR"
+    assert "our payload wrong (invalid_attachments): please report this" in line["message"]
+
+
+def test_plain_text_that_slack_calls_invalid_too_is_a_failure(
+    delivery: Delivery, receiver: Receiver
+) -> None:
+    receiver.behave("invalid_payload")
+    assert isinstance(failure(delivery, USUAL), PayloadInvalid)
+    assert payloads(receiver) == [WHOLE, PLAIN]
+
+
+def test_a_dead_critical_webhook_falls_back_to_the_main_one_and_says_so(
+    two_webhooks: Delivery,
+    receiver: Receiver,
+    critical_receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    critical_receiver.behave("no_service")
+    assert post(two_webhooks, CRITICAL) is None
+    assert (payloads(critical_receiver), payloads(receiver)) == ([WHOLE], [WHOLE])
+    line = json.loads(capsys.readouterr().out)
+    assert line["level"] == "ERROR"
+    assert line["message"].startswith("The critical webhook is dead. The receiver refuses")
+
+
+def test_a_critical_webhook_that_cannot_be_decrypted_falls_back_too(
+    aws: EmbeddedAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY),
+        CRITICAL_WEBHOOK_URL_ENCRYPTED="AAAA",
+        WEBHOOK_HOSTS=receiver.host,
+    )
+    delivery = Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+    assert post(delivery, CRITICAL) is None
+    assert payloads(receiver) == [WHOLE]
+    assert "KMS cannot decrypt CRITICAL_WEBHOOK_URL_ENCRYPTED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [("html_500", RefusedForNow), ("reset", NoAnswer), ("no_text", PayloadInvalid)],
+)
+def test_a_critical_webhook_that_is_not_dead_keeps_its_messages(
+    answer: str,
+    kind: type[DeliveryError],
+    two_webhooks: Delivery,
+    receiver: Receiver,
+    critical_receiver: Receiver,
+) -> None:
+    critical_receiver.behave(answer)
+    assert isinstance(failure(two_webhooks, CRITICAL), kind)
+    assert receiver.posts == []
+
+
+def test_when_both_webhooks_are_dead_the_main_ones_reason_counts(
+    two_webhooks: Delivery, receiver: Receiver, critical_receiver: Receiver
+) -> None:
+    critical_receiver.behave("no_service")
+    receiver.behave("channel_is_archived")
+    assert failure(two_webhooks, CRITICAL).reason == "channel_is_archived"
+
+
+@pytest.mark.parametrize("message", [USUAL, CRITICAL])
+@pytest.mark.parametrize("patient", [True, False])
+def test_only_a_patient_message_waits_as_long_as_it_is_told(
+    patient: bool,  # noqa: FBT001 — the parameter is the case
+    message: Message,
+    two_webhooks: Delivery,
+    receiver: Receiver,
+    critical_receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
+    for one in (receiver, critical_receiver):
+        one.behave("rate_limited", times=1, retry_after=30)
+    with nullcontext() if patient else pytest.raises(RefusedForNow):
+        two_webhooks.post(message, Deadline(40), patient=patient)
+    assert slept == ([30] if patient else [])
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_the_plain_text_is_as_patient_as_the_message(
+    patient: bool,  # noqa: FBT001 — the parameter is the case
+    aws: EmbeddedAws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    with Receiver(rate=Rate(burst=0, per_second=1 / 30)) as receiver:
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            raise InterruptedError  # it has shown that it waits
+
+        monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=sleep))
+        settings = stage(
+            WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
+        )
+        delivery = Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+        receiver.behave("invalid_payload", times=1)
+        with pytest.raises(InterruptedError if patient else RefusedForNow):
+            delivery.post(USUAL, Deadline(40), patient=patient)
+    assert slept == ([30] if patient else [])
+
+
+def test_the_main_webhook_is_as_patient_as_the_critical_one_that_it_stands_in_for(
+    two_webhooks: Delivery,
+    receiver: Receiver,
+    critical_receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
+    critical_receiver.behave("no_service")
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    two_webhooks.post(CRITICAL, Deadline(40), patient=True)
+    assert slept == [30]
+
+
+def test_messages_of_a_warm_function_share_one_decryption_and_one_connection(
+    receiver: Receiver,
+) -> None:
+    with decrypting(receiver.url) as delivery:
+        for _ in range(3):
+            post(delivery, USUAL)
+        receiver.behave("html_500", times=1)
+        failure(delivery, USUAL)
+        post(delivery, USUAL)
+    assert receiver.connections == 1
+
+
+def test_a_dead_webhook_is_looked_up_anew_for_the_next_message(receiver: Receiver) -> None:
+    with decrypting(f"{receiver.url}/removed", receiver.url) as delivery:
+        assert isinstance(failure(delivery, USUAL), WebhookDead)
+        assert post(delivery, USUAL) is None
+
+
+def test_a_webhook_that_died_before_the_plain_text_is_looked_up_anew_too(
+    receiver: Receiver,
+) -> None:
+    with decrypting(receiver.url, receiver.url) as delivery:
+        post(delivery, USUAL)
+        receiver.behave("invalid_payload", times=1)
+        post(delivery, USUAL)
+        receiver.behave("no_team", times=1)
+        assert isinstance(failure(delivery, USUAL), WebhookDead)
+        assert post(delivery, USUAL) is None
+
+
+def test_a_webhook_that_cannot_be_decrypted_now_is_looked_up_anew_for_the_next_message(
+    receiver: Receiver,
+) -> None:
+    with decrypting(None, receiver.url) as delivery:
+        assert isinstance(failure(delivery, USUAL), WebhookUnavailable)
+        assert post(delivery, USUAL) is None
+
+
+def test_a_webhook_of_no_use_calls_the_operator(receiver: Receiver) -> None:
+    with decrypting("no URL at all", receiver.url) as delivery:
+        assert isinstance(failure(delivery, USUAL), WebhookUnusable)
+        assert post(delivery, USUAL) is None
+
+
+def test_a_kms_that_hangs_is_given_up_in_time(aws: EmbeddedAws) -> None:
+    released = threading.Event()
+
+    def hang(**_: object) -> None:
+        released.wait(10)
+
+    kms = aws.client("kms")
+    kms.meta.events.register("before-send.kms.Decrypt", hang)
+    delivery = Delivery(stage(), WebhookLookup(kms, stage()))
+    gone = failure(delivery, USUAL, seconds=0.2)
+    released.set()
+    assert isinstance(gone, WebhookUnavailable)
+    assert (gone.reason, gone.act) == ("kms_timeout", "nobody")
+    assert "did not decrypt WEBHOOK_URL_ENCRYPTED in time" in str(gone)
+
+
+def test_connecting_ahead_decrypts_and_asks_nothing_of_the_host(receiver: Receiver) -> None:
+    with decrypting(receiver.url) as delivery:
+        delivery.connect()
+        assert (receiver.posts, receiver.visits) == ([], [])
+        assert post(delivery, USUAL) is None
+
+
+def test_connecting_ahead_tells_what_is_wrong() -> None:
+    with decrypting(None) as delivery, pytest.raises(WebhookUnavailable):
+        delivery.connect()
+
+
+def test_the_delivery_of_a_stage_asks_kms_in_its_home_region(
+    aws: EmbeddedAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    aws.make_key(KEY, region="eu-west-1")
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY, region="eu-west-1"),
+        WEBHOOK_HOSTS=receiver.host,
+        SIGN_IN_REGION="eu-west-1",
+    )
+    assert post(Delivery.of_stage(settings), USUAL) is None
+    assert payloads(receiver) == [WHOLE]

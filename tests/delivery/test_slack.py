@@ -1,0 +1,374 @@
+"""When a post is tried again, how long it waits, and when it gives up."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.delivery.slack import Slack
+from chalicelib.delivery.webhook import Webhook
+from chalicelib.errors import NoAnswer, PayloadInvalid, PostError, RefusedForNow, WebhookDead
+from chalicelib.timeout import Deadline
+from playground.slack.certificates import Certificates
+from playground.slack.receiver import Receiver
+from tests.support.proxy import Proxy
+
+HELLO = {"text": "hello"}
+
+
+class Time:
+    """A clock that only sleeping and the test move; keeps how long each sleep was."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def slack(receiver: Receiver, time: Time) -> Slack:
+    return Slack(Webhook(receiver.url), clock=time.clock, sleep=time.sleep)
+
+
+def post(slack: Slack, seconds: float = 40, *, patient: bool = False) -> PostError | None:
+    """Post; give the failure, if it is one."""
+    try:
+        slack.post(HELLO, Deadline(seconds), patient=patient)
+    except PostError as failure:
+        return failure
+    return None
+
+
+def answers(receiver: Receiver) -> list[str]:
+    return [post.answer for post in receiver.posts]
+
+
+def test_a_message_that_is_taken_is_posted_once(slack: Slack, receiver: Receiver) -> None:
+    assert post(slack) is None
+    assert [post.payload for post in receiver.posts] == [HELLO]
+
+
+def test_text_of_any_script_arrives_as_it_is(slack: Slack, receiver: Receiver) -> None:
+    payload = {"text": "로그인 ログイン \U0001f510 é"}
+    slack.post(payload, Deadline(40))
+    assert receiver.posts[0].payload == payload
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("no_service", WebhookDead),
+        ("invalid_blocks", PayloadInvalid),
+        ("redirect", WebhookDead),
+        ("html_500", RefusedForNow),
+        ("rollup_error", RefusedForNow),
+        ("reset", NoAnswer),
+        ("close", NoAnswer),
+        ("reset_in_answer", NoAnswer),
+    ],
+)
+@pytest.mark.parametrize("patient", [False, True])
+def test_what_trying_again_at_once_would_not_mend_is_tried_once(
+    patient: bool,  # noqa: FBT001 — the parameter is the case
+    answer: str,
+    kind: type[PostError],
+    slack: Slack,
+    receiver: Receiver,
+    time: Time,
+) -> None:
+    receiver.behave(answer)
+    assert isinstance(post(slack, patient=patient), kind)
+    assert answers(receiver) == [answer]
+    assert time.slept == []
+
+
+@pytest.mark.parametrize("fault", ["reset", "close", "reset_in_answer"])
+def test_a_kept_connection_that_breaks_is_tried_again_at_once_on_a_fresh_one(
+    fault: str, slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    post(slack)
+    receiver.behave(fault, times=1)
+    assert post(slack) is None
+    assert [(post.answer, post.connection) for post in receiver.posts] == [
+        ("ok", 1),
+        (fault, 1),
+        ("ok", 2),
+    ]
+    assert time.slept == []
+
+
+def test_a_fresh_connection_that_breaks_after_a_stale_one_is_not_tried_a_third_time(
+    slack: Slack, receiver: Receiver
+) -> None:
+    post(slack)
+    receiver.behave("reset")
+    assert isinstance(post(slack), NoAnswer)
+    assert answers(receiver) == ["ok", "reset", "reset"]
+
+
+def test_what_the_second_try_is_told_counts(slack: Slack, receiver: Receiver) -> None:
+    post(slack)
+    receiver.behave("reset", times=1)
+    receiver.path = "/elsewhere"
+    assert isinstance(post(slack), WebhookDead)
+
+
+def test_a_connection_that_was_silent_too_long_is_no_kept_one(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    post(slack)
+    time.now += 60
+    receiver.behave("reset", times=1)
+    assert isinstance(post(slack), NoAnswer)
+    assert [post.connection for post in receiver.posts] == [1, 2]
+
+
+def test_a_connection_that_could_not_be_opened_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def refuse(address: object, *_: object, **__: object) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
+    failure = post(Slack(Webhook("https://hooks.slack.com/services/T0/B0/fake")))
+    assert isinstance(failure, NoAnswer)
+    assert failure.unsent
+    assert tried == [("hooks.slack.com", 443)] * 2
+
+
+def test_with_no_time_left_nothing_is_posted_at_all(slack: Slack, receiver: Receiver) -> None:
+    failure = post(slack, 0.4)
+    assert isinstance(failure, NoAnswer)
+    assert (failure.reason, str(failure)) == ("out_of_time", "There was no time left to post.")
+    assert receiver.posts == []
+
+
+def test_with_no_time_left_nothing_is_tried_again(slack: Slack, receiver: Receiver) -> None:
+    post(slack)
+    receiver.behave("hang")
+    assert isinstance(post(slack, 0.6), NoAnswer)
+    assert answers(receiver) == ["ok", "hang"]
+
+
+def test_connecting_ahead_makes_the_first_post_one_on_a_kept_connection(
+    certificates: Certificates, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.ca_file))
+    with Receiver(tls=certificates.good) as receiver:
+        slack = Slack(Webhook(receiver.url), clock=time.clock, sleep=time.sleep)
+        slack.connect()
+        assert (receiver.connections, receiver.posts, receiver.visits) == (1, [], [])
+        receiver.behave("reset", times=1)
+        assert post(slack) is None
+        assert [post.connection for post in receiver.posts] == [1, 2]
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_told_to_wait_a_moment_it_waits_so_long_and_posts(
+    seconds: int, slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=seconds)
+    assert post(slack) is None
+    assert answers(receiver) == ["rate_limited", "ok"]
+    assert time.slept == [seconds]
+
+
+def test_told_to_wait_longer_than_a_moment_it_gives_up_at_once(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", retry_after=3)
+    failure = post(slack)
+    assert isinstance(failure, RefusedForNow)
+    assert (failure.reason, failure.retry_after) == ("rate_limited", 3)
+    assert answers(receiver) == ["rate_limited"]
+    assert time.slept == []
+
+
+def test_a_patient_post_waits_as_long_as_it_is_told(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    assert post(slack, patient=True) is None
+    assert answers(receiver) == ["rate_limited", "ok"]
+    assert time.slept == [30]
+
+
+def test_a_post_is_patient_only_where_it_is_asked_to_be(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", retry_after=30)
+    with pytest.raises(RefusedForNow):
+        slack.post(HELLO, Deadline(40))
+    assert time.slept == []
+
+
+def test_a_patient_post_waits_as_often_as_it_is_told_to(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=3, retry_after=5)
+    assert post(slack, patient=True) is None
+    assert answers(receiver) == [*["rate_limited"] * 3, "ok"]
+    assert time.slept == [5, 5, 5]
+
+
+def test_told_to_wait_no_time_at_all_a_patient_post_makes_no_flood(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=3, retry_after=0)
+    assert post(slack, patient=True) is None
+    assert time.slept == [1, 1, 1]
+
+
+def test_a_post_that_is_not_patient_is_tried_twice_at_most(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", retry_after=1)
+    assert isinstance(post(slack), RefusedForNow)
+    assert answers(receiver) == ["rate_limited"] * 2
+    assert time.slept == [1]
+
+
+@pytest.mark.parametrize(
+    ("patient", "retry_after", "seconds"), [(True, 30, 30.4), (False, 2, 2.4), (True, 30, 20)]
+)
+def test_a_wait_that_leaves_no_time_to_post_is_not_begun(
+    patient: bool,  # noqa: FBT001 — the parameter is the case
+    retry_after: int,
+    seconds: float,
+    slack: Slack,
+    receiver: Receiver,
+    time: Time,
+) -> None:
+    receiver.behave("rate_limited", retry_after=retry_after)
+    assert isinstance(post(slack, seconds, patient=patient), RefusedForNow)
+    assert answers(receiver) == ["rate_limited"]
+    assert time.slept == []
+
+
+def test_in_a_storm_only_the_first_of_a_minute_waits(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1)
+    assert post(slack) is None
+    time.now += 58
+    receiver.behave("rate_limited", times=1)
+    assert isinstance(post(slack), RefusedForNow)
+    assert time.slept == [1]
+    time.now += 60
+    receiver.behave("rate_limited", times=1)
+    assert post(slack) is None
+    assert time.slept == [1, 1]
+
+
+def test_a_wait_that_was_too_long_counts_as_the_first_of_the_minute(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=3)
+    post(slack)
+    time.now += 3
+    receiver.behave("rate_limited", times=1, retry_after=1)
+    assert isinstance(post(slack), RefusedForNow)
+    assert time.slept == []
+
+
+def test_in_a_storm_a_patient_post_waits_each_time(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    for _ in range(3):
+        receiver.behave("rate_limited", times=1, retry_after=4)
+        assert post(slack, patient=True) is None
+    assert time.slept == [4, 4, 4]
+
+
+def test_before_the_time_that_the_receiver_named_nothing_is_posted(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    post(slack)
+    time.now += 29.5
+    failure = post(slack)
+    assert isinstance(failure, RefusedForNow)
+    assert (failure.reason, failure.act, failure.retry_after) == ("still_limited", "nobody", 0.5)
+    assert "asked to wait; 1 s of that are left" in str(failure)
+    assert answers(receiver) == ["rate_limited"]
+    time.now += 0.5
+    assert post(slack) is None
+    assert time.slept == []
+
+
+def test_before_that_time_a_patient_post_waits_for_it(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    post(slack)
+    time.now += 10
+    assert post(slack, patient=True) is None
+    assert time.slept == [20]
+    assert answers(receiver) == ["rate_limited", "ok"]
+
+
+@pytest.mark.parametrize("seconds", [20, 30.4])
+def test_a_patient_post_that_has_no_time_for_that_gives_up_at_once(
+    seconds: float, slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    post(slack)
+    failure = post(slack, seconds, patient=True)
+    assert isinstance(failure, RefusedForNow)
+    assert failure.reason == "still_limited"
+    assert time.slept == []
+
+
+def test_a_broken_receiver_that_names_no_time_does_not_silence_the_next_post(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("html_500", times=1)
+    assert isinstance(post(slack), RefusedForNow)
+    assert post(slack) is None
+    assert time.slept == []
+
+
+def test_a_broken_receiver_does_not_make_the_next_wait_a_second_one(
+    slack: Slack, receiver: Receiver, time: Time
+) -> None:
+    receiver.behave("html_500", times=1)
+    post(slack)
+    receiver.behave("rate_limited", times=1)
+    assert post(slack) is None
+    assert time.slept == [1]
+
+
+@pytest.mark.parametrize("host", ["hooks.slack.com", "hooks.slack-gov.com"])
+def test_only_another_receiver_may_take_a_message_without_a_word(
+    host: str, certificates: Certificates, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.behave("empty")
+    assert post(Slack(Webhook(receiver.url))) is None
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.ca_file))
+    with Receiver(tls=certificates.good) as as_slack, Proxy(as_slack.host) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        as_slack.behave("empty")
+        slack = Slack(Webhook(f"https://{host}{as_slack.path}"))
+        assert isinstance(post(slack), WebhookDead)
+        as_slack.behave("ok")
+        assert post(slack) is None
+        slack._connection._close()  # so that the tunnel ends before the proxy does

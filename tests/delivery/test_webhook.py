@@ -1,0 +1,385 @@
+"""The KMS-backed webhook lookup, against a real KMS API wherever moto can fail as AWS does."""
+
+import base64
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client, silence
+from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
+from chalicelib.settings import DEFAULT_HOSTS
+from playground.aws.embedded import EmbeddedAws
+from tests.support.stage import stage
+
+URL = "https://hooks.slack.com/services/T0/B0/fake"
+KEY = "alias/signin-monitor-prod"
+CONTEXT = {"app": "signin-monitor", "stage": "prod"}
+CONTEXT_SETTING = '{"app": "signin-monitor", "stage": "prod"}'
+
+
+@pytest.fixture
+def aws(aws: EmbeddedAws) -> EmbeddedAws:
+    aws.make_key(KEY)
+    return aws
+
+
+def looked_up(aws: EmbeddedAws, text: str, context: Mapping[str, str] = CONTEXT) -> Webhook:
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(text, KEY, context),
+        WEBHOOK_ENCRYPTION_CONTEXT=CONTEXT_SETTING if context else "",
+    )
+    return WebhookLookup(aws.client("kms"), settings).webhook(MAIN)
+
+
+def parsed(text: str, host: str, setting: str = MAIN) -> Webhook:
+    return Webhook.parse(text, stage(WEBHOOK_HOSTS=host), setting)
+
+
+def refusal(kms: Any, setting: str = MAIN, **variables: str) -> WebhookError:  # noqa: ANN401 — a boto3 client
+    with pytest.raises(WebhookError) as raised:
+        WebhookLookup(kms, stage(**variables)).webhook(setting)
+    return raised.value
+
+
+def refusal_of(code: str, status: int = 400) -> WebhookError:
+    """Give the error of a KMS that refuses so: moto never does."""
+    kms = kms_client("us-east-1")
+    with Stubber(kms) as stub:
+        stub.add_client_error("decrypt", code, http_status_code=status)
+        return refusal(kms, WEBHOOK_ENCRYPTION_CONTEXT=CONTEXT_SETTING)
+
+
+@pytest.mark.parametrize("context", [CONTEXT, {}])
+def test_a_webhook_is_decrypted_with_and_without_an_encryption_context(
+    context: dict[str, str], aws: EmbeddedAws
+) -> None:
+    assert looked_up(aws, URL, context).reveal() == URL
+
+
+@pytest.mark.parametrize("text", [URL.removeprefix("https:"), f"{URL}\n", f" {URL[6:]}\r\n"])
+def test_the_plaintext_may_be_written_as_in_the_article(text: str, aws: EmbeddedAws) -> None:
+    assert looked_up(aws, text).reveal() == URL
+
+
+def test_the_critical_webhook_has_a_ciphertext_of_its_own(aws: EmbeddedAws) -> None:
+    settings = stage(
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(f"{URL}/main", KEY),
+        CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(f"{URL}/critical", KEY),
+    )
+    lookup = WebhookLookup(aws.client("kms"), settings)
+    assert lookup.webhook(MAIN).reveal() == f"{URL}/main"
+    assert lookup.webhook(CRITICAL).reveal() == f"{URL}/critical"
+    assert lookup.webhook(MAIN).reveal() == f"{URL}/main"
+
+
+def test_a_webhook_is_decrypted_once_until_it_is_forgotten() -> None:
+    kms = kms_client("us-east-1")
+    lookup = WebhookLookup(kms, stage())
+    with Stubber(kms) as stub:
+        stub.add_response("decrypt", {"Plaintext": f"{URL}/old".encode()})
+        stub.add_response("decrypt", {"Plaintext": f"{URL}/new".encode()})
+        assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
+        assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
+        lookup.forget(MAIN)
+        assert lookup.webhook(MAIN).reveal() == f"{URL}/new"
+
+
+def test_what_was_never_looked_up_can_be_forgotten(aws: EmbeddedAws) -> None:
+    WebhookLookup(aws.client("kms"), stage()).forget(CRITICAL)
+
+
+def test_a_lookup_that_failed_is_made_again() -> None:
+    kms = kms_client("us-east-1")
+    lookup = WebhookLookup(kms, stage())
+    with Stubber(kms) as stub:
+        stub.add_client_error("decrypt", "ThrottlingException")
+        stub.add_response("decrypt", {"Plaintext": URL.encode()})
+        with pytest.raises(WebhookUnavailable):
+            lookup.webhook(MAIN)
+        assert lookup.webhook(MAIN).reveal() == URL
+
+
+@pytest.mark.parametrize(
+    ("encrypted_under", "decrypted_under"),
+    [(CONTEXT, ""), ({}, CONTEXT_SETTING), (CONTEXT, '{"app": "signin-monitor", "stage": "dev"}')],
+)
+def test_another_encryption_context_names_the_setting_and_the_remedy(
+    encrypted_under: dict[str, str], decrypted_under: str, aws: EmbeddedAws
+) -> None:
+    failure = refusal(
+        aws.client("kms"),
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY, encrypted_under),
+        WEBHOOK_ENCRYPTION_CONTEXT=decrypted_under,
+    )
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_invalid_ciphertext"
+    assert "WEBHOOK_URL_ENCRYPTED" in str(failure)
+    assert "another encryption context than WEBHOOK_ENCRYPTION_CONTEXT" in str(failure)
+    assert str(stage(WEBHOOK_ENCRYPTION_CONTEXT=decrypted_under).webhook_encryption_context) in str(
+        failure
+    )
+    assert "python -m ops setup --stage prod --rotate-webhook" in str(failure)
+
+
+def test_a_damaged_ciphertext_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
+    whole = base64.b64decode(aws.encrypt(URL, KEY))
+    failure = refusal(
+        aws.client("kms"),
+        CRITICAL,
+        CRITICAL_WEBHOOK_URL_ENCRYPTED=base64.b64encode(whole[:-9]).decode(),
+    )
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_invalid_ciphertext"
+    assert "decrypt CRITICAL_WEBHOOK_URL_ENCRYPTED" in str(failure)
+    assert "It is damaged" in str(failure)
+    assert "python -m ops setup --stage prod --critical-webhook" in str(failure)
+
+
+def test_another_region_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
+    failure = refusal(
+        aws.client("kms", "eu-west-1"),
+        WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY),
+        SIGN_IN_REGION="eu-west-1",
+    )
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_access_denied"
+    assert "not in region eu-west-1: correct SIGN_IN_REGION" in str(failure)
+    assert "Or: Encrypt the URL anew: python -m ops setup --stage prod --rotate-webhook." in str(
+        failure
+    )
+
+
+def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> None:
+    failure = refusal_of("AccessDeniedException")
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_access_denied"
+    assert "decrypt WEBHOOK_URL_ENCRYPTED" in str(failure)
+    assert str(CONTEXT) in str(failure)
+    assert (
+        "Its policy file in .chalice and the key's own policy must allow it: "
+        "python -m ops policies --stage prod, then chalice deploy. Or the key is another than the "
+        "stage's"
+    ) in str(failure)
+
+
+@pytest.mark.parametrize("code", ["NotFoundException", "IncorrectKeyException"])
+def test_a_key_that_is_gone_names_the_region_and_the_remedy(code: str) -> None:
+    failure = refusal_of(code)
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_key_not_found"
+    assert "encrypted WEBHOOK_URL_ENCRYPTED is not in region us-east-1" in str(failure)
+    assert "Correct SIGN_IN_REGION" in str(failure)
+    assert "python -m ops setup --stage prod --rotate-webhook" in str(failure)
+
+
+@pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
+def test_a_key_that_is_disabled_or_waits_for_deletion_names_the_remedy(code: str) -> None:
+    failure = refusal_of(code)
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "kms_key_disabled"
+    assert "encrypted WEBHOOK_URL_ENCRYPTED is disabled" in str(failure)
+    assert str(failure).endswith("Enable it: aws kms cancel-key-deletion, then aws kms enable-key.")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ThrottlingException", 400),
+        ("Throttling", 400),
+        ("LimitExceededException", 400),
+        ("DependencyTimeoutException", 400),
+        ("KeyUnavailableException", 400),
+        ("KMSInternalException", 500),
+        ("SomethingNew", 500),
+        ("", 503),
+    ],
+)
+def test_a_busy_or_broken_kms_calls_nobody(code: str, status: int) -> None:
+    failure = refusal_of(code, status)
+    assert isinstance(failure, WebhookUnavailable)
+    assert (failure.reason, failure.act) == ("kms_busy", "nobody")
+    assert "did not decrypt WEBHOOK_URL_ENCRYPTED" in str(failure)
+    assert code in str(failure)
+
+
+def test_a_refusal_that_is_new_calls_the_operator_and_quotes_its_code() -> None:
+    failure = refusal_of("DryRunOperationException", 499)
+    assert isinstance(failure, WebhookUnusable)
+    assert (failure.reason, failure.act) == ("kms_refused", "operator")
+    assert "decrypt WEBHOOK_URL_ENCRYPTED: DryRunOperationException" in str(failure)
+    assert "python -m ops doctor --stage prod" in str(failure)
+
+
+def test_a_refusal_without_a_word_is_a_refusal() -> None:
+    class Speechless:
+        def decrypt(self, **_: object) -> None:
+            raise ClientError({}, "Decrypt")
+
+    assert refusal(Speechless()).reason == "kms_refused"
+
+
+def test_a_kms_out_of_reach_calls_nobody(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**aws.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)  # nothing listens there
+    failure = refusal(kms_client("eu-west-1"), SIGN_IN_REGION="eu-west-1")
+    assert isinstance(failure, WebhookUnavailable)
+    assert (failure.reason, failure.act) == ("kms_unreachable", "nobody")
+    assert "KMS in eu-west-1" in str(failure)
+    assert "WEBHOOK_URL_ENCRYPTED (EndpointConnectionError)" in str(failure)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "hooks.slack.com/services/T0/B0/fake",
+        "ftp://hooks.slack.com/services/T0/B0/fake",
+        "https:///services/T0/B0/fake",
+        "https://hooks.slack.com",
+        "https://hooks.slack.com/",
+        "https://user@hooks.slack.com/services/T0/B0/fake",
+        "https://hooks.slack.com/services/T0/B0/fa ke",
+        "https://hooks.slack.com/services/T0/B0/fäke",
+        "https://hooks.släck.com/services/T0/B0/fake",
+        f"{URL}\n{URL}",
+        f"see {URL}",
+    ],
+)
+def test_a_plaintext_that_is_no_url_names_the_setting_and_the_remedy(
+    text: str, aws: EmbeddedAws
+) -> None:
+    failure = refusal(
+        aws.client("kms"),
+        CRITICAL,
+        CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(text or " ", KEY),
+    )
+    assert isinstance(failure, WebhookUnusable)
+    assert failure.reason == "webhook_not_a_url"
+    assert str(failure) == (
+        "What CRITICAL_WEBHOOK_URL_ENCRYPTED decrypts to is no webhook URL such as "
+        "https://hooks.slack.com/services/…. Encrypt the right one: "
+        "python -m ops setup --stage prod --critical-webhook."
+    )
+
+
+def test_a_plaintext_that_is_no_text_is_no_url() -> None:
+    kms = kms_client("us-east-1")
+    with Stubber(kms) as stub:
+        stub.add_response("decrypt", {"Plaintext": b"https://hooks.slack.com/\xff\xfe"})
+        assert refusal(kms).reason == "webhook_not_a_url"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "hooks.slack.com.evil.example",
+        "evil-hooks.slack.com",
+        "hooks.slack.com:8443",
+        "slack.com",
+        "127.0.0.1:80",
+    ],
+)
+def test_a_host_is_compared_whole_and_one_that_is_not_allowed_names_the_setting(
+    host: str, aws: EmbeddedAws
+) -> None:
+    with pytest.raises(WebhookUnusable) as raised:
+        looked_up(aws, f"https://{host}/services/T0/B0/fake")
+    assert raised.value.reason == "webhook_host_not_allowed"
+    assert f"webhook of WEBHOOK_URL_ENCRYPTED is on the host {host}" in str(raised.value)
+    assert str(raised.value).endswith(
+        "WEBHOOK_HOSTS does not name. Add the host there, or encrypt another webhook: "
+        "python -m ops setup --stage prod --rotate-webhook."
+    )
+
+
+@pytest.mark.parametrize("host", sorted(DEFAULT_HOSTS))
+def test_slacks_two_hosts_are_allowed_by_themselves(host: str, aws: EmbeddedAws) -> None:
+    webhook = looked_up(aws, f"https://{host}/services/T0/B0/fake")
+    assert (webhook.host, webhook.is_https) == (host, True)
+
+
+def test_upper_and_lower_case_do_not_make_another_host() -> None:
+    webhook = parsed("https://Chat.Example:8443/Hooks/Fake", "chat.example:8443")
+    assert webhook.reveal() == "https://chat.example:8443/Hooks/Fake"
+    assert webhook.host == "chat.example:8443"
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8090", "127.0.0.9:8090", "[::1]:8090"])
+def test_a_webhook_need_not_be_https_on_a_loopback_address(host: str) -> None:
+    webhook = parsed(f"http://{host}/fake", host)
+    assert (webhook.host, webhook.is_https) == (host, False)
+    assert webhook.origin == f"http://{host}/"
+
+
+@pytest.mark.parametrize(
+    "host", ["chat.example", "localhost.example", "10.0.0.1:8090", "[2001:db8::1]"]
+)
+def test_a_webhook_on_any_other_host_must_be_https(host: str) -> None:
+    with pytest.raises(WebhookUnusable) as raised:
+        parsed(f"http://{host}/fake", host, CRITICAL)
+    assert raised.value.reason == "webhook_not_https"
+    assert "webhook of CRITICAL_WEBHOOK_URL_ENCRYPTED is not https" in str(raised.value)
+    assert str(raised.value).endswith(
+        " could read it. Replace it by an https one: "
+        "python -m ops setup --stage prod --critical-webhook."
+    )
+    assert parsed(f"https://{host}/fake", host).is_https
+
+
+@pytest.mark.parametrize("path", ["/workflows/T0/A0/1/fake", "/triggers/T0/1/fake"])
+def test_the_trigger_of_a_workflow_names_the_remedy(path: str, aws: EmbeddedAws) -> None:
+    with pytest.raises(WebhookUnusable) as raised:
+        looked_up(aws, f"https://hooks.slack.com{path}")
+    assert raised.value.reason == "webhook_is_workflow"
+    assert "WEBHOOK_URL_ENCRYPTED holds the trigger of a Slack workflow" in str(raised.value)
+    assert str(raised.value).endswith(
+        " no messages. Make an incoming webhook instead, then: "
+        "python -m ops setup --stage prod --rotate-webhook."
+    )
+
+
+def test_a_webhook_shows_its_host_and_hides_its_path() -> None:
+    webhook = Webhook.parse(URL, stage())
+    for shown in (repr(webhook), str(webhook), f"{webhook}", repr([webhook])):
+        assert "https://hooks.slack.com/…" in shown
+        assert "fake" not in shown
+    assert webhook.origin == "https://hooks.slack.com/"
+    assert not hasattr(webhook, "__dict__")  # so that vars() and its like show nothing
+
+
+def test_kmss_answer_is_in_no_log_though_every_logger_is_at_debug(
+    aws: EmbeddedAws, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = WebhookLookup(aws.client("kms"), stage(WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY)))
+    for name in ("", *logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, logger=name)
+    caplog.clear()
+    assert lookup.webhook(MAIN).reveal() == URL
+    assert "botocore" in caplog.text
+    assert "fake" not in caplog.text
+    assert base64.b64encode(URL.encode()).decode() not in caplog.text
+
+
+def test_a_library_that_may_not_write_debug_records_still_writes_the_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("some.library")
+    monkeypatch.setattr(logger, "filters", [])  # as they will be again
+    caplog.set_level(logging.DEBUG, logger=logger.name)
+    silence(logger.name, up_to=logging.DEBUG)
+    logger.debug("a secret")
+    logger.info("news")
+    assert [record.message for record in caplog.records] == ["news"]
+
+
+def test_the_kms_client_gives_up_while_there_is_time_to_park_the_event() -> None:
+    config: Any = kms_client("eu-central-1").meta.config
+    patience = config.connect_timeout + config.read_timeout
+    assert config.region_name == "eu-central-1"
+    assert config.retries["mode"] == "standard"
+    assert patience * config.retries["total_max_attempts"] < 20

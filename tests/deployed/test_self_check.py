@@ -1,0 +1,224 @@
+"""The self-check as AWS would run it: deployed, on its schedule, each link broken in turn."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.health import deployment as health
+from chalicelib.health.checks import inspect
+from chalicelib.health.result import State
+from chalicelib.health.rights import READ_ACTIONS
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import SIGN_IN_PATTERN
+from playground.aws import cloudtrail
+from playground.aws.deployment import Deployment, ProjectCopy
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.runtime import LambdaFunction
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
+from tests.support import whole_chain
+from tests.support.records import event
+
+RULE = "signin-monitor-prod-on_sign_in-event"
+FUNCTION = "signin-monitor-prod-on_sign_in"
+LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws, pytest.MonkeyPatch.context() as patch:
+        whole_chain.shrink_the_world(patch)
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    aws: EmbeddedAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    project = ProjectCopy(tmp_path_factory.mktemp("self-check"))
+    settings = equip("prod", aws=aws, receiver=receiver)
+    project.configure("prod", settings | {"SELF_CHECK_SCHEDULE": "rate(1 hour)"})
+    project.write_policies("prod")
+    return project.deploy("prod", aws=aws)
+
+
+@pytest.fixture(scope="module")
+def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> health.Deployment:
+    whole = health.Deployment(
+        settings=Settings.from_environment(deployment.environment("self_check")),
+        account_id=ACCOUNT_ID,
+        pattern=SIGN_IN_PATTERN,
+    )
+    whole_chain.trail(aws)
+    whole_chain.forwards(aws, whole)
+    return whole
+
+
+class SelfCheck:
+    """The deployed function, run by hand; what it logs goes to its log group."""
+
+    def __init__(self, function: LambdaFunction, aws: EmbeddedAws, receiver: Receiver) -> None:
+        self._function = function
+        self._aws = aws
+        self._receiver = receiver
+
+    def run(self) -> list[str]:
+        """Give what the channel was told."""
+        self._receiver.forget()
+        schedule = {
+            "version": "0",
+            "id": f"run-{time.time_ns()}",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT_ID,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": "us-east-1",
+            "resources": [],
+            "detail": {},
+        }
+        result = self._function.invoke(schedule)
+        assert result.error is None, result.log
+        logs, stream = self._aws.client("logs"), f"stream-{time.time_ns()}"
+        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
+        at = int(time.time() * 1000)
+        lines = [{"timestamp": at, "message": line} for line in result.log if line]
+        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=lines)
+        return [str(post.payload["text"]) for post in self._receiver.messages]
+
+
+@pytest.fixture(scope="module")
+def self_check(
+    aws: EmbeddedAws, deployment: Deployment, deployed_chain: health.Deployment, receiver: Receiver
+) -> Iterator[SelfCheck]:
+    assert deployed_chain
+    environment = deployment.environment("self_check") | aws.environment
+    with LambdaFunction(deployment.package, "app.self_check", environment) as function:
+        made = SelfCheck(function, aws, receiver)
+        made.run()  # the first run says that it has begun
+        yield made
+
+
+def sign_in(aws: EmbeddedAws, region: str) -> None:
+    """Let root sign in, half an hour ago, and EventBridge never hear of it."""
+    one = copy.deepcopy(event("root-without-mfa"))
+    at = datetime.now(UTC) - timedelta(minutes=30)
+    one["detail"] |= {
+        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "awsRegion": region,
+        "eventID": f"{region}-{time.time_ns()}",
+    }
+    cloudtrail.remember(aws.url, one)
+
+
+def test_a_real_deployment_is_a_whole_chain(
+    aws: EmbeddedAws, deployed_chain: health.Deployment
+) -> None:
+    links = list(inspect(deployed_chain, whole_chain.clients(aws)))
+    assert [link for link in links if link.state is not State.OK] == []
+
+
+def test_it_has_the_memory_and_processor_to_speak_to_every_region(deployment: Deployment) -> None:
+    assert deployment.functions["self_check"]["MemorySize"] == 512
+
+
+def test_its_role_may_read_what_it_looks_at_and_write_nothing_but_its_log_and_queue(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    role = deployment.functions["self_check"]["Role"].rpartition("/")[2]
+    policy = aws.client("iam").get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert set(READ_ACTIONS) <= allowed
+    assert allowed - set(READ_ACTIONS) == {
+        "kms:Decrypt",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+    }
+
+
+Change = Callable[[EmbeddedAws], object]
+
+
+def rule(verb: str, name: str, region: str) -> Change:
+    return lambda aws: getattr(aws.client("events", region), f"{verb}_rule")(Name=name)
+
+
+def trail(verb: str) -> Change:
+    return lambda aws: getattr(aws.client("cloudtrail"), f"{verb}_logging")(Name=whole_chain.TRAIL)
+
+
+def throttle(aws: EmbeddedAws) -> None:
+    aws.client("lambda").put_function_concurrency(
+        FunctionName=FUNCTION, ReservedConcurrentExecutions=0
+    )
+
+
+def unthrottle(aws: EmbeddedAws) -> None:
+    aws.client("lambda").delete_function_concurrency(FunctionName=FUNCTION)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "region", "fault", "cause"),
+    [
+        (
+            rule("disable", RULE, "us-east-1"),
+            rule("enable", RULE, "us-east-1"),
+            "us-east-1",
+            f"The rule {RULE} is disabled.",
+            "The rule in the home region is missing, disabled or asks for other events.",
+        ),
+        (
+            rule("disable", "forward", "eu-west-1"),
+            rule("enable", "forward", "eu-west-1"),
+            "eu-west-1",
+            "The rule forward, which forwards the sign-ins in eu-west-1, is disabled.",
+            "Its region does not forward sign-ins to the home region.",
+        ),
+        (
+            trail("stop"),
+            trail("start"),
+            "sa-east-1",
+            "The trail all-regions does not log",
+            "No trail brought it to EventBridge.",
+        ),
+        (
+            throttle,
+            unthrottle,
+            "us-east-1",
+            f"The function {FUNCTION} is throttled to nothing",
+            "The function is throttled to nothing.",
+        ),
+    ],
+    ids=["rule", "forward", "trail", "concurrency"],
+)
+def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fault(
+    aws: EmbeddedAws,
+    self_check: SelfCheck,
+    receiver: Receiver,
+    break_it: Change,
+    mend_it: Change,
+    region: str,
+    fault: str,
+    cause: str,
+) -> None:
+    break_it(aws)
+    sign_in(aws, region)
+    late, broken = self_check.run()
+    assert late.startswith("<!here> [Critical] root signed in to prod (111122223333)")
+    assert cause in str(receiver.messages[0].payload)
+    assert fault in broken
+    assert self_check.run() == []
+    mend_it(aws)
+    (mended,) = self_check.run()
+    assert mended.startswith("Mended in account 123456789012: ")
+    assert self_check.run() == []

@@ -1,0 +1,612 @@
+"""Each link of the chain, broken in turn in an embedded account: exactly that link is named."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.backends import get_backend
+
+from chalicelib.aws.clients import clients_of
+from chalicelib.health.checks import CHECKS, inspect
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.description import fold
+from chalicelib.health.result import Link, State
+from chalicelib.health.rights import READ_ACTIONS
+from chalicelib.signin.reader import SIGN_IN_PATTERN
+from playground.aws.embedded import EmbeddedAws
+from tests.support import whole_chain
+from tests.support.whole_chain import QUEUE, TRAIL
+
+Break = Callable[[EmbeddedAws, Deployment], object]
+BREAKS: list[Any] = []
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
+    running.reset()
+    whole_chain.shrink_the_world(monkeypatch)
+    return running
+
+
+@pytest.fixture
+def deployment(aws: EmbeddedAws) -> Deployment:
+    return whole_chain.build(aws)
+
+
+def faults(deployment: Deployment, aws: EmbeddedAws) -> list[Link]:
+    return [
+        link for link in inspect(deployment, whole_chain.clients(aws)) if link.state is State.FAULT
+    ]
+
+
+def breaks(code: str, remedy: str) -> Callable[[Break], Break]:
+    """Say which fault a way to break the chain must be told as, and what its remedy contains."""
+
+    def keep(break_it: Break) -> Break:
+        BREAKS.append(pytest.param(break_it, code, remedy, id=break_it.__name__))
+        return break_it
+
+    return keep
+
+
+def select(aws: EmbeddedAws, **selectors: Any) -> None:  # noqa: ANN401 — moto takes any JSON
+    aws.client("cloudtrail").put_event_selectors(TrailName=TRAIL, **selectors)
+
+
+@breaks("trail_missing", "cloudtrailv2/home?region=us-east-1#/create")
+def no_trail(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("cloudtrail").delete_trail(Name=TRAIL)
+
+
+@breaks("trail_stopped", "aws cloudtrail start-logging --region us-east-1 --name all-regions")
+def trail_does_not_log(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("cloudtrail").stop_logging(Name=TRAIL)
+
+
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
+def trail_logs_no_management_events(aws: EmbeddedAws, _: Deployment) -> None:
+    select(aws, EventSelectors=[{"ReadWriteType": "All", "IncludeManagementEvents": False}])
+
+
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
+def trail_logs_reads_only(aws: EmbeddedAws, _: Deployment) -> None:
+    select(aws, EventSelectors=[{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}])
+
+
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
+def trail_logs_data_events_only(aws: EmbeddedAws, _: Deployment) -> None:
+    category = {"Field": "eventCategory", "Equals": ["Data"]}
+    kind = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
+    select(aws, AdvancedEventSelectors=[{"Name": "objects", "FieldSelectors": [category, kind]}])
+
+
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
+def trail_leaves_sign_ins_out(aws: EmbeddedAws, _: Deployment) -> None:
+    category = {"Field": "eventCategory", "Equals": ["Management"]}
+    source = {"Field": "eventSource", "NotStartsWith": ["signin."]}
+    select(aws, AdvancedEventSelectors=[{"Name": "some", "FieldSelectors": [category, source]}])
+
+
+@breaks("trail_without_sign_ins", "/cloudtrailv2/home?region=us-east-1#/trails/arn:aws:cloudtrail:")
+def trail_logs_one_session_s_events(aws: EmbeddedAws, _: Deployment) -> None:
+    category = {"Field": "eventCategory", "Equals": ["Management"]}
+    identity = {"Field": "userIdentity.arn", "Equals": ["arn:aws:iam::111122223333:role/ci"]}
+    select(aws, AdvancedEventSelectors=[{"Name": "some", "FieldSelectors": [category, identity]}])
+
+
+@breaks("forward_missing", "python -m ops regions --stage prod --apply")
+def forward_removed(aws: EmbeddedAws, _: Deployment) -> None:
+    events = aws.client("events", "eu-west-1")
+    events.remove_targets(Rule="forward", Ids=["home"])
+    events.delete_rule(Name="forward")
+
+
+@breaks("forward_disabled", "aws events enable-rule --region eu-west-1 --name forward")
+def forward_disabled(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("events", "eu-west-1").disable_rule(Name="forward")
+
+
+@breaks("forward_without_role", "python -m ops regions --stage prod --apply")
+def forward_without_a_role(aws: EmbeddedAws, deployment: Deployment) -> None:
+    events = aws.client("events", "eu-west-1")
+    target = {"Id": "home", "Arn": deployment.bus_arn}
+    events.put_targets(Rule="forward", Targets=[target])
+
+
+@breaks("forward_partial", "python -m ops regions --stage prod --apply")
+def forward_of_some_sign_ins_only(aws: EmbeddedAws, _: Deployment) -> None:
+    pattern = {**SIGN_IN_PATTERN, "detail": {"eventName": ["ConsoleLogin"]}}
+    aws.client("events", "eu-west-1").put_rule(Name="forward", EventPattern=json.dumps(pattern))
+
+
+@breaks("rule_missing", "chalice deploy --stage prod")
+def rule_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    events = aws.client("events")
+    events.remove_targets(Rule=deployment.rule("on_sign_in"), Ids=["1"])
+    events.delete_rule(Name=deployment.rule("on_sign_in"))
+
+
+@breaks("rule_disabled", "aws events enable-rule --region us-east-1")
+def rule_disabled(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("events").disable_rule(Name=deployment.rule("on_sign_in"))
+
+
+@breaks("rule_disabled", "aws events enable-rule --region us-east-1")
+def schedule_disabled(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("events").disable_rule(Name=deployment.rule("self_check"))
+
+
+@breaks("rule_pattern", "chalice deploy --stage prod")
+def pattern_spelt_as_in_the_documentation(aws: EmbeddedAws, deployment: Deployment) -> None:
+    pattern = {"source": ["aws.signin"], "detail-type": ["AWS Console Signin via CloudTrail"]}
+    aws.client("events").put_rule(
+        Name=deployment.rule("on_sign_in"), EventPattern=json.dumps(pattern)
+    )
+
+
+@breaks("rule_pattern", "chalice deploy --stage prod")
+def rule_on_a_schedule_instead(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("events").put_rule(
+        Name=deployment.rule("on_sign_in"), ScheduleExpression="rate(1 day)"
+    )
+
+
+@breaks("rule_schedule", "chalice deploy --stage prod")
+def schedule_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("events").put_rule(
+        Name=deployment.rule("self_check"), ScheduleExpression="rate(300 days)"
+    )
+
+
+@breaks("target_missing", "chalice deploy --stage prod")
+def target_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("events").remove_targets(Rule=deployment.rule("on_sign_in"), Ids=["1"])
+
+
+@breaks("target_changes_event", "chalice deploy --stage prod")
+def target_gives_another_input(aws: EmbeddedAws, deployment: Deployment) -> None:
+    target = {"Id": "1", "Arn": deployment.function_arn("on_sign_in"), "InputPath": "$.detail"}
+    aws.client("events").put_targets(Rule=deployment.rule("on_sign_in"), Targets=[target])
+
+
+@breaks("permission_missing", "chalice deploy --stage prod")
+def permission_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("lambda").remove_permission(
+        FunctionName=deployment.function("on_sign_in"), StatementId="events"
+    )
+
+
+@breaks("target_changes_event", "aws events remove-targets --region us-east-1 --rule")
+def second_target_gives_another_input(aws: EmbeddedAws, deployment: Deployment) -> None:
+    target = {"Id": "by-hand", "Arn": deployment.function_arn("on_sign_in"), "Input": "{}"}
+    aws.client("events").put_targets(Rule=deployment.rule("on_sign_in"), Targets=[target])
+
+
+@breaks("permission_missing", "chalice deploy --stage prod")
+def permission_for_another_account(aws: EmbeddedAws, deployment: Deployment) -> None:
+    permission_removed(aws, deployment)
+    aws.client("lambda").add_permission(
+        FunctionName=deployment.function("on_sign_in"),
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceAccount="999999999999",
+    )
+
+
+@breaks("permission_missing", "chalice deploy --stage prod")
+def permission_for_another_rule(aws: EmbeddedAws, deployment: Deployment) -> None:
+    permission_removed(aws, deployment)
+    aws.client("lambda").add_permission(
+        FunctionName=deployment.function("on_sign_in"),
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=deployment.arn("events", "rule/another"),
+    )
+
+
+def configure(aws: EmbeddedAws, deployment: Deployment, **settings: object) -> None:
+    aws.client("lambda").update_function_configuration(
+        FunctionName=deployment.function("on_sign_in"), **settings
+    )
+
+
+@breaks("function_failed", "chalice deploy --stage prod")
+def function_out_of_order(aws: EmbeddedAws, deployment: Deployment) -> None:
+    functions = get_backend("lambda")[deployment.account_id][aws.region]
+    functions.get_function(deployment.function("on_sign_in")).state = "Failed"
+
+
+@breaks("runtime_unsupported", "chalice deploy --stage prod")
+def runtime_out_of_support(aws: EmbeddedAws, deployment: Deployment) -> None:
+    configure(aws, deployment, Runtime="python3.8")
+
+
+@breaks("timeout_short", "chalice deploy --stage prod")
+def timeout_of_three_seconds(aws: EmbeddedAws, deployment: Deployment) -> None:
+    configure(aws, deployment, Timeout=3)
+
+
+@breaks("settings_differ", "chalice deploy --stage prod")
+def setting_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
+    changed = {**whole_chain.variables(aws, deployment), "MINIMUM_SEVERITY": "critical"}
+    configure(aws, deployment, Environment={"Variables": changed})
+
+
+@breaks("settings_differ", "chalice deploy --stage prod")
+def function_runs_another_handler(aws: EmbeddedAws, deployment: Deployment) -> None:
+    configure(aws, deployment, Handler="app.audit_mfa")
+
+
+@breaks("settings_differ", "chalice deploy --stage prod")
+def setting_removed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
+    changed = {**whole_chain.variables(aws, deployment), "WEBHOOK_URL_ENCRYPTED": ""}
+    configure(aws, deployment, Environment={"Variables": changed})
+
+
+@breaks("concurrency_zero", "aws lambda delete-function-concurrency --region us-east-1")
+def function_throttled_to_nothing(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("lambda").put_function_concurrency(
+        FunctionName=deployment.function("on_sign_in"), ReservedConcurrentExecutions=0
+    )
+
+
+def measure(aws: EmbeddedAws, space: str, metric: str, value: float, **dimension: str) -> None:
+    dimensions = [{"Name": name, "Value": of} for name, of in dimension.items()]
+    datum = {"MetricName": metric, "Dimensions": dimensions, "Value": value}
+    aws.client("cloudwatch").put_metric_data(
+        Namespace=space,
+        MetricData=[{**datum, "Timestamp": datetime.now(UTC) - timedelta(minutes=5)}],
+    )
+
+
+@breaks("errors_seen", "aws logs tail /aws/lambda/signin-monitor-prod-on_sign_in")
+def function_failed_lately(aws: EmbeddedAws, deployment: Deployment) -> None:
+    name = deployment.function("on_sign_in")
+    measure(aws, "AWS/Lambda", "Errors", 3, FunctionName=name)
+
+
+@breaks("throttles_seen", "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered")
+def function_throttled_lately(aws: EmbeddedAws, deployment: Deployment) -> None:
+    name = deployment.function("on_undelivered")
+    measure(aws, "AWS/Lambda", "Throttles", 1, FunctionName=name)
+
+
+def key_id(aws: EmbeddedAws, deployment: Deployment) -> str:
+    found: str = aws.client("kms").describe_key(KeyId=deployment.key_alias)["KeyMetadata"]["KeyId"]
+    return found
+
+
+@breaks("key_disabled", "aws kms enable-key --region us-east-1 --key-id")
+def key_disabled(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("kms").disable_key(KeyId=key_id(aws, deployment))
+
+
+@breaks("key_pending_deletion", "aws kms cancel-key-deletion --region us-east-1 --key-id")
+def key_about_to_be_deleted(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("kms").schedule_key_deletion(KeyId=key_id(aws, deployment))
+
+
+@breaks("key_missing", "python -m ops setup --stage prod")
+def alias_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("kms").delete_alias(AliasName=deployment.key_alias)
+
+
+@breaks("ciphertext_of_other_key", "python -m ops setup --stage prod --rotate-webhook")
+def alias_moved_to_another_key(aws: EmbeddedAws, deployment: Deployment) -> None:
+    kms = aws.client("kms")
+    kms.update_alias(
+        AliasName=deployment.key_alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"]
+    )
+
+
+@breaks("queue_missing", "python -m ops setup --stage prod")
+def queue_removed(aws: EmbeddedAws, _: Deployment) -> None:
+    sqs = aws.client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"])
+
+
+def park(aws: EmbeddedAws) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=900)  # else moto would run it
+
+
+@breaks("queue_stuck", "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered")
+def queue_holds_something_of_unknown_age(aws: EmbeddedAws, _: Deployment) -> None:
+    park(aws)
+
+
+@breaks("queue_stuck", "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered")
+def queue_holds_something_old(aws: EmbeddedAws, _: Deployment) -> None:
+    park(aws)
+    measure(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", 3600, QueueName=QUEUE)
+
+
+def mapping_id(aws: EmbeddedAws) -> str:
+    found: str = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    return found
+
+
+@breaks("redelivery_disabled", "aws lambda update-event-source-mapping --region us-east-1 --uuid")
+def redelivery_disabled(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("lambda").update_event_source_mapping(UUID=mapping_id(aws), Enabled=False)
+
+
+@breaks("redelivery_missing", "chalice deploy --stage prod")
+def redelivery_removed(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("lambda").delete_event_source_mapping(UUID=mapping_id(aws))
+
+
+@breaks("logs_missing", "chalice deploy --stage prod")
+def log_group_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("logs").delete_log_group(logGroupName=deployment.log_group("on_sign_in"))
+
+
+@breaks("logs_kept_for_ever", "aws logs put-retention-policy --region us-east-1 --log-group-name")
+def logs_never_expire(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("logs").delete_retention_policy(logGroupName=deployment.log_group("on_sign_in"))
+
+
+def test_a_whole_chain_has_no_fault_and_nothing_in_doubt(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    links = list(inspect(deployment, whole_chain.clients(aws)))
+    assert {link.state for link in links} == {State.OK}
+    assert list(dict.fromkeys(link.name for link in links)) == [
+        "trail",
+        "forward",
+        "rule",
+        "target",
+        "permission",
+        "function",
+        "concurrency",
+        "errors",
+        "key",
+        "ciphertext",
+        "queue",
+        "redelivery",
+        "logs",
+    ]
+
+
+@pytest.mark.parametrize(("break_it", "code", "remedy"), BREAKS)
+def test_a_broken_link_is_named_with_its_remedy_and_no_other(
+    aws: EmbeddedAws, deployment: Deployment, break_it: Break, code: str, remedy: str
+) -> None:
+    break_it(aws, deployment)
+    (fault,) = fold(faults(deployment, aws))
+    assert fault.code == code
+    assert remedy in fault.remedy
+
+
+def test_without_any_trail_each_region_is_named_and_one_remedy_given(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    no_trail(aws, deployment)
+    found = faults(deployment, aws)
+    assert {fault.region for fault in found} == {"us-east-1", "eu-west-1", "sa-east-1"}
+    assert len({fault.remedy for fault in found}) == 1
+
+
+def test_one_trail_stopped_is_told_once_whatever_the_number_of_regions(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    aws.client("cloudtrail").stop_logging(Name=TRAIL)
+    assert [fault.facts for fault in faults(deployment, aws)] == [{"trail": TRAIL}]
+
+
+def test_a_trail_of_one_region_leaves_the_others_without(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    aws.client("cloudtrail").update_trail(Name=TRAIL, IsMultiRegionTrail=False)
+    found = {fault.region: fault.code for fault in faults(deployment, aws)}
+    assert found == {"eu-west-1": "trail_missing", "sa-east-1": "trail_missing"}
+
+
+def test_a_trail_in_each_region_is_as_good_as_one_for_all(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    aws.client("cloudtrail").update_trail(Name=TRAIL, IsMultiRegionTrail=False)
+    for region in ("eu-west-1", "sa-east-1"):
+        cloudtrail = aws.client("cloudtrail", region)
+        cloudtrail.create_trail(Name=region, S3BucketName="trail")
+        cloudtrail.start_logging(Name=region)
+    assert not faults(deployment, aws)
+
+
+def test_a_trail_that_selects_sign_ins_in_other_words_will_do(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    category = {"Field": "eventCategory", "Equals": ["Management"]}
+    writes = {"Field": "readOnly", "Equals": ["false"]}
+    source = {"Field": "eventSource", "NotEquals": ["kms.amazonaws.com"], "EndsWith": [".com"]}
+    fields = [category, writes, source]
+    select(aws, AdvancedEventSelectors=[{"Name": "some", "FieldSelectors": fields}])
+    assert not faults(deployment, aws)
+
+
+def test_a_forward_of_more_than_the_app_asks_for_will_do(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    events = aws.client("events", "eu-west-1")
+    events.put_rule(Name="forward", EventPattern='{"source": ["aws.signin", "aws.iam"]}')
+    assert not faults(deployment, aws)
+
+
+def test_what_waits_in_the_queue_for_minutes_only_is_no_fault(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    park(aws)
+    measure(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", 60, QueueName=QUEUE)
+    assert not faults(deployment, aws)
+
+
+def test_a_stage_without_a_queue_has_no_link_for_one(aws: EmbeddedAws) -> None:
+    deployment = whole_chain.build(aws, UNDELIVERED_QUEUE="")
+    links = list(inspect(deployment, whole_chain.clients(aws)))
+    assert {link.state for link in links} == {State.OK}
+    assert not {"queue", "redelivery"} & {link.name for link in links}
+
+
+def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
+    aws: EmbeddedAws,
+) -> None:
+    deployment = whole_chain.build(aws, "https://example.com/services/T0/B0/fake")
+    (fault,) = faults(deployment, aws)
+    assert fault.code == "webhook_unusable"
+    assert "on the host example.com, which WEBHOOK_HOSTS does not name" in fault.facts["why"]
+    assert "T0" not in str(fault)
+
+
+def doubt_where_denied(
+    aws: EmbeddedAws, deployment: Deployment, service: str, operation: str, region: str
+) -> Link:
+    """Look with an action denied in a region; give the one link that is in doubt then."""
+
+    def deny(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+
+    calls = whole_chain.clients(aws)(service, region).meta.events
+    calls.register(f"before-call.*.{operation}", deny)
+    links = list(inspect(deployment, whole_chain.clients(aws)))
+    calls.unregister(f"before-call.*.{operation}", deny)
+    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    return doubt
+
+
+def test_a_region_where_an_action_is_denied_is_named(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    doubt = doubt_where_denied(aws, deployment, "events", "ListRuleNamesByTarget", "eu-west-1")
+    assert (doubt.name, doubt.region) == ("forward", "eu-west-1")
+    assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
+
+
+def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    doubt = doubt_where_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
+    assert (doubt.name, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
+
+
+def test_what_there_is_no_time_for_cannot_be_told(deployment: Deployment, aws: EmbeddedAws) -> None:
+    links = list(inspect(deployment, aws.client, until=time.monotonic()))
+    assert {(link.state, link.code) for link in links} == {(State.CANNOT_TELL, "no_time")}
+    assert len(links) == len(CHECKS)
+
+
+def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -> None:
+    blob = aws.encrypt("https://hooks.slack.com/services/T0/B1/fake", deployment.key_alias)
+    settings = replace(deployment.settings, critical_webhook_url_encrypted=base64.b64decode(blob))
+    links = inspect(replace(deployment, settings=settings), whole_chain.clients(aws))
+    (wrong,) = [link for link in links if link.code == "ciphertext_wrong"]
+    assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
+    assert wrong.remedy == "python -m ops setup --stage prod --critical-webhook"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "us-east-1.console.aws.amazon.com"),
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_a_console_is_that_of_the_region_s_partition(
+    deployment: Deployment, aws: EmbeddedAws, region: str, host: str
+) -> None:
+    aws.reset()
+    settings = replace(deployment.settings, sign_in_region=region)
+    trail, *_ = inspect(replace(deployment, settings=settings), aws.client, [CHECKS[0]])
+    assert trail.remedy == f"https://{host}/cloudtrailv2/home?region={region}#/create"
+
+
+def test_an_empty_account_has_every_gap(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.reset()
+    codes = {fault.code for fault in faults(deployment, aws)}
+    assert codes == {
+        "trail_missing",
+        "forward_missing",
+        "rule_missing",
+        "function_missing",
+        "key_missing",
+        "queue_missing",
+        "logs_missing",
+    }
+
+
+def check_rights(aws: EmbeddedAws, after: str) -> None:
+    """Let moto check the rights of whoever calls, after so many calls."""
+    with closing(HTTPConnection(aws.url.removeprefix("http://"))) as connection:
+        connection.request("POST", "/moto-api/reset-auth", after)
+        assert connection.getresponse().status == 200
+
+
+def test_a_denied_action_is_named_and_says_nothing_of_the_link(
+    aws: EmbeddedAws, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.client("iam").create_user(UserName="nobody")
+    key = aws.client("iam").create_access_key(UserName="nobody")["AccessKey"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    check_rights(aws, "0")
+    links = list(inspect(deployment, clients_of(session)))
+    check_rights(aws, "inf")
+    assert not [link for link in links if link.code != "denied"]
+    assert {link.name: link.facts["action"] for link in links} == {
+        "trail": "cloudtrail:DescribeTrails",
+        "forward": "ec2:DescribeRegions",
+        "rule": "events:DescribeRule",
+        "target": "events:ListTargetsByRule",
+        "permission": "lambda:GetPolicy",
+        "function": "lambda:GetFunctionConfiguration",
+        "concurrency": "lambda:GetFunctionConcurrency",
+        "errors": "cloudwatch:GetMetricData",
+        "key": "kms:DescribeKey",
+        "ciphertext": "kms:Decrypt",
+        "queue": "sqs:GetQueueUrl",
+        "redelivery": "lambda:GetFunctionConfiguration",
+        "logs": "logs:DescribeLogGroups",
+    }
+
+
+def test_without_an_answer_nothing_can_be_told(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # nobody listens there
+    session = boto3.Session("testing", "testing")
+    links = list(inspect(deployment, clients_of(session), CHECKS[:3]))
+    assert {(link.state, link.code) for link in links} == {(State.CANNOT_TELL, "no_answer")}
+
+
+def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    called = set()
+
+    def clients(service: str, region: str) -> object:
+        client = aws.client(service, region)
+        client.meta.events.register(
+            "before-call", lambda model, **_: called.add(f"{service}:{model.name}")
+        )
+        return client
+
+    list(inspect(deployment, clients))
+    assert called <= {*READ_ACTIONS, "kms:Decrypt"}

@@ -1,0 +1,137 @@
+"""Text from outside does no harm, and blocks break no limit."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chalicelib.messages.payload import (
+    CONTEXT_LIMIT,
+    FIELDS_LIMIT,
+    HEADER_LIMIT,
+    called,
+    clean,
+    context,
+    envelope,
+    escape,
+    fields,
+    header,
+    local_moment,
+    moment,
+    payload,
+    spoken,
+)
+from chalicelib.signin.severity import Severity
+from tests.support.stage import stage
+
+MAY = datetime(2026, 5, 4, 2, 17, 36, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("alice", "alice"),
+        ("two\nlines\r\n\tand more", "two lines and more"),
+        ("\u202etxt.exe\u202c", "txt.exe"),
+        ("zero\u200bwidth\ufeff", "zero width"),
+        ("line\u2028paragraph\u2029", "line paragraph"),
+        ("no\u00a0break", "no break"),
+        ("bell\x07\x00", "bell"),
+        ("lone \ud800 surrogate", "lone surrogate"),
+        ("`code`", "'code'"),
+        ("日本 한국", "日本 한국"),
+        ("\u200b \u2060", ""),
+        ("", ""),
+    ],
+)
+def test_text_from_outside_is_one_plain_line(said: str, shown: str) -> None:
+    assert clean(said, 80) == shown
+
+
+def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
+    assert clean("abcdef", 6) == "abcdef"
+    assert clean("abcdefg", 6) == "abcde…"
+    assert clean("abcd fg", 6) == "abcd…"
+    assert clean("x" * 5_000, 6) == "xxxxx…"
+
+
+def test_exactly_the_three_characters_that_slack_reads_are_escaped() -> None:
+    assert escape("<!channel> & \"'*_~") == "&lt;!channel&gt; &amp; \"'*_~"
+
+
+def test_no_escape_is_cut_in_two() -> None:
+    assert escape("a&b", 7) == "a&amp;b"
+    assert escape("a&bc", 7) == "a&amp;…"
+    assert escape("a&bc", 6) == "a…"
+    assert escape("a b&c", 6) == "a b…"
+    assert escape("&" * 5_000, 3_000) == "&amp;" * 599 + "…"
+
+
+def test_a_sentence_has_no_live_link_from_outside() -> None:
+    assert spoken("see https://evil.example\nnow", 80) == "see https[:]//evil.example now"
+
+
+def test_a_spoken_part_keeps_its_limit_once_escaped() -> None:
+    assert len(spoken("<" * 500, 200)) <= 200
+    assert len(spoken("://" * 500, 200)) <= 200
+
+
+def test_a_moment_is_written_whole_and_in_utc() -> None:
+    assert moment(MAY) == "2026-05-04 02:17:36 UTC"
+
+
+def test_slack_shows_a_moment_in_each_readers_zone() -> None:
+    assert local_moment(MAY) == (
+        "<!date^1777861056^{date_short_pretty} {time_secs}|2026-05-04 02:17:36 UTC>"
+    )
+
+
+def test_blocks_are_kept_within_slacks_limits() -> None:
+    assert len(header("x" * 500)["text"]["text"]) == HEADER_LIMIT
+    assert len(fields(["x"] * 50)["fields"]) == FIELDS_LIMIT
+    assert len(context(["x"] * 50)["elements"]) == CONTEXT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("target", "mention"),
+    [
+        ("here", "<!here>"),
+        ("channel", "<!channel>"),
+        ("everyone", "<!everyone>"),
+        ("U012AB3CD", "<@U012AB3CD>"),
+        ("W012AB3CD", "<@W012AB3CD>"),
+        ("S012AB3CD", "<!subteam^S012AB3CD>"),
+    ],
+)
+def test_whom_the_stage_has_set_is_mentioned_by_keyword_or_id(target: str, mention: str) -> None:
+    settings = stage(CRITICAL_MENTION=target)
+    assert called("Root!", Severity.CRITICAL, settings) == f"{mention} Root!"
+
+
+@pytest.mark.parametrize("severity", [Severity.INFO, Severity.WARNING])
+def test_what_is_not_critical_mentions_nobody(severity: Severity) -> None:
+    assert called("Alice.", severity, stage(CRITICAL_MENTION="here")) == "Alice."
+
+
+def test_without_a_setting_nobody_is_mentioned() -> None:
+    assert called("Root!", Severity.CRITICAL, stage()) == "Root!"
+
+
+def test_a_payload_unfurls_nothing_and_leaves_the_addressee_to_slack() -> None:
+    assert envelope(stage()) == {"unfurl_links": False, "unfurl_media": False}
+
+
+def test_a_payload_names_the_addressee_that_the_stage_has_set() -> None:
+    settings = stage(
+        SLACK_CHANNEL="#security",
+        SLACK_USERNAME="AWSアカウントモニターBot",
+        SLACK_ICON_EMOJI=":closed_lock_with_key:",
+    )
+    sent = payload("Alice.", Severity.INFO, [header("Sign-in")], settings)
+    assert sent["channel"] == "#security"
+    assert sent["username"] == "AWSアカウントモニターBot"
+    assert sent["icon_emoji"] == ":closed_lock_with_key:"
+
+
+def test_each_severity_has_a_colour_of_its_own() -> None:
+    built = [payload("x", severity, [header("x")], stage()) for severity in Severity]
+    assert len({one["attachments"][0]["color"] for one in built}) == len(Severity)

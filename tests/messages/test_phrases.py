@@ -1,0 +1,141 @@
+"""Every word that a reader sees, in each language."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+import chalicelib
+import ops
+from chalicelib.messages.phrases import phrases_in
+from chalicelib.signin.reader import KNOWN_EVENTS, Mfa, Outcome, PrincipalType
+from chalicelib.signin.severity import Reason, Severity
+from tests.support.slack_validator import TOUCHING_MARK
+from tests.support.stage import LANGUAGES
+
+TRANSLATIONS = tuple(language for language in LANGUAGES if language != "en")
+WITHOUT_MARKS = ("ja", "ko")
+# Particles that depend on the last sound of the name before them.
+UNSURE_PARTICLE = re.compile(r"\}(이|가|은|는|을|를|과|와|으로|로)(?=[\s,.:{(]|$)")
+
+
+def phrases(language: str) -> dict[str, str]:
+    return phrases_in(language)._phrases
+
+
+def placeholders(phrase: str) -> set[str]:
+    """Name the placeholders; "Who" is "who" where a sentence begins with a capital."""
+    return {name.lower() for _, name, _, _ in string.Formatter().parse(phrase) if name}
+
+
+def sources() -> Iterator[ast.AST]:
+    for package in (chalicelib, ops):
+        for file in Path(*package.__path__).rglob("*.py"):
+            yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def test_the_languages_are_those_of_the_settings() -> None:
+    files = (Path(chalicelib.__file__).parent / "messages" / "languages").glob("*.json")
+    assert {file.stem for file in files} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_each_language_has_the_same_phrases_in_the_same_order(language: str) -> None:
+    assert list(phrases(language)) == list(phrases("en"))
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_each_language_fills_the_same_placeholders(language: str) -> None:
+    english = phrases("en")
+    differing = {
+        key: phrase
+        for key, phrase in phrases(language).items()
+        if placeholders(phrase) != placeholders(english[key])
+    }
+    assert differing == {}
+
+
+@pytest.mark.parametrize("kind", [Outcome, Mfa])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_answer_has_its_word(language: str, kind: type[Enum]) -> None:
+    prefix = kind.__name__.lower()
+    assert {f"{prefix}.{one.value}" for one in kind} <= phrases(language).keys()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"reason.{one}" for one in Reason),
+        *(f"severity.{one.word}" for one in Severity),
+        *(f"event.{name}" for name in sorted(KNOWN_EVENTS)),
+        *(f"success.{name}" for name in sorted(KNOWN_EVENTS)),
+        *(f"who.{one}" for one in PrincipalType),
+        *(f"step.{one}" for one in Mfa),
+        *(f"header.sign_in.{one}" for one in Outcome),
+    ],
+)
+def test_every_reason_event_and_kind_of_user_has_words(key: str) -> None:
+    assert all(phrases(language)[key] for language in LANGUAGES)
+
+
+def test_no_phrase_is_unused() -> None:
+    literals = {
+        node.value
+        for node in sources()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    families = {
+        str(node.values[0].value)
+        for node in sources()
+        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant)
+    }
+    families = {family for family in families if re.fullmatch(r"[a-z_]+\.([a-z_]+\.)?", family)}
+    outcomes = {"success", "failure", "unknown"}  # the sentences, by outcome
+    unused = {
+        key
+        for key in phrases("en")
+        if key not in literals
+        and key.partition(".")[0] not in outcomes
+        and not any(key.startswith(family) for family in families)
+    }
+    assert unused == set()
+
+
+@pytest.mark.parametrize("outcome", ["success", "failure", "unknown"])
+def test_every_sentence_is_of_a_known_event(outcome: str) -> None:
+    named = {key.split(".")[1] for key in phrases("en") if key.startswith(f"{outcome}.")}
+    assert named <= KNOWN_EVENTS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_mark_touches_chinese_japanese_or_korean(language: str) -> None:
+    """A placeholder may bring such letters, so a mark may not touch one of those either."""
+    touching = {
+        key
+        for key, phrase in phrases(language).items()
+        if TOUCHING_MARK.search(phrase)
+        or (language in WITHOUT_MARKS and re.search(r"[*`]", phrase))
+    }
+    assert touching == set()
+
+
+def test_no_korean_particle_depends_on_the_sound_of_a_name() -> None:
+    unsure = {key: one for key, one in phrases("ko").items() if UNSURE_PARTICLE.search(one)}
+    assert unsure == {}
+
+
+def test_the_words_of_the_article_are_kept_in_japanese() -> None:
+    japanese = phrases("ja")
+    assert japanese["header.sign_in.Success"] == "AWSコンソールへのログインを検知しました"
+    labels = [japanese[f"label.{one}"] for one in ("who", "event", "outcome", "time")]
+    assert labels == ["ユーザ名", "イベント名", "結果", "発生時刻"]
+    assert not any("ユーザー" in phrase for phrase in japanese.values())
+
+
+def test_a_phrase_that_does_not_exist_is_an_error_and_not_a_blank() -> None:
+    with pytest.raises(KeyError):
+        phrases_in("en")("no such phrase")

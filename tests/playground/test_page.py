@@ -1,0 +1,377 @@
+"""The page in a real browser, as a person would try it."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+
+from playground.aws.deployment import PROJECT, ProjectCopy
+from playground.local.stage import chalice_local
+from tests.support.demo import Demo, running_demo
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 120_000  # on a busy machine; none of it is spent on an idle one
+PICTURE = PROJECT / "docs" / "page.png"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        says = "Chromium is not installed: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(says)
+        pytest.skip(says)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, demo: Demo) -> Iterator[Open]:
+    """Open the page as a browser with these properties shows it; no request may leave it."""
+    strangers: list[str] = []
+
+    def note(url: str) -> None:
+        if not url.startswith(demo.address):
+            strangers.append(url)
+
+    def open_page(**properties: Any) -> Page:  # noqa: ANN401 — Chromium's own
+        context = browser.new_context(**properties)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("request", lambda request: note(request.url))
+        page.on("dialog", lambda dialog: strangers.append(dialog.message))
+        page.on("pageerror", lambda error: strangers.append(str(error)))
+        page.goto(demo.address)
+        expect(page.locator("#connection")).to_have_text("live")
+        return page
+
+    demo.come_to_rest()
+    yield open_page
+    for context in browser.contexts:
+        context.close()
+    assert strangers == []
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    return open_page()
+
+
+def choose_answer(page: Page, name: str) -> None:
+    with page.expect_response("**/answer"):
+        page.get_by_label("Slack answers").select_option(name)
+
+
+def try_out(page: Page, title: str) -> None:
+    """Press a sign-in's button, its group opened first if need be."""
+    button = page.locator("button.try").get_by_text(title, exact=True)
+    group = page.locator("details.group").filter(has=button)
+    if not button.is_visible():
+        group.locator("summary").click()
+    with page.expect_response("**/sign-ins"):
+        button.click()
+
+
+def newest(page: Page) -> Locator:
+    return page.locator(".message").last
+
+
+def edge(locator: Locator, name: str) -> float:
+    return float(locator.evaluate(f"it => it.getBoundingClientRect().{name}"))
+
+
+def test_messages_that_came_before_the_page_was_opened_are_there(page: Page) -> None:
+    expect(page.locator(".message").first).to_contain_text("alice")
+
+
+def test_a_click_brings_a_message_without_a_reload(page: Page) -> None:
+    before = page.locator(".message").count()
+
+    try_out(page, "Exit role")
+
+    expect(page.locator(".message")).to_have_count(before + 1)
+    expect(newest(page)).to_contain_text("ExitRole")
+    expect(newest(page)).to_be_in_viewport()
+
+
+def test_a_reader_of_older_messages_is_led_to_the_newest(page: Page) -> None:
+    page.get_by_role("log").evaluate("list => list.scrollTop = 0")
+    try_out(page, "Exit role")
+    page.get_by_text("Details", exact=True).click()
+    button = page.get_by_role("button", name="Newest message")
+    expect(button).to_be_visible()
+    assert edge(button, "bottom") <= edge(page.locator(".decision"), "top")
+
+    button.click()
+
+    expect(newest(page)).to_be_in_viewport()
+    expect(page.get_by_role("log")).to_be_focused()
+
+
+def test_the_decision_is_told(page: Page) -> None:
+    try_out(page, "Root with MFA")
+
+    expect(page.locator("#decision-line")).to_contain_text("posted, severity critical")
+    page.get_by_text("Details", exact=True).click()
+    expect(page.locator("#decision-json")).to_contain_text('"mfa": "yes"')
+
+
+def test_a_sign_in_that_is_ignored_says_so(page: Page) -> None:
+    try_out(page, "Role renewed")
+
+    expect(page.locator("#decision-line")).to_contain_text("ignored")
+
+
+def test_a_critical_sign_in_shows_whom_it_mentions_and_its_colour(page: Page) -> None:
+    try_out(page, "Root without MFA")
+
+    expect(newest(page).locator(".mention")).to_have_text("@here")
+    bar = newest(page).locator(".attachment").evaluate("bar => bar.style.getPropertyValue('--bar')")
+    assert bar == "#e01e5a"
+
+
+def test_times_are_in_the_readers_own_zone(open_page: Open) -> None:
+    page = open_page(timezone_id="Asia/Seoul", locale="en-GB")
+    page.get_by_label("as if it happened now").uncheck()
+
+    try_out(page, "Email address changed")
+
+    expect(newest(page).locator(".field time")).to_have_text("4 May 2026 11:31:55")
+
+
+def test_messages_come_in_the_chosen_language(page: Page) -> None:
+    page.get_by_label("한국어").check()
+
+    try_out(page, "Password changed")
+
+    expect(newest(page).locator(".field").first).to_contain_text("사용자")
+
+
+def test_a_hostile_user_agent_stays_text(page: Page) -> None:
+    try_out(page, "An attacker's user agent")
+
+    expect(newest(page)).to_contain_text("<script>alert(1)</script>")
+    expect(newest(page).locator(".body script, .body img, .mention")).to_have_count(0)
+    addresses = [link.get_attribute("href") or "" for link in newest(page).locator("a").all()]
+    assert all("evil" not in address.partition("#")[0] for address in addresses)
+
+
+def test_what_slack_refuses_waits_until_it_is_delivered(page: Page) -> None:
+    choose_answer(page, "no_service")
+    try_out(page, "Web identity")
+
+    expect(page.locator("#decision-line")).to_contain_text("parked")
+    expect(page.locator("#queue-count")).to_have_text("1")
+    expect(page.locator("#queue")).to_contain_text("no_service")
+    expect(page.locator(".refusal").last).to_contain_text("no_service")
+
+    choose_answer(page, "ok")
+    page.get_by_role("button", name="Deliver now").click()
+
+    expect(page.locator("#decision-line")).to_contain_text("1 of 1 posted")
+    expect(page.locator("#queue-count")).to_have_text("0")
+    expect(newest(page)).to_contain_text("104862195730026481937")
+
+
+def test_what_cannot_be_delivered_stays(page: Page) -> None:
+    choose_answer(page, "channel_is_archived")
+    try_out(page, "SAML user")
+    expect(page.locator("#queue-count")).to_have_text("1")
+
+    page.get_by_role("button", name="Deliver now").click()
+
+    expect(page.locator("#decision-line")).to_contain_text("0 of 1 posted")
+    expect(page.locator("#queue-count")).to_have_text("1")
+
+    choose_answer(page, "ok")
+    page.get_by_role("button", name="Deliver now").click()
+    expect(page.locator("#queue-count")).to_have_text("0")
+
+
+def test_a_look_that_began_before_a_choice_does_not_put_the_old_answer_back(page: Page) -> None:
+    looks: list[Route] = []
+    page.route("**/channel?*", lambda *look: looks.append(look[0]))  # and is not answered
+    while not looks:
+        page.wait_for_timeout(50)
+    seen = looks[0].fetch()
+
+    choose_answer(page, "no_service")
+    looks[0].fulfill(response=seen, json=seen.json() | {"queue": {"waiting": 7, "first": []}})
+
+    expect(page.locator("#queue-count")).to_have_text("7")
+    assert page.get_by_label("Slack answers").input_value() == "no_service"
+
+
+def test_a_password_spray_comes_as_one_digest(page: Page) -> None:
+    page.get_by_label("digest").check()
+    before = page.locator(".message").count()
+
+    page.get_by_role("button", name="Password spray").click()
+    expect(page.locator("#queue-count")).to_have_text("20")
+    page.get_by_role("button", name="Deliver now").click()
+
+    expect(page.locator("#queue-count")).to_have_text("0")
+    expect(page.locator(".message")).to_have_count(before + 1)
+    expect(newest(page)).to_contain_text("20")
+
+
+def test_a_click_tells_who_has_no_mfa(page: Page) -> None:
+    page.get_by_role("button", name="Who has no MFA?").click()
+
+    expect(newest(page)).to_contain_text("Users without MFA")
+    expect(newest(page)).to_contain_text("bob.martin")
+    expect(newest(page)).not_to_contain_text("alice")
+
+
+def test_a_sign_in_while_the_rule_is_stopped_is_found_and_so_is_the_fault(page: Page) -> None:
+    before = page.locator(".message").count()
+
+    page.get_by_role("button", name="Stop the rule, sign in, run the self-check").click()
+
+    expect(page.locator(".message")).to_have_count(before + 3)
+    late, broken, mended = page.locator(".message").all()[before:]
+    expect(late).to_contain_text("root signed in")
+    expect(late).to_contain_text("Found by the self-check. The rule in the home region is")
+    expect(broken).to_contain_text("The rule signin-monitor-local-on_sign_in-event is disabled.")
+    expect(mended).to_contain_text("Mended")
+    expect(page.locator("#decision-line")).to_contain_text("1 found")
+
+
+def test_the_editor_says_where_the_json_is_wrong(page: Page) -> None:
+    editor = page.get_by_role("textbox", name="The event")
+    editor.fill('{\n  "version": "0",\n  "id": }')
+
+    page.get_by_role("button", name="Send this event").click()
+
+    expect(page.get_by_role("alert")).to_have_text("Line 3, column 9: expecting value.")
+    expect(editor).to_be_focused()
+    assert editor.evaluate("text => text.selectionStart") == len('{\n  "version": "0",\n  "id": ')
+
+
+def test_an_edited_event_is_sent(page: Page) -> None:
+    try_out(page, "Wrong password")
+    editor = page.get_by_role("textbox", name="The event")
+    editor.fill(editor.input_value().replace('"alice"', '"mallory"'))
+
+    page.get_by_role("button", name="Send this event").click()
+
+    expect(newest(page)).to_contain_text("mallory")
+
+
+def test_an_event_of_another_service_does_not_match_the_rule(page: Page) -> None:
+    try_out(page, "Wrong password")
+    editor = page.get_by_role("textbox", name="The event")
+    editor.fill(editor.input_value().replace("aws.signin", "aws.ec2"))
+
+    page.get_by_role("button", name="Send this event").click()
+
+    expect(page.locator("#decision-line")).to_contain_text("the rule does not match")
+
+
+def test_each_message_shows_its_payload_and_opens_in_block_kit_builder(page: Page) -> None:
+    newest(page).get_by_text("Raw payload").click()
+
+    payload = json.loads(newest(page).locator(".raw pre").inner_text())
+    address = newest(page).get_by_role("link", name="Block Kit Builder").get_attribute("href")
+
+    base, _, fragment = (address or "").partition("#")
+    assert base == "https://app.slack.com/block-kit-builder/"
+    assert json.loads(unquote(fragment)) == {"blocks": payload["attachments"][0]["blocks"]}
+
+
+def test_the_page_can_be_used_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the sign-ins")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("button.try").first.focus()
+    before = page.locator(".message").count()
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".message")).to_have_count(before + 1)
+
+
+def test_on_a_phone_the_channel_never_covers_what_has_the_focus(open_page: Open) -> None:
+    page = open_page(viewport={"width": 390, "height": 740})
+    page.get_by_role("button", name="Send this event").focus()
+
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        assert edge(page.get_by_role("main"), "bottom") <= edge(page.locator(":focus"), "top")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024])
+def test_nothing_is_wider_than_the_screen(open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#messages").evaluate("list => list.scrollWidth <= list.clientWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_readers_colours(open_page: Open, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+
+    ground = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    red = int(re.findall(r"\d+", ground)[0])
+    assert red > 200 if scheme == "light" else red < 50
+
+
+def test_the_pages_picture(open_page: Open, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """`make golden` takes the README's picture anew."""
+    is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
+    page = open_page(viewport={"width": 1280, "height": 800}, device_scale_factor=2)
+    before = page.locator(".message").count()
+    for title in ("Identity Center", "Root without MFA"):
+        try_out(page, title)
+    page.locator("#controls").evaluate("controls => controls.scrollTop = 0")
+    expect(page.locator(".message")).to_have_count(before + 2)
+
+    picture = PICTURE if is_wanted else tmp_path / "page.png"
+    page.screenshot(path=picture, animations="disabled")
+    assert picture.stat().st_size
+
+
+def test_without_a_demo_the_page_says_what_is_missing(browser: Browser, tmp_path: Path) -> None:
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    said: list[str] = []
+    with chalice_local(bare, said.append, 0, ProjectCopy(tmp_path).path) as address:
+        page = browser.new_page(viewport={"width": 320, "height": 560})
+        page.goto(address)
+
+        missing = page.locator("#missing")
+        expect(missing).to_contain_text("make demo")
+        expect(missing.locator("#missing-list")).to_contain_text("WEBHOOK_URL_ENCRYPTED")
+        expect(page.locator("#empty")).to_be_hidden()
+        assert edge(missing, "bottom") <= edge(page.locator(".decision"), "top")
+        page.close()
+    assert said == []

@@ -1,0 +1,580 @@
+"""The self-check, from CloudTrail's history and the functions' logs to the channel."""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from moto.backends import get_backend
+
+from chalicelib.errors import AWSReadError, DeliveryError
+from chalicelib.health.deployment import Deployment
+from chalicelib.notifier import Notifier, notifier
+from chalicelib.self_check import missed, run
+from chalicelib.self_check.checkpoint import Memory, Progress
+from chalicelib.self_check.missed import windows
+from chalicelib.self_check.run import SelfCheck, self_check
+from playground.aws import cloudtrail
+from playground.aws.embedded import EmbeddedAws
+from playground.slack.receiver import Receiver
+from tests.support import whole_chain
+from tests.support.records import event
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@dataclass
+class Stage:
+    """A deployed stage whose self-check runs here; what it prints goes to its log group."""
+
+    aws: EmbeddedAws
+    receiver: Receiver
+    deployment: Deployment
+    notifier: Notifier
+    output: Callable[[], str]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    runs: int = 0
+
+    def check(self, seconds: float = 60) -> list[str]:
+        """Run the self-check; give what the channel was told."""
+        self.receiver.forget()
+        self.runs += 1
+        schedule = {"id": f"run-{self.runs}", "time": self.now.isoformat()}
+        clients = whole_chain.clients(self.aws)
+        try:
+            SelfCheck(self.deployment, clients, self.notifier, self.now).run(schedule, seconds)
+        finally:
+            self.log("self_check", self.output())
+        return [str(post.payload["text"]) for post in self.receiver.messages]
+
+    def log(self, handler: str, text: str) -> None:
+        """Write lines into a function's log group, as Lambda does."""
+        group, stream = self.deployment.log_group(handler), f"stream-{time.time_ns()}"
+        logs = self.aws.client("logs")
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        at = int(time.time() * 1000)
+        lines = [{"timestamp": at, "message": line} for line in text.splitlines()]
+        if lines:
+            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=lines)
+
+    def happened(
+        self, name: str, *, minutes_ago: float = 30, region: str = "us-east-1", number: int = 0
+    ) -> dict[str, Any]:
+        """Let a sign-in of the catalogue happen that EventBridge does not bring."""
+        one = copy.deepcopy(event(name))
+        at = self.now - timedelta(minutes=minutes_ago)
+        one["detail"] |= {
+            "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "awsRegion": region,
+            "eventID": f"{name}-{region}-{number}-{at:%H%M%S}",
+        }
+        cloudtrail.remember(self.aws.url, one)
+        return one
+
+    def decided(self, handler: str, one: dict[str, Any], verdict: str) -> None:
+        """Let a function have decided of a sign-in."""
+        line = {"decision": verdict, "event_id": one["detail"]["eventID"], "event_name": "x"}
+        self.log(handler, f"START RequestId: 1\n{json.dumps(line)}\nEND")
+
+
+@pytest.fixture
+def stage(
+    running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Stage]:
+    running.reset()
+    whole_chain.shrink_the_world(monkeypatch)
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    with Receiver() as receiver:
+        deployment = whole_chain.build(running, receiver.url, WEBHOOK_HOSTS=receiver.host)
+        own = notifier(whole_chain.variables(running, deployment))
+        capsys.readouterr()
+        deployed_on(running, deployment, datetime.now(UTC) - 2 * DAY)
+        made = Stage(running, receiver, deployment, own, lambda: capsys.readouterr().out)
+        made.check()  # the first run says that it has begun
+        yield made
+
+
+def deployed_on(aws: EmbeddedAws, deployment: Deployment, day: datetime) -> None:
+    """Let the stage's first deployment have been then: Chalice made its log groups."""
+    groups = get_backend("logs")[deployment.account_id][aws.region].groups
+    groups[deployment.log_group("on_sign_in")].creation_time = day.replace(tzinfo=None)
+
+
+@contextmanager
+def denied(
+    stage: Stage,
+    service: str,
+    operation: str,
+    region: str = whole_chain.HOME,
+    code: str = "AccessDeniedException",
+) -> Iterator[None]:
+    """Let AWS deny an action in a region, or give another error."""
+
+    def deny(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code}}, operation)
+
+    calls = whole_chain.clients(stage.aws)(service, region).meta.events
+    calls.register(f"before-call.*.{operation}", deny)
+    yield
+    calls.unregister(f"before-call.*.{operation}", deny)
+
+
+def footers(stage: Stage) -> list[str]:
+    return [
+        element["text"]
+        for post in stage.receiver.messages
+        for block in post.payload["attachments"][0]["blocks"]
+        if block["type"] == "context"
+        for element in block["elements"]
+    ]
+
+
+def test_the_first_run_says_that_the_stage_is_at_work(stage: Stage) -> None:
+    (post,) = stage.receiver.messages
+    assert str(post.payload["text"]).startswith(
+        "signin-monitor is at work in account 123456789012."
+    )
+
+
+def test_a_sign_in_that_nobody_told_is_told_once_as_late_and_found(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    (told,) = stage.check()
+    assert told.startswith("[Critical] root signed in to ")
+    assert "Posted 30 min after it happened." in footers(stage)
+    assert "Found by the self-check: AWS had not delivered this event." in footers(stage)
+    assert stage.check() == []
+
+
+@pytest.mark.parametrize("handler", ["on_sign_in", "on_undelivered"])
+@pytest.mark.parametrize("verdict", ["posted", "ignored", "parked"])
+def test_a_sign_in_that_a_function_decided_of_is_left_alone(
+    stage: Stage, handler: str, verdict: str
+) -> None:
+    stage.decided(handler, stage.happened("root-without-mfa"), verdict)
+    assert stage.check() == []
+
+
+def test_a_sign_in_that_the_function_failed_to_tell_is_told(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "failed")
+    assert len(stage.check()) == 1
+    assert "Found by the self-check. The function failed to post it." in footers(stage)
+
+
+def test_what_the_stage_ignores_is_not_told_late_either(stage: Stage) -> None:
+    stage.happened("check-mfa-virtual")
+    stage.happened("get-signin-token")
+    assert stage.check() == []
+
+
+def test_a_sign_in_of_the_last_quarter_of_an_hour_may_still_be_on_its_way(stage: Stage) -> None:
+    stage.happened("root-without-mfa", minutes_ago=10)
+    assert stage.check() == []
+    stage.now += timedelta(minutes=10)
+    assert len(stage.check()) == 1
+
+
+def test_a_record_that_cloudtrail_brings_late_is_found_all_the_same(stage: Stage) -> None:
+    stage.happened("root-without-mfa", minutes_ago=50)
+    assert len(stage.check()) == 1
+
+
+def test_the_gravest_is_told_first(stage: Stage) -> None:
+    stage.happened("iam-user-with-mfa", minutes_ago=50)
+    stage.happened("iam-user-wrong-password", minutes_ago=40)
+    stage.happened("root-without-mfa", minutes_ago=30)
+    assert [text.partition(" ")[0] for text in stage.check()] == ["[Critical]", "A", "IAM"]
+
+
+Break = Callable[[Stage], object]
+
+
+def stop_the_trail(stage: Stage) -> None:
+    stage.aws.client("cloudtrail").stop_logging(Name=whole_chain.TRAIL)
+
+
+def remove_the_trail(stage: Stage) -> None:
+    stage.aws.client("cloudtrail").delete_trail(Name=whole_chain.TRAIL)
+
+
+def disable_the_forward(stage: Stage) -> None:
+    stage.aws.client("events", "eu-west-1").disable_rule(Name="forward")
+
+
+def disable_the_rule(stage: Stage) -> None:
+    stage.aws.client("events").disable_rule(Name=stage.deployment.rule("on_sign_in"))
+
+
+def remove_the_target(stage: Stage) -> None:
+    rule = stage.deployment.rule("on_sign_in")
+    stage.aws.client("events").remove_targets(Rule=rule, Ids=["1"])
+
+
+def remove_the_permission(stage: Stage) -> None:
+    name = stage.deployment.function("on_sign_in")
+    stage.aws.client("lambda").remove_permission(FunctionName=name, StatementId="events")
+
+
+def remove_the_function(stage: Stage) -> None:
+    name = stage.deployment.function("on_sign_in")
+    stage.aws.client("lambda").delete_function(FunctionName=name)
+
+
+def throttle_to_nothing(stage: Stage) -> None:
+    stage.aws.client("lambda").put_function_concurrency(
+        FunctionName=stage.deployment.function("on_sign_in"), ReservedConcurrentExecutions=0
+    )
+
+
+def disable_the_key(stage: Stage) -> None:
+    kms = stage.aws.client("kms")
+    key = kms.describe_key(KeyId=stage.deployment.key_alias)["KeyMetadata"]["KeyId"]
+    kms.disable_key(KeyId=key)  # this warm function has its webhook
+
+
+def shorten_the_timeout(stage: Stage) -> None:
+    stage.aws.client("lambda").update_function_configuration(
+        FunctionName=stage.deployment.function("on_sign_in"), Timeout=20
+    )
+
+
+def nothing(_: Stage) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("break_it", "cause"),
+    [
+        (stop_the_trail, "No trail brought it to EventBridge."),
+        (remove_the_trail, "No trail brought it to EventBridge."),
+        (disable_the_forward, "Its region does not forward sign-ins to the home region."),
+        (disable_the_rule, "The rule in the home region is missing, disabled or"),
+        (remove_the_target, "The rule does not lead to the function."),
+        (remove_the_permission, "EventBridge may not invoke the function."),
+        (remove_the_function, "The function is missing or cannot run."),
+        (throttle_to_nothing, "The function is throttled to nothing."),
+        (disable_the_key, "The webhook's key could not be used."),
+        (shorten_the_timeout, "AWS had not delivered this event."),
+        (nothing, "AWS had not delivered this event."),
+    ],
+)
+def test_the_cause_is_named_where_it_can_be_known(
+    stage: Stage, break_it: Break, cause: str
+) -> None:
+    stage.happened("root-without-mfa", region="eu-west-1")
+    break_it(stage)
+    stage.check()
+    found = [text for text in footers(stage) if text.startswith("Found by the self-check")]
+    assert len(found) == 1
+    assert cause in found[0]
+
+
+def test_a_sign_in_from_before_the_deployment_says_so(stage: Stage) -> None:
+    deployed_on(stage.aws, stage.deployment, stage.now)
+    stage.happened("root-without-mfa")
+    stage.check()
+    assert "Found by the self-check. It happened before the app was deployed." in footers(stage)
+
+
+def test_a_broken_forward_is_no_cause_in_another_region(stage: Stage) -> None:
+    stage.happened("root-without-mfa", region="sa-east-1")
+    disable_the_forward(stage)
+    stage.check()
+    assert "Found by the self-check: AWS had not delivered this event." in footers(stage)
+
+
+def test_an_event_that_only_reads_says_why_eventbridge_does_not_bring_it(stage: Stage) -> None:
+    stage.happened("aws-login-authorized")
+    stage.check()
+    assert any("brings read-only events" in text for text in footers(stage))
+
+
+def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage: Stage) -> None:
+    disable_the_rule(stage)
+    (told,) = stage.check()
+    assert told.startswith(
+        "[Critical] signin-monitor in account 123456789012 is broken: "
+        "The rule signin-monitor-prod-on_sign_in-event is disabled."
+    )
+    assert "`aws events enable-rule --region us-east-1 --name" in json.dumps(
+        stage.receiver.messages[0].payload
+    )
+    stage.now += DAY
+    assert stage.check() == []
+    stage.now += 6 * DAY
+    (again,) = stage.check()
+    assert again.startswith("signin-monitor in account 123456789012 is still broken: The rule")
+    stage.now += DAY
+    assert stage.check() == []
+    stage.aws.client("events").enable_rule(Name=stage.deployment.rule("on_sign_in"))
+    assert stage.check() == ["Mended in account 123456789012: rule."]
+    assert stage.check() == []
+
+
+def test_a_fault_that_silences_nothing_wakes_nobody(stage: Stage) -> None:
+    stage.aws.client("events").disable_rule(Name=stage.deployment.rule("self_check"))
+    shorten_the_timeout(stage)
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor in account 123456789012 is broken: The rule")
+
+
+def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None:
+    stop_the_trail(stage)
+    stage.check()
+    remove_the_trail(stage)
+    (told,) = stage.check()
+    assert "No trail covers" in told
+    assert "Mended" not in json.dumps(stage.receiver.messages[0].payload)
+    stage.aws.client("cloudtrail").create_trail(
+        Name=whole_chain.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
+    )
+    stage.aws.client("cloudtrail").start_logging(Name=whole_chain.TRAIL)
+    (mended,) = stage.check()
+    assert mended.startswith("Mended in account 123456789012: trail")
+    assert stage.check() == []
+
+
+def test_a_region_in_doubt_keeps_no_other_from_being_called_mended(stage: Stage) -> None:
+    disable_the_forward(stage)
+    stage.check()
+    stage.aws.client("events", "eu-west-1").enable_rule(Name="forward")
+    with denied(stage, "events", "ListRuleNamesByTarget", "sa-east-1"):
+        assert stage.check() == ["Mended in account 123456789012: forward (eu-west-1)."]
+
+
+def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -> None:
+    stop_the_trail(stage)
+    stage.check()
+    stage.aws.client("cloudtrail").start_logging(Name=whole_chain.TRAIL)
+    with denied(stage, "cloudtrail", "DescribeTrails"):
+        assert stage.check() == []
+    assert stage.check() == ["Mended in account 123456789012: trail."]
+
+
+def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
+    disable_the_rule(stage)
+    queue = stage.aws.client("sqs").get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    stage.aws.client("sqs").delete_queue(QueueUrl=queue)
+    stage.receiver.behave("no_service", 1)
+    with pytest.raises(DeliveryError):
+        stage.check()
+    (told,) = stage.check()
+    assert "And 1 more." in told  # the rule, and the queue
+
+
+def test_a_sign_in_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    queue = stage.aws.client("sqs").get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    stage.aws.client("sqs").delete_queue(QueueUrl=queue)
+    stage.receiver.behave("no_service", 1)
+    with pytest.raises(DeliveryError):
+        stage.check()
+    stage.now += timedelta(hours=3)
+    assert any(text.startswith("[Critical] root") for text in stage.check())
+
+
+def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-with-mfa", number=1), "posted")
+    stage.decided("on_sign_in", stage.happened("saml-role", number=2), "ignored")
+    stage.decided("on_sign_in", stage.happened("root-with-mfa", number=3), "parked")
+    parked = stage.happened("root-with-mfa", number=4)
+    stage.decided("on_sign_in", parked, "parked")
+    stage.decided("on_undelivered", parked, "posted")
+    stage.happened("root-with-mfa", number=5)
+    assert len(stage.check()) == 1
+    stage.now += 7 * DAY - timedelta(minutes=5)
+    stage.happened("iam-user-with-mfa")
+    disable_the_forward(stage)
+    *_, told = stage.check()
+    assert told.startswith("signin-monitor in account 123456789012 is broken: ")
+    (block,) = [
+        text
+        for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
+        if one["type"] == "section" and "week" in (text := one["text"]["text"])
+    ]
+    week, last_told, blind = block.splitlines()
+    assert week == "In the last week: 4 posted, 1 ignored, 2 found late, 1 still waiting."
+    assert last_told.startswith("Last posted: <!date^")
+    assert blind == "Blind regions: eu-west-1"
+    assert stage.check() == []
+
+
+def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
+    stage.now += 3 * DAY
+    stop_the_trail(stage)
+    stage.check()
+    stage.now += 4 * DAY
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor in account 123456789012 is still broken: The trail")
+    shown = json.dumps(stage.receiver.messages[0].payload)
+    assert "Blind regions: eu-west-1, sa-east-1, us-east-1" in shown
+
+
+def test_a_heartbeat_that_there_was_no_time_for_is_the_next_runs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.now += 7 * DAY
+    with monkeypatch.context() as hurried:
+        hurried.setattr(run, "_MESSAGE_SECONDS", 60)
+        assert stage.check() == []
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor is at work")
+
+
+def test_a_region_that_refuses_is_left_for_the_next_run(stage: Stage) -> None:
+    stage.happened("root-without-mfa", region="eu-west-1")
+    stage.happened("root-without-mfa", region="sa-east-1")
+    cloudtrail.refuse(stage.aws.url, "eu-west-1", "AccessDeniedException")
+    assert len(stage.check()) == 1
+    stage.now += 3 * DAY
+    cloudtrail.refuse(stage.aws.url, "eu-west-1", None)
+    assert len(stage.check()) == 1
+
+
+def test_what_a_run_has_no_time_for_is_left_for_the_next_ones(stage: Stage) -> None:
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
+    assert stage.check(seconds=1.5) == []
+    assert len(stage.check()) == 1
+    assert stage.check() == []
+
+
+def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "MOST", 50)
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
+    assert [len(stage.check()) for _ in range(4)] == [0, 0, 1, 0]
+
+
+def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> None:
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
+    stage.check(seconds=1.5)
+    stage.happened("root-with-mfa", minutes_ago=16)
+    cloudtrail.refuse(stage.aws.url, "us-east-1", "AccessDeniedException")
+    for _ in range(3):
+        stage.now += timedelta(hours=2)
+        assert stage.check() == []
+    cloudtrail.refuse(stage.aws.url, "us-east-1", None)
+    assert len(stage.check()) == 2
+    assert stage.check() == []
+
+
+def test_what_is_older_than_the_logs_is_given_up(stage: Stage) -> None:
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.check(seconds=1.5)
+    stage.now += 8 * DAY
+    (told,) = stage.check()
+    assert told.startswith("signin-monitor is at work")
+
+
+def test_without_its_logs_it_fails_and_tells_nothing_twice(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    with (
+        denied(stage, "logs", "FilterLogEvents"),
+        pytest.raises(AWSReadError, match="logs:FilterLogEvents gives AccessDenied"),
+    ):
+        stage.check()
+    assert stage.receiver.posts == []
+
+
+def test_logs_that_throttle_fail_the_run_and_blame_no_policy(stage: Stage) -> None:
+    with (
+        denied(stage, "logs", "FilterLogEvents", code="ThrottlingException"),
+        pytest.raises(AWSReadError, match=r"ThrottlingException\. A later try may work\.$"),
+    ):
+        stage.check()
+
+
+def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_told(stage: Stage) -> None:
+    one = stage.happened("root-without-mfa")
+    lie = json.dumps({"decision": "posted", "event_id": one["detail"]["eventID"]})
+    one["detail"]["userAgent"] = f"{lie}\n{lie}"
+    received = {"message": "Received event", "event": one}
+    stage.log("on_sign_in", json.dumps(received))
+    assert len(stage.check()) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"regions": []}, {"regions": {"us-east-1": ["now"]}}])
+def test_a_line_of_another_release_is_no_memory(stage: Stage, more: dict[str, Any]) -> None:
+    stage.happened("root-without-mfa")
+    stage.log("self_check", json.dumps({"self_check": "ran", **more}))
+    assert len(stage.check()) == 1
+    assert stage.check() == []
+
+
+def test_without_the_names_of_the_regions_the_home_region_is_read(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    with denied(stage, "ec2", "DescribeRegions"):
+        assert len(stage.check()) == 1
+
+
+def test_without_the_time_of_the_deployment_the_last_days_are_read(stage: Stage) -> None:
+    stage.aws.client("logs").delete_log_group(logGroupName=stage.deployment.log_group("self_check"))
+    stage.aws.client("logs").create_log_group(logGroupName=stage.deployment.log_group("self_check"))
+    stage.happened("root-without-mfa", minutes_ago=5 * 24 * 60)
+    with denied(stage, "logs", "DescribeLogGroups"):
+        assert stage.check()[0].startswith("[Critical] root signed in")
+
+
+def test_logs_that_do_not_answer_in_time_fail_the_run(stage: Stage) -> None:
+    with pytest.raises(AWSReadError, match="There was not the time"):
+        stage.check(seconds=0.001)
+
+
+def test_logs_out_of_reach_fail_the_run(stage: Stage) -> None:
+    def be_away(**_: object) -> None:
+        raise ConnectTimeoutError(endpoint_url="logs")
+
+    calls = whole_chain.clients(stage.aws)("logs", whole_chain.HOME).meta.events
+    calls.register("before-call.*.FilterLogEvents", be_away)
+    with pytest.raises(AWSReadError, match="ConnectTimeoutError"):
+        stage.check()
+    calls.unregister("before-call.*.FilterLogEvents", be_away)
+
+
+def test_a_handler_that_never_ran_has_decided_nothing(stage: Stage) -> None:
+    for handler in ("on_sign_in", "on_undelivered"):
+        stage.aws.client("logs").delete_log_group(logGroupName=stage.deployment.log_group(handler))
+    stage.happened("root-without-mfa")
+    assert stage.check()[0].startswith("[Critical] root signed in")
+
+
+def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    line = self_check(
+        {"id": "by hand", "time": stage.now.isoformat()},
+        stage.deployment.function_arn("self_check"),
+        stage.deployment.pattern,
+        whole_chain.variables(stage.aws, stage.deployment),
+        60,
+    )
+    assert line["self_check"] == "ran"
+    assert line["found"] == {"unknown": 1}
+
+
+def test_what_was_left_so_long_ago_that_no_log_knows_of_it_is_not_read_again() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    old = now - timedelta(days=30), now - timedelta(days=29)
+    progress = Progress(until=now - timedelta(hours=1), unread=(old,))
+    memory = Memory(regions={"us-east-1": progress})
+    (window,) = windows(["us-east-1"], memory, now, None)
+    assert window.start > now - timedelta(days=6)

@@ -1,0 +1,139 @@
+"""The messages of self-checks, whole, in every language: tests/golden/self-check-*.json.
+
+`make golden` writes them anew.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from chalicelib.health.result import Link, State
+from chalicelib.messages.payload import Payload
+from chalicelib.messages.sign_in import sign_in_message
+from chalicelib.reports import report_in
+from chalicelib.self_check.findings import DETAIL_TYPE, Findings, Week
+from chalicelib.settings import Settings
+from chalicelib.signin.reader import SignIn, redact
+from chalicelib.signin.severity import judge
+from playground.aws.deployment import PROJECT
+from playground.slack.rules import refusal
+from tests.support.records import event
+from tests.support.stage import stage
+
+GOLDEN = PROJECT / "tests" / "golden"
+LANGUAGES = ("en", "ja", "ko")
+SCHEDULE = {"id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "time": "2026-06-01T09:00:00Z"}
+
+TRAIL = Link.fault(
+    "trail",
+    "trail_stopped",
+    "aws cloudtrail start-logging --region us-east-1 --name management-events",
+    trail="management-events",
+)
+FORWARDS = [
+    Link.fault("forward", "forward_missing", "python -m ops regions --stage prod --apply", region)
+    for region in ("ap-northeast-2", "eu-west-1", "sa-east-1")
+]
+QUEUE = Link.fault(
+    "queue",
+    "queue_stuck",
+    "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered --region us-east-1 --since 1h",
+    queue="signin-monitor-prod-undelivered",
+    depth="37",
+    minutes="95",
+)
+HOSTILE = Link.fault("trail", "trail_stopped", "echo `<!channel>`", trail="<!channel> *now* `x`")
+DENIED = [
+    Link(
+        name="history",
+        state=State.CANNOT_TELL,
+        code="denied",
+        facts={"action": "cloudtrail:LookupEvents", "error": "AccessDeniedException"},
+        region=region,
+    )
+    for region in ("eu-west-3", "me-south-1")
+]
+WEEK = Week(
+    told=41,
+    ignored=112,
+    found=2,
+    waiting=1,
+    last_told=datetime(2026, 5, 31, 22, 14, 3, tzinfo=UTC),
+)
+QUIET = Week(told=0, ignored=0, found=0, waiting=0, last_told=None)
+
+PROD = Findings(account_id="111122223333")
+CASES = {
+    "broken": replace(PROD, broken=[TRAIL, *FORWARDS], in_doubt=DENIED),
+    "broken-lightly": replace(PROD, broken=FORWARDS),
+    "still-broken": replace(PROD, still_broken=[QUEUE]),
+    "broken-and-mended": replace(
+        PROD,
+        broken=FORWARDS,
+        mended=[Link.ok("trail")],
+        blind=[link.region or "" for link in FORWARDS],
+        week=WEEK,
+    ),
+    "mended": replace(PROD, mended=[Link.ok("trail"), Link.ok("forward", "eu-west-1")]),
+    "heartbeat": replace(PROD, week=WEEK, blind=["eu-west-1"], in_doubt=DENIED),
+    "heartbeat-quiet": replace(PROD, week=QUIET),
+    "hostile": replace(PROD, broken=[HOSTILE]),
+}
+
+
+def settings_in(language: str) -> Settings:
+    return stage(
+        MESSAGE_LANGUAGE=language,
+        ACCOUNT_NAMES='{"111122223333": "prod"}',
+        CRITICAL_MENTION="here",
+    )
+
+
+def compare(payload: Payload, name: str, request: pytest.FixtureRequest) -> None:
+    written = json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
+    file = GOLDEN / f"{name}.json"
+    if request.config.getoption("--rewrite-golden", default=False):
+        file.write_text(written, encoding="utf-8")
+    assert written == file.read_text(encoding="utf-8")
+    assert refusal(payload) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+def test_a_self_check_reads_as_its_golden_file(
+    case: str, language: str, request: pytest.FixtureRequest
+) -> None:
+    findings = CASES[case]
+    report = json.loads(json.dumps(redact(findings.to_event(SCHEDULE))))  # as out of the queue
+    read = report_in(report)
+    assert read
+    message = read.message(settings_in(language))
+    assert message.severity is findings.severity
+    compare(message.payload, f"self-check-{case}.{language}", request)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sign_in_that_it_found_reads_as_its_golden_file(
+    language: str, request: pytest.FixtureRequest
+) -> None:
+    late = event("root-without-mfa") | {"found-by": "self-check", "found-cause": "forward"}
+    delay = datetime(2026, 5, 4, 11, tzinfo=UTC) - datetime(2026, 5, 4, 2, tzinfo=UTC)
+    message = sign_in_message(judge(SignIn.from_event(late)), settings_in(language), delay)
+    compare(message.payload, f"self-check-found.{language}", request)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        None,
+        {"broken": "everything", "week": [], "blind": 3},
+        {"broken": [1, {"name": None}], "mended": [{}], "week": {"told": "many"}},
+    ],
+)
+def test_a_report_that_is_none_stops_nothing(detail: object) -> None:
+    report = report_in({"detail-type": DETAIL_TYPE, "account": 1, "detail": detail})
+    assert report
+    if not detail:
+        assert refusal(report.message(stage()).payload) is None

@@ -1,0 +1,216 @@
+"""Everything that may go wrong between a sign-in and its message, by name.
+
+Each fault breaks a stage; the app then says a reason, and who must act.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.errors import Act
+from playground.slack.receiver import Receiver
+from tests.support.bed import SECRET_PATH, Bed, closed_port
+from tests.support.raw_server import RawServer
+
+DECRYPT = "TrentService.Decrypt"
+SEND = "AmazonSQS.SendMessage"
+FIND_QUEUE = "AmazonSQS.GetQueueUrl"
+
+Break = Callable[[Bed], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """How to break a stage, and what the app then says; `seconds` bounds what would hang."""
+
+    cause: Break
+    reason: str
+    act: Act = "nobody"
+    seconds: float = 60
+
+
+def _answer(name: str) -> Break:
+    return lambda bed: bed.receiver.behave(name, retry_after=30)
+
+
+def _words(act: Act, *words: str) -> dict[str, Fault]:
+    return {word: Fault(cause=_answer(word), reason=word, act=act) for word in words}
+
+
+ANSWERS: Mapping[str, Fault] = {
+    **_words(
+        "developers",
+        "invalid_payload",
+        "invalid_blocks",
+        "invalid_attachments",
+        "no_text",
+        "missing_text_or_fallback_or_attachments",
+        "too_many_attachments",
+    ),
+    **_words(
+        "operator",
+        "invalid_token",
+        "no_service",
+        "no_service_id",
+        "no_active_hooks",
+        "no_team",
+        "team_disabled",
+        "user_not_found",
+        "channel_not_found",
+        "channel_is_archived",
+        "action_prohibited",
+        "posting_to_general_channel_denied",
+    ),
+    **_words("nobody", "rate_limited", "rollup_error"),
+    "html_500": Fault(cause=_answer("html_500"), reason="http_500"),
+    "html_200": Fault(cause=_answer("html_200"), reason="http_200", act="operator"),
+    "redirect": Fault(cause=_answer("redirect"), reason="http_302", act="operator"),
+    "not_ok": Fault(cause=_answer("not_ok"), reason="http_200", act="operator"),
+    "reset": Fault(cause=_answer("reset"), reason="connection_error"),
+    "reset_in_answer": Fault(cause=_answer("reset_in_answer"), reason="protocol_error"),
+    "close": Fault(cause=_answer("close"), reason="connection_error"),
+    "hang": Fault(cause=_answer("hang"), reason="timeout_error", seconds=2),
+    "hang_in_answer": Fault(cause=_answer("hang_in_answer"), reason="timeout_error", seconds=2),
+    "drip": Fault(cause=_answer("drip"), reason="timeout_error", seconds=2),
+}
+"""What the receiver can do with a post."""
+
+
+def _raw(answer: bytes) -> Break:
+    return lambda bed: bed.lead_to_host(bed.enter(RawServer(answer)).host, scheme="http")
+
+
+def _certificate(name: str) -> Break:
+    def cause(bed: Bed) -> None:
+        tls = getattr(bed.certificates, name)
+        bed.lead_to_host(bed.enter(Receiver(tls=tls, path=SECRET_PATH)).host)
+
+    return cause
+
+
+def _silent_server(bed: Bed) -> None:
+    server = bed.enter(socket.create_server(("127.0.0.1", 0)))
+    bed.lead_to_host(f"127.0.0.1:{server.getsockname()[1]}")
+
+
+def _proxy_down(bed: Bed) -> None:
+    bed.surroundings["HTTPS_PROXY"] = f"http://{closed_port()}"
+
+
+def _no_ca_bundle(bed: Bed) -> None:
+    bed.surroundings["REQUESTS_CA_BUNDLE"] = "/nowhere/ca.pem"
+
+
+CONNECTIONS: Mapping[str, Fault] = {
+    "refused": Fault(
+        cause=lambda bed: bed.lead_to_host(closed_port()), reason="new_connection_error"
+    ),
+    "handshake hangs": Fault(cause=_silent_server, reason="timeout_error", seconds=2),
+    "certificate for another host": Fault(cause=_certificate("wrong_host"), reason="ssl_error"),
+    "certificate expired": Fault(cause=_certificate("expired"), reason="ssl_error"),
+    "certificate of an unknown CA": Fault(cause=_certificate("unknown_ca"), reason="ssl_error"),
+    "CA bundle missing": Fault(cause=_no_ca_bundle, reason="file_not_found_error"),
+    "name not found": Fault(
+        cause=lambda bed: bed.lead_to_host("nowhere.invalid"),
+        reason="name_resolution_error",
+        seconds=20,
+    ),
+    "proxy down": Fault(cause=_proxy_down, reason="proxy_error"),
+    "not HTTP": Fault(cause=_raw(b"220 smtp.example ESMTP\r\n"), reason="connection_error"),
+    "answer cut short": Fault(
+        cause=_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), reason="protocol_error"
+    ),
+    "broken header": Fault(
+        cause=_raw(b"HTTP/1.1 503 Busy\r\nno colon here\r\nContent-Length: 0\r\n\r\n"),
+        reason="http_503",
+    ),
+}
+"""What can go wrong on the way to the receiver."""
+
+
+def _refused_by_kms(code: str, status: int = 400) -> Break:
+    return lambda bed: bed.front.refuse(DECRYPT, code, status)
+
+
+def _kms_unreachable(bed: Bed) -> None:
+    bed.surroundings["AWS_ENDPOINT_URL_KMS"] = f"http://{closed_port()}"
+
+
+def _other_context(bed: Bed) -> None:
+    bed.settings["WEBHOOK_ENCRYPTION_CONTEXT"] = '{"app": "another"}'
+
+
+def _other_region(bed: Bed) -> None:
+    key = bed.aws.make_key("alias/elsewhere", "eu-west-1")
+    bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.aws.encrypt(
+        bed.receiver.url, key, region="eu-west-1"
+    )
+
+
+def _plaintext(text: str) -> Break:
+    def cause(bed: Bed) -> None:
+        bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.encrypted(text)
+
+    return cause
+
+
+def _kms(cause: Break, reason: str, act: Act = "operator", seconds: float = 60) -> Fault:
+    return Fault(cause=cause, reason=reason, act=act, seconds=seconds)
+
+
+LOOKUPS: Mapping[str, Fault] = {
+    "KMS denied": _kms(_refused_by_kms("AccessDeniedException"), "kms_access_denied"),
+    "KMS throttled": _kms(_refused_by_kms("ThrottlingException"), "kms_busy", "nobody"),
+    "KMS broken": _kms(_refused_by_kms("KMSInternalException", 500), "kms_busy", "nobody"),
+    "KMS slow": _kms(lambda bed: bed.front.hang(DECRYPT), "kms_timeout", "nobody", seconds=2),
+    "KMS unreachable": _kms(_kms_unreachable, "kms_unreachable", "nobody"),
+    "KMS behind a portal": _kms(lambda bed: bed.front.babble(DECRYPT), "kms_unreachable", "nobody"),
+    "key disabled": _kms(_refused_by_kms("DisabledException"), "kms_key_disabled"),
+    "key to be deleted": _kms(_refused_by_kms("KMSInvalidStateException"), "kms_key_disabled"),
+    "key deleted": _kms(_refused_by_kms("NotFoundException"), "kms_key_not_found"),
+    "unknown refusal": _kms(_refused_by_kms("UnrecognizedClientException"), "kms_refused"),
+    "another context": _kms(_other_context, "kms_invalid_ciphertext"),
+    "another region": _kms(_other_region, "kms_access_denied"),
+    "not a URL": _kms(_plaintext(f"see{SECRET_PATH}"), "webhook_not_a_url"),
+    "host not allowed": _kms(
+        _plaintext(f"https://elsewhere.example{SECRET_PATH}"), "webhook_host_not_allowed"
+    ),
+    "not https": _kms(
+        lambda bed: bed.lead_to_host("hooks.slack.com", scheme="http"), "webhook_not_https"
+    ),
+    "a workflow": _kms(
+        lambda bed: bed.lead_to(
+            f"https://hooks.slack.com/workflows{SECRET_PATH}", "hooks.slack.com"
+        ),
+        "webhook_is_workflow",
+    ),
+}
+"""What can go wrong before there is a webhook to post to."""
+
+FAULTS: Mapping[str, Fault] = {**ANSWERS, **CONNECTIONS, **LOOKUPS}
+
+
+def _refused_by_sqs(code: str, status: int = 400, action: str = SEND) -> Break:
+    return lambda bed: bed.front.refuse(action, code, status)
+
+
+def _no_queue(bed: Bed) -> None:
+    bed.settings["UNDELIVERED_QUEUE"] = "nowhere"
+
+
+def _sqs_unreachable(bed: Bed) -> None:
+    bed.surroundings["AWS_ENDPOINT_URL_SQS"] = f"http://{closed_port()}"
+
+
+QUEUES: Mapping[str, Break] = {
+    "SQS denied": _refused_by_sqs("AccessDenied", 403),
+    "SQS denied to find it": _refused_by_sqs("AccessDenied", 403, FIND_QUEUE),
+    "SQS throttled": _refused_by_sqs("RequestThrottled", 403),
+    "SQS broken": _refused_by_sqs("InternalError", 500),
+    "SQS slow": lambda bed: bed.front.hang(SEND),
+    "SQS unreachable": _sqs_unreachable,
+    "SQS behind a portal": lambda bed: bed.front.babble(FIND_QUEUE),
+    "SQS behind a portal that came later": lambda bed: bed.front.babble(SEND),
+    "queue missing": _no_queue,
+}
+"""What can go wrong with the undelivered queue, so that nothing can be parked."""

@@ -1,0 +1,118 @@
+"""A stage to make notifiers of: real webhook, queue and key; only the waiting is not real."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.delivery.channel import Delivery
+from chalicelib.delivery.undelivered import Undelivered
+from chalicelib.delivery.webhook import WebhookLookup
+from chalicelib.errors import StillUndelivered
+from chalicelib.notifier import Notifier
+from playground.aws.embedded import EmbeddedAws
+from playground.catalogue import read, renewed
+from playground.slack.receiver import Receiver
+from tests.support.stage import stage
+
+KEY = "alias/signin-monitor-prod"
+SECONDS = 60.0
+
+
+class Bench:
+    """A stage, and what its channel, its queue and its log got; `slept` is what nobody waited."""
+
+    def __init__(
+        self, aws: EmbeddedAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.aws = aws
+        self.receiver = receiver
+        self.slept: list[float] = []
+        self.sqs = aws.client("sqs")
+        self._capsys = capsys
+        self._queue_url = aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
+        self.variables = {
+            "STAGE": "prod",
+            "WEBHOOK_URL_ENCRYPTED": aws.encrypt(receiver.url, KEY),
+            "WEBHOOK_HOSTS": receiver.host,
+            "UNDELIVERED_QUEUE": "undelivered",
+        }
+
+    def notifier(self, **variables: str) -> Notifier:
+        """Make the notifier of the stage, with settings of the test's own."""
+        settings = stage(**{**self.variables, **variables})
+        queue = settings.undelivered_queue
+        return Notifier(
+            settings,
+            Delivery(settings, WebhookLookup(self.aws.client("kms"), settings)),
+            Undelivered(self.sqs, queue) if queue else None,
+            sleep=self.slept.append,
+        )
+
+    def lead_critical_to(self, receiver: Receiver) -> None:
+        """Give the stage a critical webhook too."""
+        self.variables["CRITICAL_WEBHOOK_URL_ENCRYPTED"] = self.aws.encrypt(receiver.url, KEY)
+        self.variables["WEBHOOK_HOSTS"] += f",{receiver.host}"
+
+    def park(self, *events: object) -> list[dict[str, Any]]:
+        """Put events into the queue; give the records that Lambda would hand to the function."""
+        queue = Undelivered(self.sqs, "undelivered")
+        for event in events:
+            queue.park(event, reason="no_service", act="operator")
+        return self.records()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Receive what is in the queue, ten at most."""
+        answer = self.sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+        return [
+            {"body": one["Body"], "receiptHandle": one["ReceiptHandle"]}
+            for one in answer.get("Messages", [])
+        ]
+
+    @property
+    def parked(self) -> list[dict[str, Any]]:
+        """The bodies in the queue."""
+        return [json.loads(record["body"]) for record in self.records()]
+
+    @property
+    def texts(self) -> list[str]:
+        """What the channel shows on a phone."""
+        return [post.payload["text"] for post in self.receiver.messages]
+
+    def log(self) -> list[dict[str, Any]]:
+        """Give the lines written since the last look."""
+        return [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+
+    def decisions(self) -> list[tuple[str, str | None, str]]:
+        """Give what was decided since the last look, why, and of which event."""
+        return [
+            (line["decision"], line["reason"], line["event_id"])
+            for line in self.log()
+            if "decision" in line
+        ]
+
+
+def event(name: str, *, minutes_ago: float = 0) -> dict[str, Any]:
+    """Give a sign-in of its own that happened just now, or a while ago."""
+    return renewed(read(name), datetime.now(UTC) - timedelta(minutes=minutes_ago))
+
+
+def events(*names: str) -> list[dict[str, Any]]:
+    return [event(name) for name in names]
+
+
+def id_of(event: dict[str, Any]) -> str:
+    return str(event["detail"]["eventID"])
+
+
+def decided(notifier: Notifier, event: dict[str, Any]) -> tuple[str, str | None]:
+    decision = notifier.tell(event, SECONDS)
+    return decision["decision"], decision["reason"]
+
+
+def stuck(notifier: Notifier, records: list[dict[str, Any]]) -> str:
+    """Tell a batch of which something must stay; give the error's text."""
+    with pytest.raises(StillUndelivered) as raised:
+        notifier.tell_parked(records, SECONDS)
+    return str(raised.value)

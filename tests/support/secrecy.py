@@ -1,0 +1,84 @@
+"""Looks for the webhook's path wherever it may show."""
+
+import base64
+import gc
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from requests import Session
+
+from tests.support.bed import SECRET_PATH
+
+_SECRET = SECRET_PATH.rpartition("/")[2]
+
+
+def shows_secret(text: str) -> bool:
+    """Tell whether a text holds the path's secret part, plain or in base64 at any alignment."""
+    return any(needle in text for needle in _needles())
+
+
+def _needles() -> Iterator[str]:
+    yield _SECRET
+    for offset in range(3):
+        padded = bytes(offset) + _SECRET.encode()
+        whole = padded[: len(padded) // 3 * 3]
+        # The first four letters mix with what stands before, the last ones with what follows.
+        yield base64.b64encode(whole).decode()[4 if offset else 0 :]
+
+
+@contextmanager
+def everything_logged() -> Iterator[list[str]]:
+    """Set every logger to DEBUG, and give what they write, tracebacks included."""
+    lines: list[str] = []
+    listener = _Listener(lines)
+    loggers = [logging.getLogger(name) for name in ("", *logging.root.manager.loggerDict)]
+    levels = {logger: logger.level for logger in loggers}
+    deaf = [logger for logger in loggers if not logger.propagate or logger is logging.root]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    for logger in deaf:
+        logger.addHandler(listener)
+    try:
+        yield lines
+    finally:
+        for logger in deaf:
+            logger.removeHandler(listener)
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._lines = lines
+        self.setFormatter(logging.Formatter("%(name)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+        self._lines.append(repr(record.args))
+
+
+def everything_said_by(error: BaseException) -> str:
+    """Give an error as anything may write it: its text, attributes, chain, traceback, variables."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in seen:
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__]
+    told = [f"{one!s} {one!r} {one.args} {vars(one)}" for one in seen]
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "\n".join([*told, *traceback.format_exception(error), *shown.format()])
+
+
+def every_repr() -> str:
+    """Give the `repr` of every object of the app's own classes, and of requests' sessions."""
+    ours = [
+        one
+        for one in gc.get_objects()
+        if str(type(one).__module__).startswith("chalicelib.") or type(one) is Session
+    ]
+    return "\n".join(repr(one) for one in ours)
