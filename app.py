@@ -10,7 +10,7 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
 from chalicelib import notifier
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 
 app = Chalice(app_name="signin-monitor")
 

@@ -7,7 +7,7 @@ metrics out of the log, so that an alarm needs neither a call nor a right.
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.model import SignIn
 from chalicelib.signin.severity import Judged
 
 Verdict = Literal["posted", "ignored", "parked", "failed"]

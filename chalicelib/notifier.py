@@ -30,7 +30,9 @@ from chalicelib.messages.sign_in import Message, plain_alert, sign_in_message
 from chalicelib.reports import Report, report_in
 from chalicelib.settings import Settings, of_the_stage
 from chalicelib.signin.filters import reason_to_ignore
-from chalicelib.signin.reader import Outcome, SignIn, redact
+from chalicelib.signin.model import Outcome, SignIn
+from chalicelib.signin.reader import read_sign_in
+from chalicelib.signin.redaction import redact
 from chalicelib.signin.severity import Assessment, Judged, Severity, judge
 from chalicelib.timeout import Deadline, within
 
@@ -52,7 +54,7 @@ class _Notice(Judged):
     @classmethod
     def from_event(cls, event: Event) -> Self:
         """Read and judge an event. Raises nothing."""
-        sign_in = SignIn.from_event(event)
+        sign_in = read_sign_in(event)
         if report := report_in(event):
             return cls(sign_in, Assessment(report.severity, ()), report)
         return cls(sign_in, judge(sign_in).assessment)

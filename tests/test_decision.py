@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.decision import Verdict, decision_line
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import judge
 from playground.catalogue import NAMES, read
 
@@ -27,7 +27,7 @@ def line(
     now: datetime = NOW,
     **more: object,
 ) -> dict[str, Any]:
-    judged = judge(SignIn.from_event(event))
+    judged = judge(read_sign_in(event))
     return decision_line(verdict, judged, reason, stage=stage, now=now, **more)
 
 

@@ -14,7 +14,7 @@ from chalicelib.messages.digest import digests
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Judged, judge
 from tests.support.records import EVENTS, changed, event
 from tests.support.slack_validator import TOUCHING_MARK, faults, texts
@@ -26,11 +26,11 @@ Build = Callable[[Settings], Payload]
 
 
 def judged(name: str) -> Judged:
-    return judge(SignIn.from_event(event(name)))
+    return judge(read_sign_in(event(name)))
 
 
 def judged_with(name: str, *path: str, to: object) -> Judged:
-    return judge(SignIn.from_event(changed(event(name), *path, to=to)))
+    return judge(read_sign_in(changed(event(name), *path, to=to)))
 
 
 def judged_at(name: str, minute: int) -> Judged:

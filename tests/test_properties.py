@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from chalicelib.messages.digest import digests
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
-from chalicelib.signin.reader import KNOWN_EVENTS, SignIn, essence, redact
+from chalicelib.signin.events import KNOWN_EVENTS
+from chalicelib.signin.reader import read_sign_in, trim
+from chalicelib.signin.redaction import redact
 from chalicelib.signin.severity import Judged, Severity, judge
 from tests.support.records import EVENTS, changed, event, paths, without
 from tests.support.slack_validator import faults
@@ -119,7 +121,7 @@ LATE = st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_any_event_gives_a_message_that_slack_takes_and_that_harms_nobody(
     found: object, chosen: tuple[str, str], late: timedelta | None
 ) -> None:
-    judged = judge(SignIn.from_event(found))
+    judged = judge(read_sign_in(found))
     message = sign_in_message(judged, STAGES[chosen], late)
     mention = MENTIONS[chosen[1]] if judged.severity is Severity.CRITICAL else None
     assert faults(message.payload, mention=mention) == []
@@ -141,7 +143,7 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
 
 
 def _judged(found: object) -> Judged:
-    return judge(SignIn.from_event(found))
+    return judge(read_sign_in(found))
 
 
 SECRET = "s3cr3t-of-a-session"
@@ -162,7 +164,7 @@ def test_what_is_redacted_holds_no_credential_and_is_always_json(
     leaky = changed(found, *above, key, to=wrapped)
     redacted = redact(leaky)
     assert SECRET not in json.dumps(redacted)
-    assert SECRET not in repr(SignIn.from_event(leaky))
+    assert SECRET not in repr(read_sign_in(leaky))
     message = sign_in_message(_judged(leaky), STAGES["en", ""], None)
     assert SECRET not in json.dumps([message.payload, message.plain])
 
@@ -170,7 +172,7 @@ def test_what_is_redacted_holds_no_credential_and_is_always_json(
 @given(found=EVENT)
 @example(found={"detail": {"eventName": "https://portal.example/?auth_code=hush"}})
 def test_what_is_redacted_reads_as_the_same_sign_in(found: object) -> None:
-    whole, redacted = SignIn.from_event(found), SignIn.from_event(redact(found))
+    whole, redacted = read_sign_in(found), read_sign_in(redact(found))
     assert redact(asdict(replace(whole, excerpt=None))) == asdict(replace(redacted, excerpt=None))
     assert (whole.excerpt is None) == (redacted.excerpt is None)
 
@@ -182,9 +184,9 @@ UNKNOWN_KIND["detail"]["responseElements"] = {"DeviceTrustEstablished": "Failure
 @given(found=EVENT)
 @example(found=UNKNOWN_KIND)
 def test_the_essence_of_an_event_is_small_json_and_reads_as_the_same_sign_in(found: object) -> None:
-    cut = essence(found)
+    cut = trim(found)
     assert len(json.dumps(cut)) < 256 * 1024
-    whole, small = SignIn.from_event(found), SignIn.from_event(cut)
+    whole, small = read_sign_in(found), read_sign_in(cut)
     # An excerpt shows the record as it came: of the essence, the essence.
     assert replace(whole, excerpt=None) == replace(small, excerpt=None)
     assert (whole.excerpt is None) == (small.excerpt is None)

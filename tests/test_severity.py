@@ -4,20 +4,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Assessment, Reason, Severity, assess
 from tests.support.records import EVENTS, changed, event
 
 
 def judged(name: str) -> Assessment:
-    return assess(SignIn.from_event(event(name)))
+    return assess(read_sign_in(event(name)))
 
 
 def told(event: dict[str, Any], outcome: str) -> Assessment:
     name = event["detail"]["eventName"]
-    return assess(
-        SignIn.from_event(changed(event, "detail", "responseElements", to={name: outcome}))
-    )
+    return assess(read_sign_in(changed(event, "detail", "responseElements", to={name: outcome})))
 
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
@@ -112,7 +110,7 @@ def test_a_user_with_mfa_is_info(name: str) -> None:
 def test_a_second_factor_that_was_only_asked_for_was_not_used() -> None:
     path = ("detail", "additionalEventData", "CredentialType")
     asked = changed(event("credential-challenge"), *path, to="TOTP")
-    assert assess(SignIn.from_event(asked)) == Assessment(INFO, (Reason.ROUTINE,))
+    assert assess(read_sign_in(asked)) == Assessment(INFO, (Reason.ROUTINE,))
 
 
 @pytest.mark.parametrize(

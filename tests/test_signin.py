@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn, redact
+from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.reader import read_sign_in
+from chalicelib.signin.redaction import redact
 from tests.support.records import EVENTS, changed, event, paths, without
 
 HERE = "111122223333"
@@ -24,7 +26,7 @@ OTHER = PrincipalType.OTHER
 
 
 def read(name: str) -> SignIn:
-    return SignIn.from_event(event(name))
+    return read_sign_in(event(name))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_root_is_root_even_where_an_alias_stands_for_a_name(name: str) -> None:
 def test_an_identity_that_calls_itself_root_without_an_arn_is_not_root() -> None:
     assert not read("external-idp-login-failed").is_root
     console = changed(event("root-with-mfa"), "detail", "userIdentity", "arn", to="")
-    assert not SignIn.from_event(console).is_root
+    assert not read_sign_in(console).is_root
 
 
 @pytest.mark.parametrize(
@@ -106,10 +108,10 @@ def test_the_account_is_the_one_that_was_signed_in_to(name: str, account_id: str
 
 def test_the_account_is_found_wherever_the_event_names_it() -> None:
     trimmed = without(event("iam-user-with-mfa"), "detail", "recipientAccountId")
-    assert SignIn.from_event(trimmed).account_id == HERE
+    assert read_sign_in(trimmed).account_id == HERE
     bare = without(trimmed, "account")
-    assert SignIn.from_event(bare).account_id == HERE
-    assert SignIn.from_event(without(bare, "detail", "userIdentity")).account_id is None
+    assert read_sign_in(bare).account_id == HERE
+    assert read_sign_in(without(bare, "detail", "userIdentity")).account_id is None
 
 
 @pytest.mark.parametrize(
@@ -154,18 +156,18 @@ def test_a_switch_from_nobody_that_can_be_read_is_none(said: str) -> None:
     strange = changed(
         event("switch-role-in-role-account"), "detail", "additionalEventData", "SwitchFrom", to=said
     )
-    assert SignIn.from_event(strange).switched_from is None
+    assert read_sign_in(strange).switched_from is None
 
 
 def test_a_role_session_without_arn_is_named_by_its_issuer_and_id() -> None:
     bare = without(event("saml-role"), "detail", "userIdentity", "arn")
-    principal = SignIn.from_event(bare).principal
+    principal = read_sign_in(bare).principal
     assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
 
 
 def test_a_permission_set_is_one_without_arn_too() -> None:
     bare = without(event("identity-center-permission-set"), "detail", "userIdentity", "arn")
-    principal = SignIn.from_event(bare).principal
+    principal = read_sign_in(bare).principal
     assert (principal.type, principal.role) == (PERMISSION_SET, "AdministratorAccess")
 
 
@@ -208,7 +210,7 @@ def test_an_application_sign_in_says_its_outcome_as_true_or_false(
 ) -> None:
     login = event("aws-login-authorized")
     told = changed(login, "detail", "additionalEventData", "success", to=said)
-    assert SignIn.from_event(told).outcome is outcome
+    assert read_sign_in(told).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_an_error_code_stands_in_for_a_missing_message() -> None:
     failed = event("iam-user-wrong-password")
     coded = changed(failed, "detail", "errorMessage", to=None)
     coded = changed(coded, "detail", "errorCode", to="AccessDenied")
-    assert SignIn.from_event(coded).failure_reason == "AccessDenied"
+    assert read_sign_in(coded).failure_reason == "AccessDenied"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_no_federated_sign_in_is_said_to_be_without_mfa(name: str) -> None:
 )
 def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> None:
     told = changed(event("root-with-mfa"), "detail", "additionalEventData", "MFAUsed", to=said)
-    assert SignIn.from_event(told).mfa is mfa
+    assert read_sign_in(told).mfa is mfa
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,7 @@ def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> 
 def test_identity_center_tells_mfa_by_the_factors_it_asked_for(factors: object, mfa: Mfa) -> None:
     portal = event("identity-center-password-only")
     told = changed(portal, "detail", "additionalEventData", "CredentialType", to=factors)
-    assert SignIn.from_event(told).mfa is mfa
+    assert read_sign_in(told).mfa is mfa
 
 
 @pytest.mark.parametrize(
@@ -365,7 +367,7 @@ def test_what_identity_center_let_somebody_into_is_named_unless_it_is_the_portal
 ) -> None:
     path = ("detail", "additionalEventData", "LoginTo")
     found = changed(event("identity-center-passkey"), *path, to=led_to)
-    assert SignIn.from_event(found).application == application
+    assert read_sign_in(found).application == application
 
 
 def test_where_a_console_sign_in_led_to_is_no_application() -> None:
@@ -393,29 +395,29 @@ def test_time_place_and_client_are_read() -> None:
 )
 def test_times_are_utc(said: str, read_as: datetime) -> None:
     told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
-    assert SignIn.from_event(told).event_time == read_as
+    assert read_sign_in(told).event_time == read_as
 
 
 @pytest.mark.parametrize("said", ["yesterday", "", None, 7, "0001-01-01T00:00:00+23:59"])
 def test_the_envelopes_time_stands_in_for_a_records_that_cannot_be_read(said: object) -> None:
     told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
     told = changed(told, "time", to="2026-05-04T02:22:47Z")
-    assert SignIn.from_event(told).event_time == datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)
+    assert read_sign_in(told).event_time == datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)
 
 
 def test_without_any_time_there_is_none() -> None:
-    assert SignIn.from_event({"detail": {"eventName": "ConsoleLogin"}}).event_time is None
+    assert read_sign_in({"detail": {"eventName": "ConsoleLogin"}}).event_time is None
 
 
 def test_a_replay_is_known_by_its_envelope() -> None:
     replayed = event("root-with-mfa") | {"replay-name": "again"}
-    assert SignIn.from_event(replayed).replayed
+    assert read_sign_in(replayed).replayed
     assert not read("root-with-mfa").replayed
 
 
 def test_what_the_self_check_found_says_so() -> None:
     found = event("root-with-mfa") | {"found-by": "self-check"}
-    assert SignIn.from_event(found).found_by_self_check
+    assert read_sign_in(found).found_by_self_check
     assert not read("root-with-mfa").found_by_self_check
 
 
@@ -438,7 +440,7 @@ def test_an_event_that_is_understood_brings_none() -> None:
 
 def test_an_identity_of_an_unknown_kind_is_not_understood_but_named() -> None:
     strange = changed(event("iam-user-with-mfa"), "detail", "userIdentity", "type", to="Directory")
-    sign_in = SignIn.from_event(strange)
+    sign_in = read_sign_in(strange)
     assert not sign_in.understood
     assert sign_in.principal.name == "alice"
 
@@ -447,7 +449,7 @@ def test_an_excerpt_is_cut_and_carries_no_credentials() -> None:
     token = changed(event("get-signin-token"), "detail", "eventName", to="GetSigninTokenV2")
     huge = changed(token, "detail", "padding", to="x" * 100_000)
     secret = event("get-signin-token")["detail"]["responseElements"]["credentials"]
-    excerpt = SignIn.from_event(huge).excerpt or ""
+    excerpt = read_sign_in(huge).excerpt or ""
     assert len(excerpt) == 1_500
     assert not [value for value in secret.values() if str(value) in excerpt]
 
@@ -486,7 +488,7 @@ def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt(
     detail = {"first": [inner] * 2_000, "second": [inner] * 100_000}
     tracemalloc.start()
     try:
-        excerpt = SignIn.from_event({"detail": detail}).excerpt
+        excerpt = read_sign_in({"detail": detail}).excerpt
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -521,7 +523,7 @@ WRONG: tuple[object, ...] = (
 def test_a_field_that_is_missing_still_gives_a_sign_in(name: str) -> None:
     whole = event(name)
     for path in paths(whole):
-        assert_readable(SignIn.from_event(without(whole, *path)))
+        assert_readable(read_sign_in(without(whole, *path)))
 
 
 @pytest.mark.parametrize("name", ["root-with-mfa", "saml-role", "identity-center-external-idp"])
@@ -529,7 +531,7 @@ def test_a_field_that_is_wrong_still_gives_a_sign_in(name: str) -> None:
     whole = event(name)
     for path in paths(whole):
         for wrong in WRONG:
-            assert_readable(SignIn.from_event(changed(whole, *path, to=wrong)))
+            assert_readable(read_sign_in(changed(whole, *path, to=wrong)))
 
 
 def assert_readable(sign_in: SignIn) -> None:
@@ -565,8 +567,8 @@ FIELDS = st.sampled_from(
 
 @given(JSON | st.dictionaries(FIELDS, JSON | st.dictionaries(FIELDS, JSON)))
 def test_any_json_at_all_gives_a_sign_in(value: object) -> None:
-    assert_readable(SignIn.from_event(value))
-    assert_readable(SignIn.from_event({"detail": value}))
+    assert_readable(read_sign_in(value))
+    assert_readable(read_sign_in({"detail": value}))
 
 
 @pytest.mark.parametrize(

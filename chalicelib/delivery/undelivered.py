@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.aws.client import aws_client
 from chalicelib.errors import Act, QueueError
-from chalicelib.signin.reader import essence, redact
+from chalicelib.signin.reader import trim
+from chalicelib.signin.redaction import redact
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -122,7 +123,7 @@ def _ever_smaller(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
     whole = json.dumps(event, default=str).encode()
     if len(whole) <= _LARGEST_EVENT:
         yield {"compressed": base64.b64encode(zlib.compress(whole)).decode("ascii")}
-    yield {**essence(event), "cut": "This event was too big for the queue."}
+    yield {**trim(event), "cut": "This event was too big for the queue."}
 
 
 def _event_in(body: object) -> Mapping[str, Any]:

@@ -12,7 +12,8 @@ from chalicelib.messages.payload import envelope, escape, header, mrkdwn, payloa
 from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_INS, Outcome, SignIn
+from chalicelib.signin.events import SIGN_INS
+from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.severity import Judged
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.

@@ -6,7 +6,8 @@ from typing import Final
 
 from chalicelib.messages.payload import clean, spoken
 from chalicelib.messages.wording import Wording
-from chalicelib.signin.reader import SIGN_INS, Mfa, Outcome, SignIn
+from chalicelib.signin.events import SIGN_INS
+from chalicelib.signin.model import Mfa, Outcome, SignIn
 
 PART_LIMIT: Final = 200
 _STEP_FAILED: Final = "failure.CredentialVerification"

@@ -32,7 +32,7 @@ from chalicelib.messages.payload import (
 from chalicelib.messages.sentence import PART_LIMIT, sentence
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import Outcome, SignIn
+from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.severity import Assessment, Judged, Severity
 
 _ACCOUNT_EVENTS: Final = (

@@ -7,7 +7,7 @@ from typing import Final
 from chalicelib.messages.payload import clean
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.user_agent import browser_of, system_of
 
 _LONGEST: Final = 150

@@ -20,7 +20,7 @@ from chalicelib.messages.wording import Wording
 from chalicelib.mfa_audit.credential_report import Person
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import Principal, PrincipalType
+from chalicelib.signin.model import Principal, PrincipalType
 from chalicelib.signin.severity import Severity
 
 _LINES_PER_SECTION: Final = 5

@@ -11,7 +11,7 @@ from chalicelib.health.result import Link, State
 from chalicelib.self_check.checkpoint import Memory, Progress, Span
 from chalicelib.self_check.decision_log import Decision
 from chalicelib.self_check.findings import silences
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Judged, judge
 
 # CloudTrail's own delay; until then a sign-in may still be on its way.
@@ -98,7 +98,7 @@ def missed(
     faults = [link for link in links if link.state is State.FAULT]
     found: dict[str, Missed] = {}
     for region, event in reading.events:
-        judged = judge(SignIn.from_event(event))
+        judged = judge(read_sign_in(event))
         event_id = judged.sign_in.event_id or ""
         if event_id in settled:
             continue

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import Outcome
+from chalicelib.signin.model import Outcome
 from chalicelib.signin.severity import Judged, Severity
 
 

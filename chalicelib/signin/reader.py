@@ -1,6 +1,6 @@
-"""SignIn: what happened, read from a CloudTrail record that EventBridge brought.
+"""Reads a SignIn from a CloudTrail record that EventBridge brought.
 
-The only module that knows CloudTrail's JSON. It believes nothing: a field that is missing, null,
+The only module that knows CloudTrail's JSON. It trusts nothing: a field that is missing, null,
 empty or of the wrong type is None, and whatever arrives gives a SignIn.
 
 Sources: "AWS Management Console sign-in events" and "CloudTrail userIdentity element" (CloudTrail
@@ -9,344 +9,100 @@ User Guide), "Sign-in events for IAM Identity Center" (IAM Identity Center User 
 
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from itertools import repeat
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from chalicelib.signin.events import ANOMALY_ALERT, IDENTITY_CENTER_EVENTS, KNOWN_EVENTS
+from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.redaction import redact
 
 Json = Mapping[str, Any]
 
-ANOMALY_ALERT: Final = "Sign-in Anomaly Alert"
-
-# What EventBridge is asked for, in the home region and in each that forwards.
-SIGN_IN_PATTERN: Final[dict[str, list[str]]] = {
-    "source": ["aws.signin"],
-    "detail-type": [
-        "AWS Console Sign In via CloudTrail",
-        "AWS Service Event via CloudTrail",
-        "AWS API Call via CloudTrail",
-        ANOMALY_ALERT,
-    ],
-}
-
-# The events that bring somebody in, and all that signin.amazonaws.com is known to record.
-SIGN_INS: Final = frozenset({"ConsoleLogin", "UserAuthentication", "AuthorizeOAuth2Access"})
-KNOWN_EVENTS: Final = SIGN_INS | {
-    "CheckMfa",
-    "CreateOAuth2Token",
-    "CredentialChallenge",
-    "CredentialVerification",
-    "EmailUpdated",
-    "ExitRole",
-    "ExternalIdPDirectoryLogin",
-    "GetSigninToken",
-    "PasswordRecoveryCompleted",
-    "PasswordRecoveryRequested",
-    "PasswordUpdated",
-    "RenewRole",
-    "SwitchRole",
-}
-_IDENTITY_CENTER_EVENTS: Final = frozenset(
-    {
-        "CredentialChallenge",
-        "CredentialVerification",
-        "ExternalIdPDirectoryLogin",
-        "UserAuthentication",
-    }
-)
 _SECOND_FACTORS: Final = ("TOTP", "WEBAUTHN", "EMAIL_OTP", "SMARTCARD", "RESYNC_TOTP")
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 # Where IAM Identity Center's own portal is; WorkSpaces records its sign-ins in the same way.
 _PORTALS: Final = (".awsapps.com", ".awsapps.cn", ".app.aws")
 _PERMISSION_SET_ROLE: Final = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
-_LONGEST_TEXT: Final = 4_096
-_LONGEST_EXCERPT: Final = 1_500
-_DEEPEST: Final = 40
-# Names of what lets somebody in, without case and punctuation: whole, or their end.
-_CREDENTIALS: Final = frozenset(
-    {"authcode", "authorizationcode", "code", "devicecode", "samlresponse", "secretaccesskey"}
-)
-_CREDENTIAL_ENDINGS: Final = (
-    "assertion",
-    "credentials",
-    "password",
-    "secret",
-    "token",
-    "verifier",
-)
-_QUERY_ITEM: Final = re.compile(r"(?<=[?&#;])([\w.-]+)=([^&#;]*)")
-# Every field that SignIn reads but the outcome under an event's name; None marks a leaf.
-_READ: Final[dict[str, Any]] = {
-    **dict.fromkeys(
-        ("account", "detail-type", "found-by", "found-cause", "region", "replay-name", "time")
-    ),
-    "detail": {
-        **dict.fromkeys(
-            (
-                "awsRegion",
-                "errorCode",
-                "errorMessage",
-                "eventID",
-                "eventName",
-                "eventTime",
-                "recipientAccountId",
-                "sourceIPAddress",
-                "userAgent",
-            )
-        ),
-        "additionalEventData": dict.fromkeys(
-            (
-                "CredentialType",
-                "LoginTo",
-                "MFAIdentifier",
-                "MFAUsed",
-                "MfaType",
-                "SamlProviderArn",
-                "SwitchFrom",
-                "SwitchTo",
-                "UserName",
-                "success",
-            )
-        ),
-        "userIdentity": {
-            **dict.fromkeys(
-                ("accountId", "arn", "identityProvider", "principalId", "type", "userName")
-            ),
-            "onBehalfOf": {"userId": None},
-            "sessionContext": {
-                "attributes": {"mfaAuthenticated": None},
-                "sessionIssuer": {"arn": None, "userName": None},
-                "webIdFederationData": {"federatedProvider": None},
-            },
-        },
-    },
-}
-
-
-class Outcome(StrEnum):
-    """How the sign-in went, where AWS says so."""
-
-    SUCCESS = "Success"
-    FAILURE = "Failure"
-    UNKNOWN = "unknown"
-
-
-class Mfa(StrEnum):
-    """Whether a second factor was used: not two answers but three."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-class PrincipalType(StrEnum):
-    """What kind of identity signed in."""
-
-    ROOT = "root"
-    IAM_USER = "iam_user"
-    ASSUMED_ROLE = "assumed_role"
-    PERMISSION_SET = "permission_set"
-    FEDERATED_USER = "federated_user"
-    SAML_USER = "saml_user"
-    WEB_IDENTITY_USER = "web_identity_user"
-    IDENTITY_CENTER_USER = "identity_center_user"
-    OTHER = "other"
-
-
-# Those whose factors AWS itself checks.
-OWN_FACTORS: Final = (
-    PrincipalType.ROOT,
-    PrincipalType.IAM_USER,
-    PrincipalType.IDENTITY_CENTER_USER,
-)
-
-
 _FROM_IDENTITY_PROVIDERS: Final = (
     PrincipalType.PERMISSION_SET,
     PrincipalType.SAML_USER,
     PrincipalType.WEB_IDENTITY_USER,
 )
+_LONGEST_TEXT: Final = 4_096
+_LONGEST_EXCERPT: Final = 1_500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Who.
-
-    `name` is the person as AWS names them: a user name, a session name, a user id. `role` is
-    the role or permission set of a session. `arn` is the IAM user's or the role's own, never a
-    session's: whoever assumes a role can choose the session's name.
-    """
-
-    type: PrincipalType
-    name: str | None = None
-    name_hidden: bool = False
-    role: str | None = None
-    account_id: str | None = None
-    arn: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
-    """One sign-in event.
-
-    `event_id` is CloudTrail's, the same for each copy of the event. `account_id` is the account
-    that was signed in to; `application` the host and path, where IAM Identity Center let somebody
-    into something else than its portal. `mfa_device` is AWS's word. `excerpt` is the record's
-    own JSON, credentials redacted and cut, of an event that is not understood.
-    """
-
-    event_id: str | None
-    event_name: str | None
-    event_time: datetime | None
-    account_id: str | None
-    application: str | None
-    region: str | None
-    source_ip: str | None
-    user_agent: str | None
-    principal: Principal
-    outcome: Outcome
-    failure_reason: str | None
-    mfa: Mfa
-    mfa_device: str | None
-    mfa_at_identity_provider: bool
-    switched_from: Principal | None
-    switched_to: Principal | None
-    is_anomaly_alert: bool
-    replayed: bool
-    found_by_self_check: bool
-    found_cause: str | None
-    excerpt: str | None = field(repr=False)
-
-    @classmethod
-    def from_event(cls, event: object) -> Self:
-        """Read an EventBridge event, whatever it holds. Raises nothing."""
-        envelope = event if isinstance(event, Mapping) else {}
-        detail = _object(envelope, "detail")
-        identity = _object(detail, "userIdentity")
-        extra = _object(detail, "additionalEventData")
-        name = _text(detail, "eventName")
-        principal = _principal(identity, extra, name)
-        is_anomaly_alert = _text(envelope, "detail-type") == ANOMALY_ALERT
-        understood = name in KNOWN_EVENTS and principal.type is not PrincipalType.OTHER
-        return cls(
-            event_id=_text(detail, "eventID"),
-            event_name=name,
-            event_time=_time(detail, "eventTime") or _time(envelope, "time"),
-            account_id=_text(detail, "recipientAccountId")
-            or _text(envelope, "account")
-            or _text(identity, "accountId"),
-            application=_application(extra) if name == "UserAuthentication" else None,
-            region=_text(detail, "awsRegion") or _text(envelope, "region"),
-            source_ip=_text(detail, "sourceIPAddress"),
-            user_agent=_text(detail, "userAgent"),
-            principal=principal,
-            outcome=_outcome(name, detail, extra),
-            failure_reason=_text(detail, "errorMessage") or _text(detail, "errorCode"),
-            mfa=_mfa(name, identity, extra, principal),
-            mfa_device=_mfa_device(extra),
-            mfa_at_identity_provider=_has_identity_provider(name, identity, extra, principal),
-            switched_from=_principal_of_arn(_text(extra, "SwitchFrom")),
-            switched_to=_principal_of_arn(_text(extra, "SwitchTo")),
-            is_anomaly_alert=is_anomaly_alert,
-            replayed="replay-name" in envelope,
-            found_by_self_check=_text(envelope, "found-by") == "self-check",
-            found_cause=_text(envelope, "found-cause"),
-            excerpt=None if understood else _excerpt(envelope.get("detail")),
-        )
-
-    @property
-    def understood(self) -> bool:
-        """Whether the event and whoever caused it are of a known kind."""
-        return self.excerpt is None
-
-    @property
-    def is_root(self) -> bool:
-        """Whether the account's root user caused it."""
-        return self.principal.type is PrincipalType.ROOT
-
-    @property
-    def switch(self) -> tuple[Principal, Principal] | None:
-        """Who switched, and into or out of which role; None for all else and where AWS is silent.
-
-        AWS records a switch twice: in the role's account as the role, which names where it came
-        from, and in the home account as the user, who names where it goes.
-        """
-        user, role = self.principal, self.switched_from
-        if self.event_name == "SwitchRole":
-            user, role = self.switched_from or user, self.switched_to or self.principal
-        elif self.event_name != "ExitRole":
-            return None
-        return (user, role) if role and role.role and user is not role else None
-
-    @property
-    def failed_at_mfa(self) -> bool:
-        """Whether it failed at the second factor: the first one was probably right."""
-        return (
-            self.outcome is Outcome.FAILURE
-            and self.mfa is Mfa.YES
-            and self.principal.type in OWN_FACTORS
-        )
+def read_sign_in(event: object) -> SignIn:
+    """Return the sign-in of an EventBridge event, whatever it holds. Raises nothing."""
+    envelope = event if isinstance(event, Mapping) else {}
+    detail = _object(envelope, "detail")
+    identity = _object(detail, "userIdentity")
+    extra = _object(detail, "additionalEventData")
+    name = _text(detail, "eventName")
+    principal = _principal(identity, extra, name)
+    is_anomaly_alert = _text(envelope, "detail-type") == ANOMALY_ALERT
+    understood = name in KNOWN_EVENTS and principal.type is not PrincipalType.OTHER
+    return SignIn(
+        event_id=_text(detail, "eventID"),
+        event_name=name,
+        event_time=_time(detail, "eventTime") or _time(envelope, "time"),
+        account_id=_text(detail, "recipientAccountId")
+        or _text(envelope, "account")
+        or _text(identity, "accountId"),
+        application=_application(extra) if name == "UserAuthentication" else None,
+        region=_text(detail, "awsRegion") or _text(envelope, "region"),
+        source_ip=_text(detail, "sourceIPAddress"),
+        user_agent=_text(detail, "userAgent"),
+        principal=principal,
+        outcome=_outcome(name, detail, extra),
+        failure_reason=_text(detail, "errorMessage") or _text(detail, "errorCode"),
+        mfa=_mfa(name, identity, extra, principal),
+        mfa_device=_mfa_device(extra),
+        mfa_at_identity_provider=_has_identity_provider(name, identity, extra, principal),
+        switched_from=_principal_of_arn(_text(extra, "SwitchFrom")),
+        switched_to=_principal_of_arn(_text(extra, "SwitchTo")),
+        is_anomaly_alert=is_anomaly_alert,
+        replayed="replay-name" in envelope,
+        found_by_self_check=_text(envelope, "found-by") == "self-check",
+        found_cause=_text(envelope, "found-cause"),
+        excerpt=None if understood else _excerpt(envelope.get("detail")),
+    )
 
 
-def redact(value: Any, *, most: int = sys.maxsize) -> Any:  # noqa: ANN401 — any JSON
-    """Give a copy of an event without the credentials that some events carry.
-
-    Nesting deeper than any real record is cut, so that the copy can always be written as JSON.
-    The copy holds the first so many values at most.
-    """
-    return _redact(value, 0, repeat(None, most))
-
-
-def essence(event: object) -> dict[str, Any]:
-    """Give the part of an event that a SignIn is read from, its texts cut."""
+def trim(event: object) -> dict[str, Any]:
+    """Return the part of an event that a SignIn is read from, its texts cut."""
     if not isinstance(event, Mapping):
         return {}
-    outcome = {_text(_object(event, "detail"), "eventName") or "": None}
-    said = {"responseElements": outcome, "serviceEventDetails": outcome}
-    wanted = {**_READ, "detail": {**_READ["detail"], **said}}
-    return {key: _pick(event[key], inner) for key, inner in wanted.items() if key in event}
+    read: dict[str, Any] = {}
+    read_sign_in(_Noting(event, read))
+    return read
 
 
-def _pick(value: object, wanted: Mapping[str, Any] | None) -> object:
-    if isinstance(value, str):
-        return value[:_LONGEST_TEXT]
-    if not isinstance(value, Mapping):
-        return None if isinstance(value, list) else value
-    if wanted is None:
-        return None
-    return {key: _pick(value[key], inner) for key, inner in wanted.items() if key in value}
+class _Noting(Mapping[str, Any]):
+    """A view of a JSON object that copies what is asked of it; it cannot be iterated."""
 
+    def __init__(self, content: Json, read: dict[str, Any]) -> None:
+        self._content = content
+        self._read = read
 
-def _redact(value: Any, depth: int, left: Iterator[None]) -> Any:  # noqa: ANN401 — any JSON
-    if depth > _DEEPEST:
-        return "[too deep]"
-    if isinstance(value, Mapping):
-        return {
-            key: "[redacted]"
-            if _is_credential(str(key), inner)
-            else _redact(inner, depth + 1, left)
-            for (key, inner), _ in zip(value.items(), left, strict=False)
-        }
-    if isinstance(value, list):
-        return [_redact(inner, depth + 1, left) for inner, _ in zip(value, left, strict=False)]
-    if isinstance(value, str) and "=" in value:
-        return _QUERY_ITEM.sub(_redact_item, value)
-    return value
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 — any JSON
+        value = self._content[key]
+        if isinstance(value, Mapping):
+            value = _Noting(value, self._read.setdefault(key, {}))
+        elif isinstance(value, str):
+            self._read[key] = value[:_LONGEST_TEXT]
+        else:
+            self._read[key] = None if isinstance(value, list) else value
+        return value
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
 
-def _redact_item(item: re.Match[str]) -> str:
-    return f"{item[1]}=[redacted]" if _is_credential(item[1], item[2]) else item[0]
-
-
-def _is_credential(key: str, value: object) -> bool:
-    """Tell by its name; where AWS writes an outcome under an event's name, it is none."""
-    name = key.replace("_", "").replace("-", "").lower()
-    is_named_so = name in _CREDENTIALS or name.endswith(_CREDENTIAL_ENDINGS)
-    return is_named_so and _said(value) is None
+    def __len__(self) -> int:
+        return 0
 
 
 def _object(mapping: Json, key: str) -> Json:
@@ -375,83 +131,113 @@ def _excerpt(detail: object) -> str:
 
 def _outcome(name: str | None, detail: Json, extra: Json) -> Outcome:
     """Look in the three places where AWS says it; an OAuth event says "true" for success."""
-    said = (
+    words = (
         _object(detail, "responseElements").get(name or ""),
         _object(detail, "serviceEventDetails").get(name or ""),
         extra.get("success"),
     )
-    return next(filter(None, map(_said, said)), Outcome.UNKNOWN)
-
-
-def _said(value: object) -> Outcome | None:
-    match value.lower() if isinstance(value, str) else value:
-        case "success" | "true" | True:
-            return Outcome.SUCCESS
-        case "failure" | "false" | False:
-            return Outcome.FAILURE
-    return None
+    return next(filter(None, map(Outcome.from_word, words)), Outcome.UNKNOWN)
 
 
 _NOBODY: Final = Principal(type=PrincipalType.OTHER)
 
 
 def _principal(identity: Json, extra: Json, event_name: str | None) -> Principal:
-    principal = _principal_as_named(identity, extra, event_name)
+    kind = _text(identity, "type") or ""
+    if identity.get("arn") == "" and kind == "Root":
+        kind = ""  # a failed SAML answer of IAM Identity Center, not root
+    if kind not in _PRINCIPAL_READERS and event_name in IDENTITY_CENTER_EVENTS:
+        kind = "IdentityCenterUser"  # AWS wrote "Unknown" until mid-2025
+    principal = _PRINCIPAL_READERS.get(kind, _other)(identity, extra)
     if principal.name == _HIDDEN:
         return replace(principal, name=None, name_hidden=True)
     return principal
 
 
-def _principal_as_named(identity: Json, extra: Json, event_name: str | None) -> Principal:
-    account_id = _text(identity, "accountId")
+def _root(identity: Json, _: Json) -> Principal:
+    return Principal(type=PrincipalType.ROOT, account_id=_text(identity, "accountId"))
+
+
+def _iam_user(identity: Json, _: Json) -> Principal:
     arn = _text(identity, "arn")
-    name = _text(identity, "userName")
-    of_arn = _principal_of_arn(arn) or _NOBODY
-    match _text(identity, "type"):
-        case "Root" if identity.get("arn") != "":
-            return Principal(type=PrincipalType.ROOT, account_id=account_id)
-        case "IAMUser":
-            return Principal(
-                type=PrincipalType.IAM_USER,
-                name=name or of_arn.name,
-                account_id=account_id,
-                arn=arn,
-            )
-        case "AssumedRole":
-            issuer = _object(_object(identity, "sessionContext"), "sessionIssuer")
-            of_issuer = _principal_of_arn(_text(issuer, "arn")) or _NOBODY
-            session = next(
-                (one for one in (of_arn, of_issuer) if one.role),
-                _role_session(role=_text(issuer, "userName")),
-            )
-            named = (_text(identity, "principalId") or "").partition(":")[2]
-            return replace(
-                session,
-                name=session.name or named or None,
-                account_id=account_id,
-                arn=_text(issuer, "arn") or session.arn,
-            )
-        case "FederatedUser":
-            return Principal(
-                type=PrincipalType.FEDERATED_USER,
-                name=name or of_arn.name,
-                account_id=account_id,
-            )
-        case "SAMLUser":
-            return Principal(type=PrincipalType.SAML_USER, name=name, account_id=account_id)
-        case "WebIdentityUser":
-            return Principal(type=PrincipalType.WEB_IDENTITY_USER, name=name, account_id=account_id)
-        case kind if kind == "IdentityCenterUser" or event_name in _IDENTITY_CENTER_EVENTS:
-            user_id = _text(_object(identity, "onBehalfOf"), "userId")
-            names = [one for one in (_text(extra, "UserName"), name, user_id) if one]
-            visible = [one for one in names if one != _HIDDEN]
-            return Principal(
-                type=PrincipalType.IDENTITY_CENTER_USER,
-                name=next(iter(visible or names), None),
-                account_id=account_id,
-            )
-        case _:
-            return Principal(type=PrincipalType.OTHER, name=name or arn, account_id=account_id)
+    return Principal(
+        type=PrincipalType.IAM_USER,
+        name=_text(identity, "userName") or _of_arn(identity).name,
+        account_id=_text(identity, "accountId"),
+        arn=arn,
+    )
+
+
+def _assumed_role(identity: Json, _: Json) -> Principal:
+    issuer = _object(_object(identity, "sessionContext"), "sessionIssuer")
+    session = _of_arn(identity)
+    if not session.role:
+        session = _of_arn(issuer)
+    if not session.role:
+        session = _role_session(role=_text(issuer, "userName"))
+    session_name = (_text(identity, "principalId") or "").partition(":")[2]
+    return replace(
+        session,
+        name=session.name or session_name or None,
+        account_id=_text(identity, "accountId"),
+        arn=_text(issuer, "arn") or session.arn,
+    )
+
+
+def _federated_user(identity: Json, _: Json) -> Principal:
+    return Principal(
+        type=PrincipalType.FEDERATED_USER,
+        name=_text(identity, "userName") or _of_arn(identity).name,
+        account_id=_text(identity, "accountId"),
+    )
+
+
+def _saml_user(identity: Json, _: Json) -> Principal:
+    return Principal(
+        type=PrincipalType.SAML_USER,
+        name=_text(identity, "userName"),
+        account_id=_text(identity, "accountId"),
+    )
+
+
+def _web_identity_user(identity: Json, extra: Json) -> Principal:
+    return replace(_saml_user(identity, extra), type=PrincipalType.WEB_IDENTITY_USER)
+
+
+def _identity_center_user(identity: Json, extra: Json) -> Principal:
+    user_id = _text(_object(identity, "onBehalfOf"), "userId")
+    candidates = (_text(extra, "UserName"), _text(identity, "userName"), user_id)
+    names = [name for name in candidates if name]
+    visible = [name for name in names if name != _HIDDEN]
+    return Principal(
+        type=PrincipalType.IDENTITY_CENTER_USER,
+        name=next(iter(visible or names), None),
+        account_id=_text(identity, "accountId"),
+    )
+
+
+def _other(identity: Json, _: Json) -> Principal:
+    return Principal(
+        type=PrincipalType.OTHER,
+        name=_text(identity, "userName") or _text(identity, "arn"),
+        account_id=_text(identity, "accountId"),
+    )
+
+
+# By `userIdentity.type`.
+_PRINCIPAL_READERS: Final[Mapping[str, Callable[[Json, Json], Principal]]] = {
+    "Root": _root,
+    "IAMUser": _iam_user,
+    "AssumedRole": _assumed_role,
+    "FederatedUser": _federated_user,
+    "SAMLUser": _saml_user,
+    "WebIdentityUser": _web_identity_user,
+    "IdentityCenterUser": _identity_center_user,
+}
+
+
+def _of_arn(identity: Json) -> Principal:
+    return _principal_of_arn(_text(identity, "arn")) or _NOBODY
 
 
 def _principal_of_arn(arn: str | None) -> Principal | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from chalicelib.signin.reader import OWN_FACTORS, SIGN_INS, Mfa, Outcome, PrincipalType, SignIn
+from chalicelib.signin.events import SIGN_INS
+from chalicelib.signin.model import OWN_FACTORS, Mfa, Outcome, PrincipalType, SignIn
 
 
 class Severity(IntEnum):

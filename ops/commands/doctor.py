@@ -20,7 +20,7 @@ from chalicelib.health.trail import enabled_regions
 from chalicelib.messages.payload import clean
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account
 from ops.checks.post_test import untried, webhook
 from ops.checks.roles import role

@@ -18,7 +18,9 @@ from chalicelib.health.trail import enabled_regions
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_IN_PATTERN, Principal, PrincipalType, SignIn
+from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.signin.model import Principal, PrincipalType
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import judge
 from ops.account import Account
 from ops.command import Command, profile_option, yes_option
@@ -190,7 +192,7 @@ def _chosen(
     user: str | None,
     names: Sequence[str],
 ) -> list[Found]:
-    sign_ins = [(event, SignIn.from_event(event)) for event in events]
+    sign_ins = [(event, read_sign_in(event)) for event in events]
     return [
         (event, row(judge(sign_in), settings))
         for event, sign_in in sign_ins

@@ -10,7 +10,7 @@ from chalicelib.messages.payload import clean
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.filters import reason_to_ignore
-from chalicelib.signin.reader import Mfa, Outcome
+from chalicelib.signin.model import Mfa, Outcome
 from chalicelib.signin.severity import Judged, Severity
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}

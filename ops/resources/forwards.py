@@ -17,7 +17,7 @@ from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.rule import is_off, same_pattern
 from chalicelib.health.trail import enabled_regions
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
 from ops.plan import PartlyDone, Step

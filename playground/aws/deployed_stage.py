@@ -19,7 +19,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.trail import enabled_regions
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.iam import grants
 from playground.aws.embedded import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 

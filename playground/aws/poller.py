@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -121,7 +121,7 @@ def _entry(body: str) -> dict[str, str | None]:
         parked = None
     if not isinstance(parked, dict):
         parked = {}
-    sign_in = SignIn.from_event(parked.get("event"))
+    sign_in = read_sign_in(parked.get("event"))
     return {
         "event_name": sign_in.event_name,
         "who": "root" if sign_in.is_root else sign_in.principal.name,

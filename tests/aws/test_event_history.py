@@ -15,7 +15,8 @@ from botocore.stub import Stubber
 
 from chalicelib.aws import event_history
 from chalicelib.aws.event_history import Page, Window, as_event, read
-from chalicelib.signin.reader import Outcome, SignIn
+from chalicelib.signin.model import Outcome
+from chalicelib.signin.reader import read_sign_in
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 
@@ -187,13 +188,13 @@ def test_what_is_read_is_what_eventbridge_would_bring(aws: EmbeddedAws, name: st
     wide = Window(region="us-east-1", start=START - year, end=END + year)
     (page,) = read(aws.client, [wide])
     (found,) = page.events
-    assert SignIn.from_event(found) == SignIn.from_event(brought)
+    assert read_sign_in(found) == read_sign_in(brought)
     assert {**found, "id": ""} == {**brought, "id": ""}
 
 
 def test_a_record_without_an_id_gets_the_one_that_stands_beside_it() -> None:
     found = as_event({"EventId": "e-1", "CloudTrailEvent": '{"eventName": "ConsoleLogin"}'})
-    sign_in = SignIn.from_event(found)
+    sign_in = read_sign_in(found)
     assert (sign_in.event_id, sign_in.event_name) == ("e-1", "ConsoleLogin")
 
 
@@ -201,7 +202,7 @@ def test_a_record_that_cannot_be_read_is_still_an_event() -> None:
     found = as_event(
         {"EventId": "e-1", "EventName": "ConsoleLogin", "EventTime": START, "CloudTrailEvent": "{"}
     )
-    sign_in = SignIn.from_event(found)
+    sign_in = read_sign_in(found)
     assert (sign_in.event_id, sign_in.event_time, sign_in.outcome) == (
         "e-1",
         START,

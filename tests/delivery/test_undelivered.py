@@ -13,7 +13,8 @@ from botocore.stub import Stubber
 
 from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
 from chalicelib.errors import QueueError
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.model import SignIn
+from chalicelib.signin.reader import read_sign_in
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import NAMES, read
 
@@ -61,7 +62,7 @@ def parked(aws: EmbeddedAws) -> dict[str, Any]:
 
 
 def without_excerpt(event: object) -> SignIn:
-    return replace(SignIn.from_event(event), excerpt=None)
+    return replace(read_sign_in(event), excerpt=None)
 
 
 def padded(event: dict[str, Any], padding: str) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def test_the_body_says_why_who_must_act_and_what_happened(
     body = json.loads(record["body"])
     assert (body["reason"], body["act"]) == ("no_service", "operator")
     assert set(body) == {"reason", "act", "event"}
-    assert SignIn.from_event(body["event"]) == SignIn.from_event(read(name))
+    assert read_sign_in(body["event"]) == read_sign_in(read(name))
     assert Parked.from_record(record) == Parked(body["event"], record["receiptHandle"])
 
 
@@ -125,7 +126,7 @@ def test_an_event_too_big_for_the_queue_is_compressed_and_comes_back_whole(
     park(small_queue, event)
     (record,) = records(aws)
     assert set(json.loads(record["body"])["event"]) == {"compressed"}
-    assert SignIn.from_event(Parked.from_record(record).event) == SignIn.from_event(event)
+    assert read_sign_in(Parked.from_record(record).event) == read_sign_in(event)
 
 
 def test_what_is_compressed_has_no_credentials_either(
@@ -147,7 +148,7 @@ def test_an_event_too_big_though_compressed_is_cut_to_what_a_sign_in_is_read_fro
     assert kept["cut"] == "This event was too big for the queue."
     assert "requestParameters" not in kept["detail"]
     assert without_excerpt(kept) == without_excerpt(event)
-    assert SignIn.from_event(kept).understood == SignIn.from_event(event).understood
+    assert read_sign_in(kept).understood == read_sign_in(event).understood
 
 
 def test_an_event_of_a_megabyte_is_kept_whole_in_a_queue_that_takes_a_megabyte(
@@ -223,7 +224,7 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
 def test_a_poisoned_message_becomes_an_event_that_says_it_is_unreadable(body: object) -> None:
     parked = Parked.from_record({"body": body, "receiptHandle": "h"})
     assert parked == Parked({"detail": {"unreadable": str(body)}}, "h")
-    assert not SignIn.from_event(parked.event).understood
+    assert not read_sign_in(parked.event).understood
 
 
 def compressed(content: bytes) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from moto.events.models import EventPattern
 
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import Outcome, SignIn
+from chalicelib.signin.model import Outcome
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Severity, judge
 from playground.aws.deployment import PROJECT, Deployment, deploy
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
@@ -257,7 +258,7 @@ def test_every_kind_of_sign_in_becomes_the_message_that_the_builder_makes(
 ) -> None:
     happened = sign_in(name)
     settings = Settings.from_environment(deployed.deployment.environment("on_sign_in"))
-    judged = judge(SignIn.from_event(happened))
+    judged = judge(read_sign_in(happened))
     ignored = (
         judged.severity is Severity.INFO
         and judged.sign_in.outcome is Outcome.SUCCESS

@@ -12,7 +12,7 @@ from chalicelib.health.checks import inspect
 from chalicelib.health.result import State
 from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws import cloudtrail
 from playground.aws.deployment import Deployment, ProjectCopy
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws

@@ -21,7 +21,7 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold
 from chalicelib.health.result import Link, State
 from chalicelib.health.rights import READ_ACTIONS
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
 from tests.support import whole_chain
 from tests.support.whole_chain import QUEUE, TRAIL

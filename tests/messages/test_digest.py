@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.messages.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
 from chalicelib.messages.sign_in import Message
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Judged, Severity, judge
 from tests.support.records import changed, event
 from tests.support.slack_validator import faults, texts
@@ -21,7 +21,7 @@ LONGEST = "&" * 150
 
 
 def judged(found: dict[str, Any]) -> Judged:
-    return judge(SignIn.from_event(found))
+    return judge(read_sign_in(found))
 
 
 def named(found: dict[str, Any], name: str) -> Judged:

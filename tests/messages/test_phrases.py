@@ -12,7 +12,8 @@ import pytest
 import chalicelib
 import ops
 from chalicelib.messages.phrases import phrases_in
-from chalicelib.signin.reader import KNOWN_EVENTS, Mfa, Outcome, PrincipalType
+from chalicelib.signin.events import KNOWN_EVENTS
+from chalicelib.signin.model import Mfa, Outcome, PrincipalType
 from chalicelib.signin.severity import Reason, Severity
 from tests.support.slack_validator import TOUCHING_MARK
 from tests.support.stage import LANGUAGES

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.messages.sign_in import Message, console_link, plain_alert, sign_in_message
-from chalicelib.signin.reader import SignIn
+from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Severity, judge
 from tests.support.records import EVENTS, changed, event, without
 from tests.support.slack_validator import faults, texts
@@ -16,7 +16,7 @@ EXTRA = ("detail", "additionalEventData")
 
 
 def built(found: dict[str, Any], late: timedelta | None = None, **settings: str) -> Message:
-    return sign_in_message(judge(SignIn.from_event(found)), stage(**settings), late)
+    return sign_in_message(judge(read_sign_in(found)), stage(**settings), late)
 
 
 def sentence(found: dict[str, Any], late: timedelta | None = None, **settings: str) -> str:
@@ -63,7 +63,7 @@ def test_every_message_shows_the_same_facts_in_the_same_places(name: str) -> Non
 def test_a_failure_shows_its_reason_where_there_is_one(name: str) -> None:
     fails = "*Reason for failure*" in shown(event(name))
     assert fails == bool(
-        SignIn.from_event(event(name)).failure_reason or name == "credential-failed-code"
+        read_sign_in(event(name)).failure_reason or name == "credential-failed-code"
     )
 
 
@@ -105,7 +105,7 @@ def test_a_step_names_the_factor_it_is_about(change: str, verb: str) -> None:
 def test_however_a_switch_went_the_user_is_of_one_account_and_the_role_of_the_other(
     name: str, outcome: str, language: str
 ) -> None:
-    event_name = SignIn.from_event(event(name)).event_name
+    event_name = read_sign_in(event(name)).event_name
     told = changed(event(name), "detail", "responseElements", to={event_name: outcome})
     said = sentence(told, MESSAGE_LANGUAGE=language)
     assert "Admin" in said
@@ -222,7 +222,7 @@ def test_only_a_critical_one_mentions_whom_the_stage_has_set() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: str) -> None:
-    sign_in = SignIn.from_event(event(name))
+    sign_in = read_sign_in(event(name))
     alert = plain_alert(judge(sign_in), stage(MESSAGE_LANGUAGE=language))
     assert set(alert) == {"text", "unfurl_links", "unfurl_media"}
     assert (sign_in.account_id or "") in alert["text"]
@@ -231,7 +231,7 @@ def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: 
 
 
 def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:
-    alert = plain_alert(judge(SignIn.from_event({})), stage())
+    alert = plain_alert(judge(read_sign_in({})), stage())
     assert "Unknown, unknown. Look for event unknown" in alert["text"]
 
 
@@ -246,7 +246,7 @@ def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:
 )
 def test_the_link_leads_to_the_event_in_its_partitions_console(region: str, console: str) -> None:
     found = changed(event("iam-user-with-mfa"), "detail", "awsRegion", to=region)
-    link = console_link(SignIn.from_event(found))
+    link = console_link(read_sign_in(found))
     assert link
     assert link.startswith(f"https://{console}/cloudtrailv2/home?region=")
     assert link.endswith(f"#/events/{found['detail']['eventID']}")
@@ -264,4 +264,4 @@ def test_the_link_leads_to_the_event_in_its_partitions_console(region: str, cons
 )
 def test_no_link_is_made_of_what_could_lead_elsewhere(field: str, value: object) -> None:
     found = changed(event("iam-user-with-mfa"), "detail", field, to=value)
-    assert console_link(SignIn.from_event(found)) is None
+    assert console_link(read_sign_in(found)) is None

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.messages.wording import Wording
-from chalicelib.signin.reader import Principal, PrincipalType, SignIn
+from chalicelib.signin.model import Principal, PrincipalType, SignIn
+from chalicelib.signin.reader import read_sign_in
 from tests.support.records import changed, event, without
 from tests.support.stage import stage
 
@@ -15,11 +16,11 @@ MFA = ("detail", "additionalEventData")
 
 
 def read(name: str) -> SignIn:
-    return SignIn.from_event(event(name))
+    return read_sign_in(event(name))
 
 
 def read_with(name: str, *path: str, to: object) -> SignIn:
-    return SignIn.from_event(changed(event(name), *path, to=to))
+    return read_sign_in(changed(event(name), *path, to=to))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_an_account_that_the_stage_does_not_name_is_its_number() -> None:
     other = read_with("iam-user-with-mfa", "detail", "recipientAccountId", to="999999999999")
     assert ENGLISH.accounts(other) == "999999999999"
     nameless = without(without(event("trimmed-record"), "account"), "detail", "userIdentity")
-    assert ENGLISH.accounts(SignIn.from_event(nameless)) == "unknown"
+    assert ENGLISH.accounts(read_sign_in(nameless)) == "unknown"
 
 
 def test_an_event_has_a_name_for_people_or_aws_s_own() -> None:
@@ -187,7 +188,7 @@ def test_a_reason_of_invisible_characters_is_none() -> None:
 
 def test_what_the_self_check_found_says_why_aws_did_not_bring_it() -> None:
     found = {**event("root-with-mfa"), "found-by": "self-check", "found-cause": "trail"}
-    said = ENGLISH.found(SignIn.from_event(found))
+    said = ENGLISH.found(read_sign_in(found))
     assert said == "Found by the self-check. No trail brought it to EventBridge."
 
 

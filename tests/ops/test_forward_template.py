@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.deployment import PROJECT
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.signin.reader import SIGN_IN_PATTERN
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.gate import Gate
 from tests.support.operator import WEBHOOK, Operator

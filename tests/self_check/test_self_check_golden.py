@@ -15,7 +15,8 @@ from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.reports import report_in
 from chalicelib.self_check.findings import DETAIL_TYPE, Findings, Week
 from chalicelib.settings import Settings
-from chalicelib.signin.reader import SignIn, redact
+from chalicelib.signin.reader import read_sign_in
+from chalicelib.signin.redaction import redact
 from chalicelib.signin.severity import judge
 from playground.aws.deployment import PROJECT
 from playground.slack.rules import refusal
@@ -120,7 +121,7 @@ def test_a_sign_in_that_it_found_reads_as_its_golden_file(
 ) -> None:
     late = event("root-without-mfa") | {"found-by": "self-check", "found-cause": "forward"}
     delay = datetime(2026, 5, 4, 11, tzinfo=UTC) - datetime(2026, 5, 4, 2, tzinfo=UTC)
-    message = sign_in_message(judge(SignIn.from_event(late)), settings_in(language), delay)
+    message = sign_in_message(judge(read_sign_in(late)), settings_in(language), delay)
     compare(message.payload, f"self-check-found.{language}", request)
 
 

@@ -1,0 +1,137 @@
+"""SignIn: what happened, as values that know nothing of CloudTrail's JSON."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self
+
+
+class Outcome(StrEnum):
+    """How the sign-in went, where AWS says so."""
+
+    SUCCESS = "Success"
+    FAILURE = "Failure"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def from_word(cls, word: object) -> Self | None:
+        """Return the outcome that AWS writes in a record, a word or a truth value; else None."""
+        match word.lower() if isinstance(word, str) else word:
+            case "success" | "true" | True:
+                return cls.SUCCESS
+            case "failure" | "false" | False:
+                return cls.FAILURE
+        return None
+
+
+class Mfa(StrEnum):
+    """Whether a second factor was used: not two answers but three."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class PrincipalType(StrEnum):
+    """What kind of identity signed in."""
+
+    ROOT = "root"
+    IAM_USER = "iam_user"
+    ASSUMED_ROLE = "assumed_role"
+    PERMISSION_SET = "permission_set"
+    FEDERATED_USER = "federated_user"
+    SAML_USER = "saml_user"
+    WEB_IDENTITY_USER = "web_identity_user"
+    IDENTITY_CENTER_USER = "identity_center_user"
+    OTHER = "other"
+
+
+# Those whose factors AWS itself checks.
+OWN_FACTORS: Final = (
+    PrincipalType.ROOT,
+    PrincipalType.IAM_USER,
+    PrincipalType.IDENTITY_CENTER_USER,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who.
+
+    `name` is the person as AWS names them: a user name, a session name, a user id. `role` is
+    the role or permission set of a session. `arn` is the IAM user's or the role's own, never a
+    session's: whoever assumes a role can choose the session's name.
+    """
+
+    type: PrincipalType
+    name: str | None = None
+    name_hidden: bool = False
+    role: str | None = None
+    account_id: str | None = None
+    arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """One sign-in event.
+
+    `event_id` is CloudTrail's, the same for each copy of the event. `account_id` is the account
+    that was signed in to; `application` the host and path, where IAM Identity Center let somebody
+    into something else than its portal. `mfa_device` is AWS's word. `excerpt` is the record's
+    own JSON, credentials redacted and cut, of an event that is not understood.
+    """
+
+    event_id: str | None
+    event_name: str | None
+    event_time: datetime | None
+    account_id: str | None
+    application: str | None
+    region: str | None
+    source_ip: str | None
+    user_agent: str | None
+    principal: Principal
+    outcome: Outcome
+    failure_reason: str | None
+    mfa: Mfa
+    mfa_device: str | None
+    mfa_at_identity_provider: bool
+    switched_from: Principal | None
+    switched_to: Principal | None
+    is_anomaly_alert: bool
+    replayed: bool
+    found_by_self_check: bool
+    found_cause: str | None
+    excerpt: str | None = field(repr=False)
+
+    @property
+    def understood(self) -> bool:
+        """Whether the event and whoever caused it are of a known kind."""
+        return self.excerpt is None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the account's root user caused it."""
+        return self.principal.type is PrincipalType.ROOT
+
+    @property
+    def switch(self) -> tuple[Principal, Principal] | None:
+        """Who switched, and into or out of which role; None for all else and where AWS is silent.
+
+        AWS records a switch twice: in the role's account as the role, which names where it came
+        from, and in the home account as the user, who names where it goes.
+        """
+        user, role = self.principal, self.switched_from
+        if self.event_name == "SwitchRole":
+            user, role = self.switched_from or user, self.switched_to or self.principal
+        elif self.event_name != "ExitRole":
+            return None
+        return (user, role) if role and role.role and user is not role else None
+
+    @property
+    def failed_at_mfa(self) -> bool:
+        """Whether it failed at the second factor: the first one was probably right."""
+        return (
+            self.outcome is Outcome.FAILURE
+            and self.mfa is Mfa.YES
+            and self.principal.type in OWN_FACTORS
+        )
