@@ -12,7 +12,7 @@ HOME_REGION = $$($(BIN)/python -c 'from ops.config_file import ConfigFile; \
   print(ConfigFile.read().environment("$(STAGE)")["SIGN_IN_REGION"])')
 EVENT ?= playground/events/iam-user-with-mfa.json
 
-.PHONY: help demo tour local test check golden mutants logs invoke bench profile growth storm clean
+.PHONY: help demo tour local test check golden mutants logs invoke bench profile scaling storm clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,16 +55,16 @@ logs: $(READY)  ## follow the log of a deployed stage: STAGE=prod
 invoke: $(READY)  ## send an event to a deployed stage: STAGE=prod EVENT=file.json
 	AWS_DEFAULT_REGION=$(HOME_REGION) $(BIN)/chalice invoke --stage $(STAGE) --name on_sign_in < $(EVENT)
 
-bench: $(READY)  ## measure speed and cost against three other shapes, in ten minutes
+bench: $(READY)  ## measure speed and cost against four other variants, in six minutes
 	$(BIN)/python -m benchmarks.bench
 
 profile: $(READY)  ## show where the time of a cold start goes
 	$(BIN)/python -m benchmarks.profile
 
-growth: $(READY)  ## show that cost stays flat over 100,000 sign-ins
-	$(BIN)/python -m benchmarks.growth
+scaling: $(READY)  ## show that time and memory stay flat over 100,000 sign-ins and whole batches
+	$(BIN)/python -m benchmarks.scaling
 
-storm: $(READY)  ## let 10,000 failed sign-ins and root's one pass through it
+storm: $(READY)  ## send 10,000 failed sign-ins, with root's success among them
 	$(BIN)/python -m benchmarks.storm
 
 clean:  ## remove what the commands above made

@@ -1,4 +1,4 @@
-"""What Linux says of another process: its processor time, its memory."""
+"""What Linux says about another process: its processor time, its memory."""
 
 import re
 import time
@@ -6,18 +6,18 @@ from pathlib import Path
 
 
 def processor_seconds(pid: int) -> float:
-    """Give the processor time that a process has taken so far (clock_getcpuclockid(3))."""
+    """Return the processor time that a process has taken so far (clock_getcpuclockid(3))."""
     clock = (~pid << 3) | 2
     return time.clock_gettime(clock)
 
 
 def memory_mb(pid: int) -> float:
-    """Give the memory that a process holds now."""
+    """Return the memory that a process holds now."""
     return _status_mb(pid, "VmRSS")
 
 
 def peak_memory_mb(pid: int) -> float:
-    """Give the most memory that a process has held so far."""
+    """Return the most memory that a process has held so far."""
     return _status_mb(pid, "VmHWM")
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.profile [--rounds 11]
 
-Takes INIT apart, ours and the lean shape's, and writes `benchmarks/results/profile.md`.
+Takes INIT apart, ours and the lean variant's, and writes `benchmarks/results/profile.md`.
 """
 
 import argparse
@@ -15,11 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks.bed import Bed
-from benchmarks.shape import Shape, make_lean, make_signin_monitor
+from benchmarks.harness import Harness, row, write_result
+from benchmarks.variant import LEAN, OURS, Variant, deploy_signin_monitor, make_lean, variant_of
 
 ROUNDS = 11
-RESULT = Path(__file__).with_name("results") / "profile.md"
 
 # What INIT does, step by step; each step's code runs after the ones before it.
 _BEFORE = {
@@ -60,25 +59,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, Bed(Path(scratch)) as bed:
-        ours, lean = make_signin_monitor(bed, Path(scratch)), make_lean(bed)
+    with tempfile.TemporaryDirectory() as scratch, Harness(Path(scratch)) as harness:
+        ours = variant_of(deploy_signin_monitor(harness, Path(scratch)), harness)
+        lean = make_lean(harness)
         of_ours, of_lean = [], []
         for _ in range(chosen.rounds):
             of_ours.append(_profile(ours, _BEFORE | _OURS))
             of_lean.append(_profile(lean, _BEFORE | _LEAN))
-    text = _table(_medians(of_ours), _medians(of_lean))
-    print(text)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text)
+    write_result("profile.md", _table(_medians(of_ours), _medians(of_lean)))
 
 
-def _profile(shape: Shape, steps: Mapping[str, str]) -> dict[str, float]:
-    """Run the steps in a process of their own; give the milliseconds of each."""
+def _profile(variant: Variant, steps: Mapping[str, str]) -> dict[str, float]:
+    """Run the steps in a process of their own; return the milliseconds of each."""
     script = _READING + "".join(code + _READ for code in steps.values())
     run = subprocess.run(
         [sys.executable, "-c", f"{script}\nprint(readings)"],
-        cwd=shape.package,
-        env={**shape.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=variant.package,
+        env={**variant.environment, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         check=True,
     )
@@ -92,20 +89,15 @@ def _medians(profiles: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _table(ours: dict[str, float], lean: dict[str, float]) -> str:
-    steps = dict.fromkeys([*_BEFORE, *_OURS, *_LEAN])
+    lines = [row(("step of INIT, processor time (ms)", OURS, LEAN)), row(("---", "---:", "---:"))]
+    lines += [
+        row((step, *(f"{of[step]:.0f}" if step in of else "" for of in (ours, lean))))
+        for step in dict.fromkeys([*_BEFORE, *_OURS, *_LEAN])
+    ]
+    sums = (f"{sum(of.values()):.0f}" for of in (ours, lean))
     return "\n".join(
-        (
-            "| step of INIT, ms of processor time | signin-monitor | lean |",
-            "| --- | ---: | ---: |",
-            *(f"| {step} | {_cell(ours, step)} | {_cell(lean, step)} |" for step in steps),
-            f"| **together** | {sum(ours.values()):.0f} | {sum(lean.values()):.0f} |",
-            "",
-        )
+        (*lines, row(("**together**", *sums)), "", "`make profile` makes this table.", "")
     )
-
-
-def _cell(profile: dict[str, float], step: str) -> str:
-    return f"{profile[step]:.0f}" if step in profile else ""
 
 
 if __name__ == "__main__":

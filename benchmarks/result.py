@@ -1,4 +1,4 @@
-"""What the trials of one shape at one memory size say together."""
+"""What the samples of one variant at one memory size say together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,44 +6,44 @@ from itertools import chain
 from typing import Self
 
 from benchmarks.price import dollars_per_million
-from benchmarks.shape import Shape
-from benchmarks.spread import Spread
-from benchmarks.trial import Trial
+from benchmarks.quartiles import Quartiles
+from benchmarks.sample import Sample
+from benchmarks.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """Times in milliseconds, memory in MB."""
 
-    shape: Shape
+    variant: Variant
     memory_mb: int
-    init_processor: Spread
-    cold: Spread
-    first: Spread
-    kept: Spread
-    new: Spread
-    processor: Spread
+    init_processor: Quartiles
+    cold: Quartiles
+    first: Quartiles
+    kept: Quartiles
+    new: Quartiles
+    processor: Quartiles
     peak_memory: float
     dollars: float  # per million sign-ins
 
     @classmethod
-    def of(cls, shape: Shape, memory_mb: int, trials: Sequence[Trial]) -> Self:
+    def of(cls, variant: Variant, memory_mb: int, samples: Sequence[Sample]) -> Self:
         """Sum up."""
-        new = Spread.of(chain.from_iterable(trial.new for trial in trials))
+        new = Quartiles.of(chain.from_iterable(sample.new for sample in samples))
         return cls(
-            shape=shape,
+            variant=variant,
             memory_mb=memory_mb,
-            init_processor=Spread.of(trial.init_processor for trial in trials),
-            cold=Spread.of(trial.cold for trial in trials),
-            first=Spread.of(trial.first for trial in trials),
-            kept=Spread.of(chain.from_iterable(trial.kept for trial in trials)),
+            init_processor=Quartiles.of(sample.init_processor for sample in samples),
+            cold=Quartiles.of(sample.cold for sample in samples),
+            first=Quartiles.of(sample.first for sample in samples),
+            kept=Quartiles.of(chain.from_iterable(sample.kept for sample in samples)),
             new=new,
-            processor=Spread.of(chain.from_iterable(trial.processor for trial in trials)),
-            peak_memory=max(trial.peak_memory for trial in trials),
+            processor=Quartiles.of(chain.from_iterable(sample.processor for sample in samples)),
+            peak_memory=max(sample.peak_memory for sample in samples),
             dollars=dollars_per_million(
                 memory_mb,
-                cold_ms=Spread.of(trial.init + trial.first for trial in trials).median,
+                cold_ms=Quartiles.of(sample.init + sample.first for sample in samples).median,
                 warm_ms=new.median,
-                decryptions=shape.decryptions,
+                decryptions=variant.decryptions,
             ),
         )

@@ -1,81 +1,85 @@
-"""The results as one Markdown table, with what there is to know to read it."""
+"""The results as a Markdown page, with what there is to know to read them."""
 
 import os
 import platform
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
+from benchmarks.bars import bars
+from benchmarks.harness import row
 from benchmarks.price import COLD_SHARE
 from benchmarks.quota import FULL_PROCESSOR_MB, Quota
 from benchmarks.result import Result
-from benchmarks.spread import Spread
-from benchmarks.trial import WARM_CALLS
+from benchmarks.sample import WARM_CALLS
+from benchmarks.variant import OURS
 
-_HEADS = (
-    "memory, MB",
-    "shape",
-    "cold start to posted, ms",
-    "processor time of INIT, ms",
-    "first event, ms",
-    "warm, connection kept, ms",
-    "warm, new connection, ms",
-    "processor time of a warm one, ms",
-    "peak memory, MB",
-    "package, kB",
-    "$ per million",
+_HEADS: Final = (
+    "memory size (MB)",
+    "variant",
+    "cold start until posted (ms)",
+    "… processor time of its INIT (ms)",
+    "… its handler (ms)",
+    "warm, same connection (ms)",
+    "warm, new connection (ms)",
+    "warm, processor time (ms)",
+    "peak memory (MB)",
+    "package (kB)",
+    "a million sign-ins ($)",
 )
 
-_NOTES = """\
-Medians, and quartiles in brackets, of {rounds} cold starts and {warm} warm calls each, taken in
-turns, so that noise hits all alike. `make bench` makes this table.
+_NOTES: Final = """\
+`make bench` makes this page. Medians, with quartiles in brackets, of {rounds} cold starts and
+{warm} warm sign-ins each, taken in turns, so that noise hits all alike.
 
+* **signin-monitor** is the deployed package. **The article's** makes a KMS client, decrypts and
+  opens a connection for each sign-in. **Lean, as published** is boto3 and the standard library,
+  decrypted once at import, as in AWS's own blueprint. **Lean, tuned** also makes its TLS context at
+  import and lets urllib3 keep the connection. **The floor** posts over a connection opened at
+  import, without KMS or boto3. Their code is in `benchmarks/variants`.
+* A cold start is measured from the start of the process to the message at the receiver; the other
+  times are the handler's, AWS's runtime client included.
+* "New connection": the receiver ends the connection after each answer.
 * Each package runs under AWS's own runtime client on {machine}, Python {python}, {openssl},
   boto3 {boto3}. {share}
-* Cold: from the start of the process to the message at the receiver. The other times are the
-  handler's, the runtime client's work included; so is the processor time.
 * KMS and the receiver are on the same machine, both behind TLS, which is checked against a whole CA
   bundle. What the network, KMS and Slack take comes on top, alike for all.
-* New connection: the receiver ends the connection after each answer.
 * Dollars: {cold:.0%} cold starts, INIT billed; the rest on a new connection. Requests and KMS are
-  in it, free tiers are not (us-east-1, x86).
+  included, free tiers are not (us-east-1, x86).
 """
-_SHARE = """\
-INIT has a full processor; then a cgroup
-  holds the process to memory / {full:,} MB of one, in periods of {period:g} ms."""
-_NO_QUOTA = """\
-This machine allows no quota: the
-  handler had a full processor. At a smaller size it takes, at least, processor time x {full:,} MB /
-  memory."""
+_SHARE: Final = """\
+INIT has a full processor; then a cgroup holds the
+  process to its share of one, memory size / {full:,} MB, in periods of {period:g} ms."""
+_NO_QUOTA: Final = """\
+This machine allows no quota: the handler
+  had a full processor. At a smaller size it takes at least its processor time, times {full:,} MB,
+  divided by the memory size."""
 
 
 def markdown(results: Sequence[Result], *, rounds: int, quota: Quota | None) -> str:
-    """Give the table and the notes below it."""
-    lines = [_row(_HEADS), _row(["---:", "---", *["---:"] * (len(_HEADS) - 2)])]
+    """Return the results, how they stand against the bars, and the notes."""
+    lines = [row(_HEADS), row(("---:", "---", *["---:"] * (len(_HEADS) - 2)))]
     previous = 0
     for result in results:
-        lines.append(_row(_cells(result, new_size=result.memory_mb != previous)))
+        lines.append(row(_cells(result, new_size=result.memory_mb != previous)))
         previous = result.memory_mb
-    return "\n".join([*lines, "", _notes(rounds, quota)])
+    return "\n".join((*lines, "", *bars(results), "", _notes(rounds, quota)))
 
 
-def _cells(result: Result, *, new_size: bool) -> list[str]:
-    name = result.shape.title
-    return [
+def _cells(result: Result, *, new_size: bool) -> Iterable[str]:
+    variant = result.variant
+    quartiles = result.cold, result.init_processor, result.first
+    return (
         f"{result.memory_mb:,}" if new_size else "",
-        f"**{name}**" if result.shape.name == "signin-monitor" else name,
-        *map(str, _spreads(result)),
+        f"**{variant.title}**" if variant.title == OURS else variant.title,
+        *map(str, (*quartiles, result.kept, result.new, result.processor)),
         f"{result.peak_memory:.0f}",
-        f"{result.shape.package_bytes / 1000:,.0f}",
+        f"{variant.package_bytes / 1000:,.0f}",
         f"{result.dollars:.2f}",
-    ]
-
-
-def _spreads(result: Result) -> tuple[Spread, ...]:
-    cold = result.cold, result.init_processor, result.first
-    return *cold, result.kept, result.new, result.processor
+    )
 
 
 def _notes(rounds: int, quota: Quota | None) -> str:
@@ -99,7 +103,3 @@ def _machine() -> str:
         if line.startswith("model name")
     ]
     return f"{os.cpu_count()} processors ({(models or [platform.machine()])[0]}, {sys.platform})"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

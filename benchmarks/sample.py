@@ -4,18 +4,18 @@ import random
 import time
 from dataclasses import dataclass
 
-from benchmarks.bed import Bed, sign_in_event
+from benchmarks.harness import Harness, sign_in_event
 from benchmarks.process import peak_memory_mb, processor_seconds
 from benchmarks.quota import PERIOD_MS, Quota
-from benchmarks.shape import Shape
+from benchmarks.variant import Variant
 from playground.aws.runtime import LambdaFunction, Result
 
-WARM_CALLS = 5
+WARM_CALLS = 3
 _PAUSE_SECONDS = 0.12  # with the random part, more than a period: each call finds a fresh quota
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Sample:
     """Times in milliseconds, memory in MB."""
 
     init: float  # the process's start to its first question for an event
@@ -28,8 +28,8 @@ class Trial:
     peak_memory: float
 
 
-def run(shape: Shape, memory_mb: int, bed: Bed, quota: Quota | None) -> Trial:
-    """Start a shape cold at a memory size, sign in several times, stop it."""
+def take(variant: Variant, memory_mb: int, harness: Harness, quota: Quota | None) -> Sample:
+    """Start a variant cold at a memory size, sign in several times, stop it."""
     init_processor = []
 
     def ready(pid: int) -> None:
@@ -38,26 +38,26 @@ def run(shape: Shape, memory_mb: int, bed: Bed, quota: Quota | None) -> Trial:
             quota.hold(pid, memory_mb)
 
     with LambdaFunction(
-        shape.package, shape.handler, shape.environment, memory_mb=memory_mb, on_ready=ready
+        variant.package, variant.handler, variant.environment, memory_mb=memory_mb, on_ready=ready
     ) as function:
-        first, posted = _sign_in(function, bed)
+        first, posted = _sign_in(function, harness)
         pid = function.pid
         assert pid
         kept, processor = [], []
         _pause()
         for _ in range(WARM_CALLS):
             before = processor_seconds(pid)
-            kept.append(_sign_in(function, bed)[0].seconds)
+            kept.append(_sign_in(function, harness)[0].seconds)
             _pause()
             processor.append(processor_seconds(pid) - before)
-        bed.receiver.behave("close_idle")
-        _sign_in(function, bed)  # the last one over the kept connection
+        harness.receiver.behave("close_idle")
+        _sign_in(function, harness)  # the last one over the kept connection
         new = []
         for _ in range(WARM_CALLS):
             _pause()
-            new.append(_sign_in(function, bed)[0].seconds)
-        bed.receiver.behave("ok")
-        return Trial(
+            new.append(_sign_in(function, harness)[0].seconds)
+        harness.receiver.behave("ok")
+        return Sample(
             init=1000 * (function.ready - function.started),
             init_processor=1000 * init_processor[0],
             cold=1000 * (posted - function.started),
@@ -69,14 +69,14 @@ def run(shape: Shape, memory_mb: int, bed: Bed, quota: Quota | None) -> Trial:
         )
 
 
-def _sign_in(function: LambdaFunction, bed: Bed) -> tuple[Result, float]:
-    """Have one sign-in told; give how it ended, and when its message came (perf_counter)."""
-    bed.receiver.forget()
+def _sign_in(function: LambdaFunction, harness: Harness) -> tuple[Result, float]:
+    """Have a sign-in posted; return how that ended, and when the message came (perf_counter)."""
+    harness.receiver.forget()
     result = function.invoke(sign_in_event())
-    if result.error or len(bed.receiver.messages) != 1:
-        raise RuntimeError(f"{result.error=} {bed.receiver.posts=}\n" + "\n".join(result.log))
-    posted = bed.receiver.messages[0].received_at
-    return result, posted - (time.time() - time.perf_counter())
+    messages = harness.receiver.messages
+    if result.error or len(messages) != 1:
+        raise RuntimeError(f"{result.error=} {messages=}\n" + "\n".join(result.log))
+    return result, messages[0].received_at - (time.time() - time.perf_counter())
 
 
 def _pause() -> None:
@@ -84,4 +84,4 @@ def _pause() -> None:
 
 
 def _milliseconds(seconds: list[float]) -> tuple[float, ...]:
-    return tuple(1000 * one for one in seconds)
+    return tuple(1000 * second for second in seconds)

@@ -14,7 +14,7 @@ app = Chalice(app_name="article")
 
 @app.on_cw_event({"source": ["aws.signin"]})
 def on_sign_in(event: CloudWatchEvent) -> str:
-    """Tell Slack of a sign-in."""
+    """Post a sign-in."""
     print("Received event: " + json.dumps(event.to_dict()))
     return notify(create_message(event.detail), webhook_url(os.environ["WEBHOOK_URL_ENCRYPTED"]))
 
@@ -47,7 +47,7 @@ def webhook_url(encrypted: str) -> str:
 
 
 def notify(message: str, url: str) -> str:
-    """Post a message; give Slack's answer."""
+    """Post a message; return Slack's answer."""
     payload = {
         "text": message,
         "username": "AWSアカウントモニターBot",

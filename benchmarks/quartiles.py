@@ -2,28 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import Self
+
+_ONE_DECIMAL_BELOW = 9.95
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Quartiles:
     """The median, and the quartiles around it."""
 
-    median: float
     low: float
+    median: float
     high: float
 
     @classmethod
     def of(cls, measurements: Iterable[float]) -> Self:
         """Sum measurements up, two at least."""
-        found = sorted(measurements)
-        low, _, high = quantiles(found, n=4, method="inclusive")
-        return cls(median(found), low, high)
+        return cls(*quantiles(measurements, n=4, method="inclusive"))
 
     def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(self.low)}-{_short(self.high)})"
+        return f"{_short(self.median)} ({_short(self.low)}–{_short(self.high)})"
 
 
 def _short(number: float) -> str:
-    return f"{number:,.1f}" if number < 9.95 else f"{number:,.0f}"  # noqa: PLR2004
+    return f"{number:,.1f}" if number < _ONE_DECIMAL_BELOW else f"{number:,.0f}"

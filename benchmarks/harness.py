@@ -1,21 +1,23 @@
-"""What every shape meets alike: an AWS and a webhook's receiver, both over TLS.
+"""What every benchmark runs against: an AWS and a webhook's receiver on this machine.
 
-Clients trust a whole CA bundle, certifi's, with the bed's own authority at its end. Everything is
-on this machine: no time of the network, nor of Slack and KMS themselves, is in any number.
+Clients trust a whole CA bundle, certifi's, with the harness's own authority at its end. No time of
+a network, of Slack or of KMS itself is in any number.
 """
 
+import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import certifi
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from playground.aws.embedded import EmbeddedAws
+from playground.aws.runtime import Result
 from playground.catalogue import read, renewed
 from playground.slack.certificates import make_certificates
 from playground.slack.rate import Rate
@@ -24,14 +26,15 @@ from playground.slack.receiver import Receiver
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-KEY = "alias/bench"
+KEY: Final = "alias/benchmarks"
+RESULTS: Final = Path(__file__).with_name("results")
 
 
-class Bed:
+class Harness:
     """An embedded AWS and a receiver, as a context manager; its files go to `scratch`.
 
-    The receiver enforces `rate`, if given. Functions reach AWS at a server of the bed's own, which
-    speaks TLS and answers one request at a time: moto's queues are not made for several.
+    The receiver enforces `rate`, if given. Functions reach AWS at a server of the harness's own,
+    which speaks TLS and answers one request at a time: moto's queues are not made for several.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Bed:
         self._aws_server = make_server(
             "127.0.0.1",
             0,
-            _in_turns(DomainDispatcherApplication(create_backend_app)),
+            _one_at_a_time(DomainDispatcherApplication(create_backend_app)),
             threaded=True,
             request_handler=_Request,
             ssl_context=certificates.good if aws_over_tls else None,
@@ -80,11 +83,30 @@ class Bed:
 
 
 def sign_in_event(name: str = "iam-user-with-mfa") -> dict[str, Any]:
-    """Give a sign-in, by its file's name, that happened just now, unlike any before."""
+    """Return a sign-in, by its file's name, that happened just now, unlike any before."""
     return renewed(read(name), datetime.now(UTC))
 
 
-def _in_turns(app: "WSGIApplication") -> "WSGIApplication":
+def decisions(result: Result) -> Iterator[dict[str, Any]]:
+    """Yield the decision lines that an invocation logged."""
+    for line in result.log:
+        if line.startswith("{") and "decision" in (fields := json.loads(line)):
+            yield fields
+
+
+def write_result(name: str, text: str) -> None:
+    """Print a result, and keep it in `benchmarks/results`."""
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(text)
+
+
+def row(cells: Iterable[str]) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def _one_at_a_time(app: "WSGIApplication") -> "WSGIApplication":
     turn = threading.Lock()
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -98,4 +120,4 @@ class _Request(WSGIRequestHandler):
     disable_nagle_algorithm = True  # else delayed acknowledgements add 40 ms to an answer
 
     def log(self, *_: object) -> None:
-        """Leave the terminal to the table."""
+        """Leave the terminal to the results."""

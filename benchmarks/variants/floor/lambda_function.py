@@ -12,7 +12,7 @@ connection.connect()
 
 
 def lambda_handler(event: dict, _context: object) -> str:
-    """Tell Slack of a sign-in; give its answer."""
+    """Post a sign-in; return Slack's answer."""
     detail = event["detail"]
     body = json.dumps({"text": f"{detail['userIdentity'].get('userName')} signed in."})
     try:
