@@ -1,4 +1,4 @@
-"""The connection to a webhook's host: opened ahead, kept for reuse, given up when it is too old.
+"""A connection to one host: opened ahead, kept for reuse, given up when it is too old.
 
 requests does the talking. What is added: one TLS context that is loaded once, no look at the
 environment for every request, a bound on the whole exchange, and errors that do not know the URL.
@@ -9,7 +9,8 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -27,9 +28,8 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
-from chalicelib.delivery.answer import Answer
-from chalicelib.delivery.webhook import Webhook, silence
 from chalicelib.errors import NoAnswer
+from chalicelib.log import mute_logger
 from chalicelib.timeout import within
 
 T = TypeVar("T")
@@ -42,19 +42,39 @@ _OPEN_SECONDS: Final = 4.0  # INIT has ten, for the webhook's lookup too
 _LONGEST_BODY: Final = 65_536
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
-silence("urllib3.connectionpool", up_to=logging.DEBUG)  # logs the path of every request
-silence("urllib3.connection", up_to=logging.WARNING)  # likewise, if the answer's head is broken
+mute_logger("urllib3.connectionpool", up_to=logging.DEBUG)  # logs the path of every request
+mute_logger("urllib3.connection", up_to=logging.WARNING)  # likewise, if the answer's head is broken
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a host answered: the status, the headers by name in any case, the start of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Connection:
-    """A connection to the host of one webhook."""
+    """A connection to the host of one URL."""
 
-    def __init__(self, webhook: Webhook, *, clock: Callable[[], float] = time.time) -> None:
-        """Take the webhook and a clock in seconds.
+    def __init__(
+        self,
+        origin: str,
+        url: Callable[[], str],
+        *,
+        ca_bundles: tuple[str, ...] = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take the URL's scheme and host, what returns it whole, and a clock in seconds.
 
-        The wall clock: the monotonic one may stand still while Lambda freezes the sandbox.
+        The URL may be a secret, which no error here holds. `ca_bundles` are the variables that may
+        name a CA bundle, the first that is set. The clock is the wall's: the monotonic one may
+        stand still while Lambda freezes the sandbox.
         """
-        self._webhook = webhook
+        self._origin = origin
+        self._url = url
+        self._ca_bundles = ca_bundles
         self._clock = clock
         self._session: requests.Session | None = None
         self._last_used = 0.0
@@ -69,17 +89,17 @@ class Connection:
         if not self.is_kept:
             self._exchange(_OPEN_SECONDS, self._open)
 
-    def post(self, body: bytes, seconds: float) -> Answer:
-        """Post a JSON document to the webhook; wait so many seconds at most. Raises NoAnswer."""
+    def post(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        """Post to the URL; wait so many seconds at most. Raises NoAnswer."""
         return self._exchange(
-            min(_EXCHANGE_SECONDS, seconds), lambda session: self._post(session, body)
+            min(_EXCHANGE_SECONDS, seconds), lambda session: self._post(session, body, headers)
         )
 
     def _exchange(self, seconds: float, call: Callable[[requests.Session], T]) -> T:
         if not self.is_kept:
             self._close()
         try:
-            session = self._session = self._session or _session(self._webhook)
+            session = self._session = self._session or self._new_session()
             answer = within(seconds, lambda: call(session))
         except Exception as error:  # noqa: BLE001 — whatever a library raises may quote the URL
             failure = _no_answer(error)
@@ -89,34 +109,39 @@ class Connection:
         self._close()
         raise failure  # outside of the `except`: no error that knows the URL hangs on ours
 
-    def _post(self, session: requests.Session, body: bytes) -> Answer:
+    def _post(self, session: requests.Session, body: bytes, headers: Mapping[str, str]) -> Response:
         with session.post(
-            self._webhook.reveal(),
+            self._url(),
             data=body,
-            headers={"Content-Type": "application/json; charset=utf-8"},
+            headers=headers,
             timeout=(_CONNECT_SECONDS, _READ_SECONDS),
             allow_redirects=False,
             stream=True,
         ) as response:
             content = response.raw.read(_LONGEST_BODY, decode_content=True)
-            return Answer(
-                response.status_code,
-                content.decode("utf-8", errors="replace").strip(),
-                response.headers.get("Retry-After"),
-            )
+            return Response(response.status_code, response.headers, content)
 
     def _open(self, session: requests.Session) -> None:
-        origin = self._webhook.origin
-        adapter = session.get_adapter(origin)
-        if select_proxy(origin, session.proxies) or not isinstance(adapter, _Adapter):
+        adapter = session.get_adapter(self._origin)
+        if select_proxy(self._origin, session.proxies) or not isinstance(adapter, _Adapter):
             return
-        request = requests.Request(url=origin).prepare()
+        request = requests.Request(url=self._origin).prepare()
         pool = adapter.get_connection_with_tls_context(request, verify=True)
         # urllib3 has no public way to open a connection ahead of a request.
         connection = pool._get_conn()  # noqa: SLF001
         connection.timeout = _CONNECT_SECONDS
         connection.connect()
         pool._put_conn(connection)  # noqa: SLF001
+
+    def _new_session(self) -> requests.Session:
+        """Return a session that has asked the environment once, not for every request."""
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = dict(get_environ_proxies(self._origin))
+        if self._origin.startswith("https:"):
+            bundles = filter(None, map(os.environ.get, self._ca_bundles))
+            session.mount("https://", _Adapter(tls_context(next(bundles, None))))
+        return session
 
     def _close(self) -> None:
         if self._session is not None:
@@ -194,13 +219,3 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     else:
         context.load_verify_locations(cafile=path)
     return context
-
-
-def _session(webhook: Webhook) -> requests.Session:
-    """Make a session that has asked the environment once, not for every request."""
-    session = requests.Session()
-    session.trust_env = False
-    session.proxies = dict(get_environ_proxies(webhook.origin))
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    session.mount("https://", _Adapter(tls_context(bundle)))
-    return session

@@ -1,6 +1,7 @@
 """Writes the log: one JSON object a line, on standard output, as CloudWatch reads it."""
 
 import json
+import logging
 import traceback
 
 
@@ -17,3 +18,8 @@ def write_failure(message: str, error: BaseException) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     write(level="ERROR", message=message, error=type(error).__name__, where=where)
+
+
+def mute_logger(name: str, *, up_to: int) -> None:
+    """Keep a library's logger from writing, up to a level, at whatever level somebody sets it."""
+    logging.getLogger(name).addFilter(lambda record: record.levelno > up_to)

@@ -1,4 +1,4 @@
-"""The connection to a webhook's host, on the wire."""
+"""A connection to one host, on the wire."""
 
 import socket
 import ssl
@@ -26,6 +26,7 @@ from tests.support.raw_server import RawServer
 
 BODY = b'{"text": "hello"}'
 OK = Answer(200, "ok", None)
+HEADERS = {"Content-Type": "application/json"}
 SOON = 10.0
 
 
@@ -57,11 +58,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def connection(receiver: Receiver, clock: Clock) -> Connection:
-    return Connection(Webhook(receiver.url), clock=clock)
+    webhook = Webhook(receiver.url)
+    return Connection(webhook.origin, webhook.reveal, clock=clock)
 
 
 def to(url: str) -> Connection:
-    return Connection(Webhook(url))
+    webhook = Webhook(url)
+    return Connection(webhook.origin, webhook.reveal)
+
+
+def post(connection: Connection, seconds: float = SOON, body: bytes = BODY) -> Answer:
+    return Answer.from_response(connection.post(body, HEADERS, seconds))
 
 
 def no_answer(call: Callable[[], object]) -> NoAnswer:
@@ -79,32 +86,32 @@ def closed_port() -> int:
 def test_a_post_brings_the_json_to_the_webhooks_path_and_the_answer_back(
     connection: Connection, receiver: Receiver
 ) -> None:
-    assert connection.post(BODY, SOON) == OK
-    (post,) = receiver.posts
-    assert (post.payload, post.path) == ({"text": "hello"}, receiver.path)
-    assert post.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert post(connection) == OK
+    (posted,) = receiver.posts
+    assert (posted.payload, posted.path) == ({"text": "hello"}, receiver.path)
+    assert posted.headers["Content-Type"] == "application/json"
 
 
 def test_an_answer_has_its_status_its_body_and_what_retry_after_says(
     connection: Connection, receiver: Receiver
 ) -> None:
     receiver.behave("rate_limited", retry_after=30)
-    answer = connection.post(BODY, SOON)
+    answer = post(connection)
     assert (answer.status, answer.retry_after) == (429, "30")
     assert '"rate_limited"' in answer.body
 
 
 def test_posts_share_one_connection(connection: Connection, receiver: Receiver) -> None:
     for _ in range(3):
-        connection.post(BODY, SOON)
+        post(connection)
     assert receiver.connections == 1
 
 
 def test_a_refused_post_keeps_the_connection(connection: Connection, receiver: Receiver) -> None:
     receiver.behave("html_500", times=1)
-    connection.post(BODY, SOON)
+    post(connection)
     assert connection.is_kept
-    connection.post(BODY, SOON)
+    post(connection)
     assert receiver.connections == 1
 
 
@@ -115,8 +122,8 @@ def test_opened_ahead_it_asks_nothing_and_is_used_by_the_first_post(
     connection.open()
     assert (kept_before, connection.is_kept) == (False, True)
     assert (receiver.connections, receiver.posts, receiver.visits) == (1, [], [])
-    connection.post(BODY, SOON)
-    assert [post.connection for post in receiver.posts] == [1]
+    post(connection)
+    assert [posted.connection for posted in receiver.posts] == [1]
     assert receiver.visits == []
 
 
@@ -125,16 +132,16 @@ def test_the_largest_payload_goes_over_a_connection_that_was_opened_ahead(
 ) -> None:
     connection.open()
     text = "x" * 5_000_000
-    assert connection.post(b'{"text": "%s"}' % text.encode(), SOON).status == 400
-    (post,) = receiver.posts
-    assert (post.payload, post.connection) == ({"text": text}, 1)
+    assert post(connection, body=b'{"text": "%s"}' % text.encode()).status == 400
+    (posted,) = receiver.posts
+    assert (posted.payload, posted.connection) == ({"text": text}, 1)
 
 
 def test_opening_twice_opens_one_connection(connection: Connection, receiver: Receiver) -> None:
     connection.open()
     connection.open()
-    connection.post(BODY, SOON)
-    assert [post.connection for post in receiver.posts] == [1]
+    post(connection)
+    assert [posted.connection for posted in receiver.posts] == [1]
 
 
 def test_a_plain_connection_is_not_opened_ahead() -> None:
@@ -142,17 +149,17 @@ def test_a_plain_connection_is_not_opened_ahead() -> None:
         connection = to(receiver.url)
         connection.open()
         assert receiver.connections == 0
-        assert connection.post(BODY, SOON) == OK
+        assert post(connection) == OK
 
 
 @pytest.mark.parametrize(("age", "connections"), [(49.9, 1), (50, 2), (3_600, 2), (-0.1, 2)])
 def test_a_connection_that_was_silent_for_fifty_seconds_is_not_used_again(
     age: float, connections: int, connection: Connection, receiver: Receiver, clock: Clock
 ) -> None:
-    connection.post(BODY, SOON)
+    post(connection)
     clock.now += age
     assert connection.is_kept == (connections == 1)
-    connection.post(BODY, SOON)
+    post(connection)
     assert receiver.connections == connections
 
 
@@ -162,7 +169,7 @@ def test_each_post_makes_the_connection_young_again(
     connection.open()
     for _ in range(3):
         clock.now += 40
-        connection.post(BODY, SOON)
+        post(connection)
     assert receiver.connections == 1
 
 
@@ -170,9 +177,9 @@ def test_a_connection_that_the_receiver_ended_is_replaced_without_a_failure(
     connection: Connection, receiver: Receiver
 ) -> None:
     receiver.behave("close_idle", times=1)
-    connection.post(BODY, SOON)
-    assert connection.post(BODY, SOON) == OK
-    assert [post.connection for post in receiver.posts] == [1, 2]
+    post(connection)
+    assert post(connection) == OK
+    assert [posted.connection for posted in receiver.posts] == [1, 2]
 
 
 def reset(wire: ssl.SSLSocket) -> None:
@@ -219,10 +226,10 @@ def test_a_kept_connection_that_was_spoilt_meanwhile_is_replaced_without_a_failu
         thread = threading.Thread(target=answer_twice, args=(server,))
         thread.start()
         connection = to(f"https://127.0.0.1:{server.getsockname()[1]}/fake")
-        assert connection.post(BODY, SOON) == OK
+        assert post(connection) == OK
         first_taken.set()
         assert select(opened, [], [], SOON)[0]
-        assert connection.post(BODY, SOON) == OK
+        assert post(connection) == OK
         second_taken.set()
         thread.join()
 
@@ -232,8 +239,8 @@ def test_of_a_long_answer_only_the_start_is_read(
 ) -> None:
     monkeypatch.setitem(ANSWERS, "html_200", Said(status=200, body=f"\n{'x' * 1_000_000}"))
     receiver.behave("html_200", times=1)
-    assert connection.post(BODY, SOON) == Answer(200, "x" * 65_535, None)
-    assert connection.post(BODY, SOON) == OK
+    assert post(connection) == Answer(200, "x" * 65_535, None)
+    assert post(connection) == OK
 
 
 def test_an_answer_that_cannot_be_unpacked_is_no_answer(
@@ -242,20 +249,20 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(
     packed = Said(status=200, body="ok", headers=(("Content-Encoding", "gzip"),))
     monkeypatch.setitem(ANSWERS, "html_200", packed)
     receiver.behave("html_200")
-    assert no_answer(lambda: connection.post(BODY, SOON)).reason == "decode_error"
+    assert no_answer(lambda: post(connection)).reason == "decode_error"
 
 
 @pytest.mark.parametrize("fault", ["reset", "close", "reset_in_answer"])
 def test_a_kept_connection_that_breaks_is_no_answer_and_the_next_post_opens_another(
     fault: str, connection: Connection, receiver: Receiver
 ) -> None:
-    connection.post(BODY, SOON)
+    post(connection)
     receiver.behave(fault, times=1)
-    failure = no_answer(lambda: connection.post(BODY, SOON))
+    failure = no_answer(lambda: post(connection))
     assert not failure.unsent
     assert not connection.is_kept
-    assert connection.post(BODY, SOON) == OK
-    assert [post.connection for post in receiver.posts] == [1, 1, 2]
+    assert post(connection) == OK
+    assert [posted.connection for posted in receiver.posts] == [1, 1, 2]
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_in_answer", "drip"])
@@ -263,7 +270,7 @@ def test_an_answer_that_does_not_end_in_time_is_no_answer(
     fault: str, connection: Connection, receiver: Receiver
 ) -> None:
     receiver.behave(fault)
-    failure = no_answer(lambda: connection.post(BODY, 0.3))
+    failure = no_answer(lambda: post(connection, 0.3))
     assert (failure.reason, failure.act, failure.unsent) == ("timeout_error", "nobody", False)
     assert "did not answer (timeout_error)" in str(failure)
     assert not connection.is_kept
@@ -286,36 +293,36 @@ def test_an_answer_that_stays_away_is_given_up_before_the_whole_exchange_is(
 ) -> None:
     monkeypatch.setattr(module, "_READ_SECONDS", 0.2)
     receiver.behave("hang")
-    assert no_answer(lambda: connection.post(BODY, SOON)).reason == "read_timeout"
+    assert no_answer(lambda: post(connection)).reason == "read_timeout"
 
 
 def test_an_answer_that_is_no_text_is_still_an_answer() -> None:
     with RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\xff\xfe") as server:
-        answer = to(f"http://{server.host}/fake").post(BODY, SOON)
+        answer = post(to(f"http://{server.host}/fake"))
     assert answer == Answer(200, "\ufffd\ufffd", None)
 
 
 def test_a_slow_answer_is_waited_for(connection: Connection, receiver: Receiver) -> None:
     receiver.drip_seconds = 0.001
     receiver.behave("drip")
-    assert connection.post(BODY, SOON) == OK
+    assert post(connection) == OK
 
 
 def test_a_port_where_nobody_listens_is_no_answer_and_certainly_unsent() -> None:
     connection = to(f"https://127.0.0.1:{closed_port()}/fake")
-    for call in (connection.open, lambda: connection.post(BODY, SOON)):
+    for call in (connection.open, lambda: post(connection)):
         failure = no_answer(call)
         assert (failure.reason, failure.unsent) == ("new_connection_error", True)
 
 
 def test_a_host_that_cannot_be_found_is_no_answer_and_certainly_unsent() -> None:
-    failure = no_answer(lambda: to("https://nowhere.invalid/fake").post(BODY, SOON))
+    failure = no_answer(lambda: post(to("https://nowhere.invalid/fake")))
     assert (failure.reason, failure.unsent) == ("name_resolution_error", True)
 
 
 def test_no_error_knows_the_webhooks_path() -> None:
     url = f"https://127.0.0.1:{closed_port()}/services/T0/B0/fake"
-    failure = no_answer(lambda: to(url).post(BODY, SOON))
+    failure = no_answer(lambda: post(to(url)))
     assert "fake" not in f"{failure!r} {failure} {vars(failure)}"
     assert failure.__context__ is None
     assert failure.__cause__ is None
@@ -328,13 +335,13 @@ def test_the_debug_output_of_http_client_does_not_show_the_path(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
-    assert connection.post(BODY, SOON) == OK
+    assert post(connection) == OK
     assert receiver.path not in capsys.readouterr().out
 
 
 def test_a_redirect_is_not_followed(connection: Connection, receiver: Receiver) -> None:
     receiver.behave("redirect")
-    assert connection.post(BODY, SOON).status == 302
+    assert post(connection).status == 302
     assert receiver.visits == []
     assert len(receiver.posts) == 1
 
@@ -346,7 +353,7 @@ def test_a_wrong_certificate_is_no_answer_and_nothing_is_sent(
     with Receiver(tls=getattr(certificates, name)) as receiver:
         connection = to(receiver.url)
         ahead = no_answer(connection.open)
-        posting = no_answer(lambda: connection.post(BODY, SOON))
+        posting = no_answer(lambda: post(connection))
         assert receiver.posts == []
     assert ahead.reason == "ssl_cert_verification_error"
     assert posting.reason == "ssl_error"
@@ -356,7 +363,7 @@ def test_without_a_bundle_of_its_own_it_trusts_the_public_authorities_alone(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    assert no_answer(lambda: to(receiver.url).post(BODY, SOON)).reason == "ssl_error"
+    assert no_answer(lambda: post(to(receiver.url))).reason == "ssl_error"
     assert len(module.tls_context(None).get_ca_certs()) > 50
 
 
@@ -365,7 +372,7 @@ def test_the_bundle_may_be_named_as_curls(
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.setenv("CURL_CA_BUNDLE", str(certificates.ca_file))
-    assert to(receiver.url).post(BODY, SOON) == OK
+    assert post(to(receiver.url)) == OK
 
 
 def test_the_bundle_may_be_a_directory(
@@ -378,16 +385,16 @@ def test_the_bundle_may_be_a_directory(
     name = subprocess.check_output(command, text=True).strip()
     (tmp_path / f"{name}.0").write_bytes(certificates.ca_file.read_bytes())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    assert to(receiver.url).post(BODY, SOON) == OK
+    assert post(to(receiver.url)) == OK
 
 
 def test_the_environment_is_looked_at_once(
     connection: Connection, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection.post(BODY, SOON)
+    post(connection)
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
-    assert connection.post(BODY, SOON) == OK
+    assert post(connection) == OK
     assert receiver.connections == 1
 
 
@@ -400,7 +407,7 @@ def test_a_proxy_is_used_and_leads_to_slacks_own_name(
         connection.open()
         assert proxy.asked_for == []  # a tunnel that nobody needs yet costs a proxy
         for _ in range(2):
-            assert connection.post(BODY, SOON) == OK
+            assert post(connection) == OK
         assert proxy.asked_for == ["hooks.slack.com:443"]
         connection._close()  # so that the tunnel ends before the proxy does
 
@@ -411,7 +418,7 @@ def test_behind_a_proxy_certificates_are_checked_too(
     with Receiver(tls=certificates.unknown_ca) as receiver, Proxy(receiver.host) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         connection = to(f"https://hooks.slack.com{receiver.path}")
-        assert no_answer(lambda: connection.post(BODY, SOON)).reason == "ssl_error"
+        assert no_answer(lambda: post(connection)).reason == "ssl_error"
         assert receiver.posts == []
 
 
@@ -423,13 +430,13 @@ def test_a_host_that_needs_no_proxy_is_reached_without(
     connection = to(receiver.url)
     connection.open()
     assert receiver.connections == 1
-    assert connection.post(BODY, SOON) == OK
+    assert post(connection) == OK
 
 
 def test_a_proxy_that_is_down_is_no_answer_and_certainly_unsent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
-    failure = no_answer(lambda: to(receiver.url).post(BODY, SOON))
+    failure = no_answer(lambda: post(to(receiver.url)))
     assert (failure.reason, failure.unsent) == ("proxy_error", True)
     assert receiver.connections == 0

@@ -1,6 +1,7 @@
 """The log: one JSON object a line."""
 
 import json
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -45,3 +46,15 @@ def test_an_error_that_was_made_good_is_logged_by_class_and_place_and_not_by_tex
     assert line["where"][-1].startswith(__file__)
     assert line["where"][-1].endswith(" fail")
     assert SECRET not in written
+
+
+def test_a_muted_logger_still_writes_what_is_above_the_level(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("some.library")
+    monkeypatch.setattr(logger, "filters", [])  # as they will be again
+    caplog.set_level(logging.DEBUG, logger=logger.name)
+    log.mute_logger(logger.name, up_to=logging.DEBUG)
+    logger.debug("a secret")
+    logger.info("news")
+    assert [record.message for record in caplog.records] == ["news"]

@@ -13,18 +13,15 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
-import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from requests.utils import get_environ_proxies
 
 from chalicelib.aws.client import session
-from chalicelib.delivery.webhook import silence
-from chalicelib.errors import AWSCallError, AWSUnreachable
-from chalicelib.http import _Adapter, tls_context
+from chalicelib.errors import AWSCallError, AWSUnreachable, NoAnswer
+from chalicelib.http import Connection, Response
+from chalicelib.log import mute_logger
 
 ServiceName = Literal["dynamodb", "identitystore", "kms", "sqs"]
 
@@ -66,15 +63,14 @@ _THROTTLING: Final = frozenset(
 _TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _TRANSIENT_STATUSES: Final = frozenset({0, 500, 502, 503, 504})  # 0: there was no answer
 
-_TIMEOUTS: Final = (4, 4)  # seconds to connect, and between two reads
+_SECONDS: Final = 4.0  # for one attempt: two end while there is time left to park an event
 _THROTTLED_SECONDS: Final = 1.0  # the longest wait before the retry of a call that was throttled
 _TRANSIENT_SECONDS: Final = 0.05  # … and of one that failed on AWS's side or on the way
-_LONGEST_ANSWER: Final = 1_048_576  # bytes; the largest item of DynamoDB has 400 kB
 _LONGEST_CODE: Final = 100  # characters, for a portal on the way may answer anything
 _LONGEST_MESSAGE: Final = 500
 _OK: Final = 200
 
-silence("botocore.auth", up_to=logging.DEBUG)  # logs the session token
+mute_logger("botocore.auth", up_to=logging.DEBUG)  # logs the session token
 
 
 class Credentials(NamedTuple):
@@ -111,7 +107,9 @@ class JSONClient:
         self._region = region
         self._credentials = credentials
         self._sleep = sleep
-        self._url = endpoint(service, region)
+        self._url = url = endpoint(service, region)
+        bundles = "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"
+        self._connection = Connection(url, lambda: url, ca_bundles=bundles)
 
     def call(self, action: str, /, **parameters: object) -> dict[str, Any]:
         """Call an action and return its answer. Bytes are text in base64, both ways.
@@ -150,33 +148,15 @@ class JSONClient:
     def _send(self, action: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         call = f"{self._service}:{action}"
         try:
-            with self._session.post(
-                self._url,
-                data=body,
-                headers=headers,
-                timeout=_TIMEOUTS,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = response.raw.read(_LONGEST_ANSWER, decode_content=True)
-        except Exception as error:  # noqa: BLE001 — requests lets urllib3's errors through
-            failure: AWSCallError = AWSUnreachable(call, type(error).__name__)
-        else:
-            answer = _json_object(content)
-            if answer is not None and response.status_code == _OK:
-                return answer
-            failure = _failure(call, response.status_code, response.headers, answer or {})
-            del content  # it may hold part of a secret: reports show the variables of a frame
-        raise failure  # outside of the `except`: no library's error hangs on ours
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-        session = requests.Session()
-        session.trust_env = False
-        session.proxies = dict(get_environ_proxies(self._url))
-        session.mount("https://", _Adapter(tls_context(bundle)))
-        return session
+            response = self._connection.post(body, headers, _SECONDS)
+        except NoAnswer as error:
+            raise AWSUnreachable(call, error.reason) from None
+        answer = _json_object(response.body)
+        if answer is not None and response.status == _OK:
+            return answer
+        failure = _failure(call, response, answer or {})
+        del response  # it may hold part of a secret: reports show the variables of a frame
+        raise failure
 
 
 def endpoint(service: ServiceName, region: str) -> str:
@@ -207,21 +187,19 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _failure(
-    call: str, status: int, headers: Mapping[str, str], answer: Mapping[str, Any]
-) -> AWSCallError:
+def _failure(call: str, response: Response, answer: Mapping[str, Any]) -> AWSCallError:
     """Return the error that an answer means.
 
     SQS keeps the codes of its older protocol in a header ("AWS Query Compatible", Smithy).
     """
-    if status == _OK:
-        return AWSUnreachable(call, "NotAWS", status=status)
-    query_code = headers.get("x-amzn-query-error", "").partition(";")[0]
+    if response.status == _OK:
+        return AWSUnreachable(call, "not_aws", status=_OK)
+    query_code = response.headers.get("x-amzn-query-error", "").partition(";")[0]
     type_ = str(answer.get("__type", "")).partition(":")[0].rpartition("#")[2]
     return AWSCallError(
         call,
-        (query_code or type_ or str(status))[:_LONGEST_CODE],
+        (query_code or type_ or str(response.status))[:_LONGEST_CODE],
         message=str(answer.get("message") or answer.get("Message") or "")[:_LONGEST_MESSAGE],
-        status=status,
-        request_id=headers.get("x-amzn-requestid", ""),
+        status=response.status,
+        request_id=response.headers.get("x-amzn-requestid", ""),
     )

@@ -8,9 +8,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
+from chalicelib.http import Response
 
 SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 
@@ -51,6 +52,12 @@ class Answer:
     status: int
     body: str
     retry_after: str | None
+
+    @classmethod
+    def from_response(cls, response: Response) -> Self:
+        """Read an answer; what is no text in it is replaced."""
+        body = response.body.decode("utf-8", errors="replace").strip()
+        return cls(response.status, body, response.headers.get("Retry-After"))
 
 
 def verdict(answer: Answer, *, is_slack: bool) -> PostError | None:

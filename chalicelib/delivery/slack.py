@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chalicelib.delivery.answer import SLACK_HOSTS, verdict
+from chalicelib.delivery.answer import SLACK_HOSTS, Answer, verdict
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, RefusedForNow
 from chalicelib.http import Connection
 from chalicelib.messages.payload import Payload
 from chalicelib.timeout import Deadline
 
+_HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}
 _SHORTEST_WAIT_SECONDS: Final = 1.0
 _QUICK_SECONDS: Final = 2.0
 _RECENT_SECONDS: Final = 60.0
@@ -34,7 +35,7 @@ class Slack:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take the webhook; a test may bring its own clock, in seconds, and its own sleep."""
-        self._connection = Connection(webhook, clock=clock)
+        self._connection = Connection(webhook.origin, webhook.reveal, clock=clock)
         self._is_slack = webhook.host.removesuffix(":443") in SLACK_HOSTS
         self._clock = clock
         self._sleep = sleep
@@ -75,8 +76,8 @@ class Slack:
             tried_again = True
 
     def _attempt(self, body: bytes, deadline: Deadline) -> None:
-        answer = self._connection.post(body, deadline.seconds_left)
-        failure = verdict(answer, is_slack=self._is_slack)
+        response = self._connection.post(body, _HEADERS, deadline.seconds_left)
+        failure = verdict(Answer.from_response(response), is_slack=self._is_slack)
         if isinstance(failure, RefusedForNow) and failure.retry_after is not None:
             self._silent_until = self._clock() + failure.retry_after
         if failure:

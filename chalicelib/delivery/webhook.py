@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.aws.client import aws_client
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
+from chalicelib.log import mute_logger
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ _BUSY: Final = frozenset(
 )
 _SERVER_ERROR: Final = 500
 
-
-def silence(logger: str, *, up_to: int) -> None:
-    """Keep a library's logger from writing, up to a level, at whatever level somebody sets it."""
-    logging.getLogger(logger).addFilter(lambda record: record.levelno > up_to)
-
-
-silence("botocore.parsers", up_to=logging.DEBUG)  # logs KMS's answer, plaintext and all
+mute_logger("botocore.parsers", up_to=logging.DEBUG)  # logs KMS's answer, plaintext and all
 
 
 class Webhook:

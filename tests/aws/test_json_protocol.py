@@ -188,8 +188,8 @@ def test_a_refusal_says_which_call_and_which_request() -> None:
         (http("408 Timeout", b'{"__type": "RequestTimeout"}'), "RequestTimeout"),
         (http("429 Too Many"), "429"),
         (http("503 Unavailable", b"<html>"), "503"),
-        (b"", "ConnectionError"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + SECRET_ANSWER[:40], "ProtocolError"),
+        (b"", "connection_error"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + SECRET_ANSWER[:40], "protocol_error"),
     ],
 )
 def test_what_may_work_in_a_moment_is_called_once_more(
@@ -206,7 +206,7 @@ def test_what_may_work_in_a_moment_is_called_once_more(
 )
 def test_what_is_no_answer_of_awss_is_none_though_its_status_is_200(body: bytes) -> None:
     error = decrypt(http("200 OK", body), times=1)
-    assert (type(error), error.code) == (AWSUnreachable, "NotAWS")
+    assert (type(error), error.code) == (AWSUnreachable, "not_aws")
 
 
 def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_a_proxy_is_used_and_the_certificate_behind_it_is_checked(
     with Receiver(tls=certificates.good) as receiver, Proxy(receiver.host) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL", "https://hooks.slack.com")
-        assert failure(lambda: client("kms").call("Decrypt")).code == "SSLError"
+        assert failure(lambda: client("kms").call("Decrypt")).code == "ssl_error"
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.ca_file))
         assert failure(lambda: client("kms").call("Decrypt")).code == "404"
     assert proxy.asked_for == ["hooks.slack.com:443"] * 3

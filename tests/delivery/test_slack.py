@@ -67,7 +67,9 @@ def test_a_message_that_is_taken_is_posted_once(slack: Slack, receiver: Receiver
 def test_text_of_any_script_arrives_as_it_is(slack: Slack, receiver: Receiver) -> None:
     payload = {"text": "로그인 ログイン \U0001f510 é"}
     slack.post(payload, Deadline(40))
-    assert receiver.posts[0].payload == payload
+    (posted,) = receiver.posts
+    assert posted.payload == payload
+    assert posted.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize(

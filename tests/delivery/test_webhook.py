@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client, silence
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import DEFAULT_HOSTS
 from playground.aws.embedded import EmbeddedAws
@@ -363,18 +363,6 @@ def test_kmss_answer_is_in_no_log_though_every_logger_is_at_debug(
     assert "botocore" in caplog.text
     assert "fake" not in caplog.text
     assert base64.b64encode(URL.encode()).decode() not in caplog.text
-
-
-def test_a_library_that_may_not_write_debug_records_still_writes_the_others(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logger = logging.getLogger("some.library")
-    monkeypatch.setattr(logger, "filters", [])  # as they will be again
-    caplog.set_level(logging.DEBUG, logger=logger.name)
-    silence(logger.name, up_to=logging.DEBUG)
-    logger.debug("a secret")
-    logger.info("news")
-    assert [record.message for record in caplog.records] == ["news"]
 
 
 def test_the_kms_client_gives_up_while_there_is_time_to_park_the_event() -> None:
