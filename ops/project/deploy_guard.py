@@ -7,57 +7,151 @@ and a wrong setting or policy would show only when nobody is told of a sign-in.
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, NoReturn
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import resource_names
+from chalicelib import __version__, resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
+from ops.account import Account
 from ops.commands import policies
-from ops.errors import OpsError
+from ops.errors import OpsError, sentence
 from ops.project.config_file import ConfigFile
-from ops.project.deployed_record import Deployed
+from ops.project.deployed_record import Deployed, write_record
+from ops.project.deployed_resources import VERSION_TAG, DeployedResources, as_numbers
 from ops.project.packing import prepare_packing
 
-_MAKING: Final = frozenset({"deploy", "plan"})
+_GUARDED: Final = frozenset({"delete", "deploy", "package", "plan"})
+_STARTED_AGAIN: Final = "SIGNIN_MONITOR_STARTED_AGAIN"
 _ROOM: Final = 4096  # bytes, for all variables of a function together ("Lambda quotas")
 
 
 def guard() -> None:
-    """Pin the region of Chalice's running command; end a deploy that would not work.
+    """Pin the region of Chalice's running command, and let it know what is deployed.
 
-    One that will work is given bytecode to pack.
-
-    Raises SystemExit with every fault and its remedy. `delete` goes on whatever is wrong.
+    A deploy that will work is given bytecode to pack. Raises SystemExit with every fault and its
+    remedy; `delete` goes on whatever is wrong with the settings.
     """
     context = click.get_current_context(silent=True)  # `chalice local` imports in a thread
-    if context is None or context.command.name not in _MAKING | {"delete", "package"}:
+    if context is None or context.command.name not in _GUARDED:
         return
     stage: str = context.params["stage"]
-    if context.command.name == "package":
-        raise SystemExit(
-            "chalice package gives the functions names that no policy, alarm or check knows. "
-            f"For CloudFormation: python -m ops package --stage {stage} --out build"
-        )
     try:
-        config = ConfigFile.read()
-        environment = config.environment(stage)
-    except OpsError as fault:
-        raise SystemExit(fault.message) from None
+        match context.command.name:
+            case "package":
+                _refuse_package(stage)
+            case "delete":
+                _prepare_delete(context, stage)
+            case _:
+                _prepare_deploy(context, stage)
+    except OpsError as error:
+        raise SystemExit(error.message) from None
+
+
+def _refuse_package(stage: str) -> NoReturn:
+    raise OpsError(
+        "chalice package gives the functions names that no policy, alarm or check knows. "
+        f"For CloudFormation: python -m ops package --stage {stage} --out build"
+    )
+
+
+def _prepare_delete(context: click.Context, stage: str) -> None:
+    """Chalice reads its record after it has imported the app: it finds what AWS has."""
+    config, recorded = ConfigFile.read(), Deployed.read(stage)
+    region = recorded.region if recorded else config.home_region(stage)
+    take_settings(config.environment(stage), region)
+    write_record(stage, _deployed(context, config, stage, region).resources)
+
+
+def _prepare_deploy(context: click.Context, stage: str) -> None:
+    config = ConfigFile.read()
+    expect_deployable(config, stage, autogen=context.params.get("autogen_policy"))
     region = config.home_region(stage)
-    deployed = Deployed.read(stage)
-    if context.command.name == "delete":
-        take_settings(environment, deployed.region if deployed else region)
-        return
+    take_settings(config.environment(stage), region)
+    deployed = _deployed(context, config, stage, region)
+    if write_record(stage, deployed.resources):
+        _start_again(context, stage)
+    if context.command.name == "deploy":
+        _confirm_release(deployed.version, stage)
+        prepare_packing()
+        context.call_on_close(lambda: _note_release(context, config, stage))
+
+
+def _deployed(
+    context: click.Context, config: ConfigFile, stage: str, region: str
+) -> DeployedResources:
+    """Ask AWS what is deployed, with the profile that Chalice was given.
+
+    Raises OpsError if AWS does not say, or if the stage is not Chalice's to change.
+    """
     try:
-        expect_deployable(config, stage, autogen=context.params.get("autogen_policy"))
-        take_settings(environment, region)
-        if context.command.name == "deploy":
-            prepare_packing()
-    except OpsError as fault:
-        raise SystemExit(fault.message) from None
+        account = Account.open(context.params["profile"], region)
+        account.expect_home_of(stage)
+        deployed = DeployedResources.find(account, config, stage)
+    except (ClientError, BotoCoreError) as error:
+        raise OpsError(
+            f"What is deployed of the stage {stage} is not known, so nothing was changed. "
+            f"{sentence(error)}"
+        ) from None
+    if deployed.stack:
+        raise OpsError(
+            f"The stage {stage} belongs to the CloudFormation stack {deployed.stack}. To change "
+            f"it: python -m ops package --stage {stage}. To take it away: "
+            f"aws cloudformation delete-stack --region {region} --stack-name {deployed.stack}"
+        )
+    return deployed
+
+
+def _start_again(context: click.Context, stage: str) -> NoReturn:
+    """Run the same command once more: before it imports the app, Chalice has read the record."""
+    if os.environ.get(_STARTED_AGAIN):
+        raise OpsError(
+            f"The stage {stage} changes while it is being read: somebody else deploys or deletes "
+            "it. Wait for them, then run this again."
+        )
+    os.environ[_STARTED_AGAIN] = "true"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    arguments = [sys.executable, *sys.orig_argv[1:]]
+    # A relative --project-dir holds where Chalice was started; Chalice has gone there since.
+    given, here = context.find_root().params["project_dir"], Path.cwd()
+    for spelled, absolute in (
+        (given, f"{here}"),
+        (f"--project-dir={given}", f"--project-dir={here}"),
+    ):
+        if spelled in arguments:
+            arguments[arguments.index(spelled)] = absolute
+    os.execv(sys.executable, arguments)  # noqa: S606  # the very command, without a shell
+
+
+def _confirm_release(deployed: str | None, stage: str) -> None:
+    """Raise OpsError unless this release is the deployed one, a newer one, or agreed to."""
+    if not deployed or as_numbers(deployed) <= as_numbers(__version__):
+        return
+    click.echo(f"The stage {stage} runs release {deployed}, newer than this one, {__version__}.")
+    try:
+        click.confirm("Deploy the older release?", abort=True)
+    except click.Abort:
+        raise OpsError(
+            "Nothing was made. To agree without a terminal: "
+            f"echo y | chalice deploy --stage {stage}"
+        ) from None
+
+
+def _note_release(context: click.Context, config: ConfigFile, stage: str) -> None:
+    """Tag the functions with the release, once they are deployed: Chalice sets its tags alone."""
+    if sys.exception():
+        return
+    account = Account.open(context.params["profile"], config.home_region(stage))
+    functions = account.session.client("lambda")
+    for handler in resource_names.registered(Settings.from_environment(config.environment(stage))):
+        arn = account.arn("lambda", f"function:{resource_names.function(stage, handler)}")
+        functions.tag_resource(Resource=arn, Tags={VERSION_TAG: __version__})
 
 
 def expect_deployable(config: ConfigFile, stage: str, *, autogen: bool | None = None) -> None:

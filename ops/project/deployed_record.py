@@ -1,10 +1,41 @@
-"""Chalice's own record of what it deployed: `.chalice/deployed/<stage>.json`."""
+"""Chalice's own record of what it deployed: `.chalice/deployed/<stage>.json`, a cache of AWS's."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from ops.project.config_file import FOLDER
+
+Resource = Mapping[str, str]
+
+
+def record_path(stage: str) -> Path:
+    """Return the path of a stage's record."""
+    return FOLDER / "deployed" / f"{stage}.json"
+
+
+def read_record(stage: str) -> tuple[Resource, ...]:
+    """Return the resources that are recorded for a stage; none if there is no readable record."""
+    try:
+        return tuple(json.loads(record_path(stage).read_text())["resources"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
+
+
+def write_record(stage: str, resources: Iterable[Resource]) -> bool:
+    """Record a stage's resources as Chalice does; return whether that changed what Chalice reads.
+
+    The order of what is recorded already stays.
+    """
+    found = {one["name"]: one for one in resources}
+    if found == {one.get("name"): one for one in read_record(stage)}:
+        return False
+    record_path(stage).parent.mkdir(parents=True, exist_ok=True)
+    content = {"resources": list(found.values()), "schema_version": "2.0", "backend": "api"}
+    record_path(stage).write_text(json.dumps(content, indent=2) + "\n")
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +49,8 @@ class Deployed:
     def read(cls, stage: str) -> Self | None:
         """Read it off a function's ARN; None if nothing is deployed from this folder."""
         try:
-            record = json.loads((FOLDER / "deployed" / f"{stage}.json").read_text())
-            arns = [one["lambda_arn"] for one in record["resources"] if "lambda_arn" in one]
+            arns = [one["lambda_arn"] for one in read_record(stage) if "lambda_arn" in one]
             _, _, _, region, account_id, *_ = arns[0].split(":")
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             return None
         return cls(region, account_id)

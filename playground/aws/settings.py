@@ -14,7 +14,7 @@ def equip(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, str]
     alias = f"alias/signin-monitor-{stage}"
     queue = f"signin-monitor-{stage}-undelivered"
     aws.make_key(alias)
-    aws.make_queue(queue, {"MaximumMessageSize": str(1024 * 1024)})
+    aws.make_queue(queue, {"MaximumMessageSize": str(1024 * 1024), "VisibilityTimeout": "420"})
     return {
         "STAGE": stage,
         "WEBHOOK_URL_ENCRYPTED": aws.encrypt(receiver.url, alias, context),

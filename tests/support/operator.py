@@ -97,14 +97,16 @@ class Operator:
         """Run one of our commands as a shell does."""
         return self._run(sys.executable, "-m", "ops", *arguments, stdin=stdin)
 
-    def chalice(self, *arguments: str) -> Answer:
-        """Run one of Chalice's."""
-        return self._run(str(Path(sys.executable).with_name("chalice")), *arguments)
+    def chalice(self, *arguments: str, stdin: str = "", cwd: str = ".") -> Answer:
+        """Run one of Chalice's, in a folder that is named from the project's."""
+        return self._run(
+            str(Path(sys.executable).with_name("chalice")), *arguments, stdin=stdin, cwd=cwd
+        )
 
-    def _run(self, *command: str, stdin: str = "") -> Answer:
+    def _run(self, *command: str, stdin: str = "", cwd: str = ".") -> Answer:
         run = subprocess.run(
             command,
-            cwd=self.project.path,
+            cwd=self.project.path / cwd,
             env=self.environment,
             input=stdin,
             stdout=subprocess.PIPE,

@@ -1,0 +1,133 @@
+"""A stage that several clones deploy, change and delete, none of which has the others' record."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.aws.deployment import ProjectCopy
+from playground.aws.settings import equip
+from playground.slack.receiver import Receiver
+from tests.support.aws_front import AwsFront
+from tests.support.operator import Operator
+
+PROD = ("--stage", "prod")
+FUNCTION = "signin-monitor-prod-on_sign_in"
+Clone = Callable[..., Operator]
+
+
+@pytest.fixture
+def strict() -> Iterator[AwsFront]:
+    with AwsFront() as aws:
+        yield aws
+
+
+@pytest.fixture
+def clone(strict: AwsFront, tmp_path: Path) -> Clone:
+    """Make a clone of the project with the stage's settings, some of them changed."""
+    with Receiver() as receiver:
+        settings = equip("prod", aws=strict, receiver=receiver)
+
+    def make(**changes: str) -> Operator:
+        project = ProjectCopy(tmp_path / str(len(list(tmp_path.iterdir()))))
+        project.configure("prod", settings | changes)
+        project.write_policies("prod")
+        return Operator(project, strict)
+
+    return make
+
+
+def deployed(aws: AwsFront) -> dict[str, int]:
+    functions, events, iam = aws.client("lambda"), aws.client("events"), aws.client("iam")
+    return {
+        "functions": len(functions.list_functions()["Functions"]),
+        "mappings": len(functions.list_event_source_mappings()["EventSourceMappings"]),
+        "rules": len(events.list_rules()["Rules"]),
+        "roles": len(iam.list_roles()["Roles"]),
+    }
+
+
+def do(operator: Operator, *arguments: str) -> str:
+    answer = operator.chalice(*arguments, *PROD)
+    assert answer.status == 0, answer.text
+    return answer.text
+
+
+def test_any_clone_deploys_changes_and_deletes(clone: Clone, strict: AwsFront) -> None:
+    checked = {"SELF_CHECK_SCHEDULE": "rate(1 hour)"}
+    whole = {"functions": 3, "mappings": 1, "rules": 2, "roles": 3}
+    do(clone(**checked), "deploy")
+    assert deployed(strict) == whole
+    do(clone(**checked), "deploy")
+    assert deployed(strict) == whole
+    do(clone(), "deploy")  # without the schedule
+    assert deployed(strict) == {"functions": 2, "mappings": 1, "rules": 1, "roles": 2}
+    do(clone(), "delete")
+    assert not any(deployed(strict).values())
+
+
+def test_another_queue_replaces_the_mapping_whoever_deploys(clone: Clone, strict: AwsFront) -> None:
+    do(clone(), "deploy")
+    strict.make_queue("other", {"VisibilityTimeout": "420"})
+    do(clone(UNDELIVERED_QUEUE="other"), "deploy")
+    (mapping,) = strict.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert mapping["EventSourceArn"].endswith(":other")
+
+
+def test_the_record_is_read_anew_in_the_same_command(clone: Clone) -> None:
+    do(clone(), "deploy")
+    second = clone()
+    (second.project.path.parent / "elsewhere").mkdir()
+    answer = second.chalice("--project-dir", "../project", "dev", "plan", *PROD, cwd="../elsewhere")
+    assert answer.status == 0, answer.text
+    assert "create_event_source" not in answer.text
+    assert "update_lambda_event_source" in answer.text
+
+
+@pytest.mark.parametrize("command", ["deploy", "delete"])
+def test_nothing_is_changed_while_aws_does_not_say_what_is_deployed(
+    command: str, clone: Clone, strict: AwsFront
+) -> None:
+    operator = clone()
+    do(operator, "deploy")
+    before = deployed(strict)
+    strict.deny("lambda:ListEventSourceMappings")
+    answer = operator.chalice(command, *PROD)
+    assert answer.status == 1
+    assert len(answer.text.splitlines()) == 1
+    assert "AWS denies lambda:ListEventSourceMappings" in answer.text
+    assert deployed(strict) == before
+
+
+def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, strict: AwsFront) -> None:
+    do(clone(), "deploy")
+    older = clone()
+    file = older.project.path / "chalicelib/__init__.py"
+    file.write_text(re.sub(r'"[0-9.]+"', '"0.9.12"', file.read_text()))
+    strict.calls.clear()
+
+    refused = older.chalice("deploy", *PROD, stdin="n\n")
+    assert refused.status == 1
+    assert re.search(r"runs release [0-9.]+, newer than this one, 0.9.12", refused.text)
+    assert "echo y | chalice deploy --stage prod" in refused.text
+    assert "lambda:UpdateFunctionCode" not in strict.actions()
+
+    assert older.chalice("deploy", *PROD, stdin="y\n").status == 0
+    tags = strict.client("lambda").get_function(FunctionName=FUNCTION)["Tags"]
+    assert tags["signin-monitor-version"] == "0.9.12"
+
+
+@pytest.mark.parametrize("command", ["deploy", "delete"])
+def test_a_stage_of_a_stack_is_left_to_cloudformation(
+    command: str, clone: Clone, strict: AwsFront
+) -> None:
+    operator = clone()
+    do(operator, "deploy")
+    functions = strict.client("lambda")
+    arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"aws:cloudformation:stack-name": "theirs"})
+    answer = operator.chalice(command, *PROD)
+    assert answer.status == 1
+    assert "belongs to the CloudFormation stack theirs" in answer.text
+    assert "delete-stack --region us-east-1 --stack-name theirs" in answer.text
