@@ -21,14 +21,14 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
 
 
 def seconds_left(context: Any) -> float:  # noqa: ANN401 — Lambda's, or Chalice's stand-in
-    """Tell how long the invocation may still last."""
+    """Return how long the invocation may still last."""
     return float(context.get_remaining_time_in_millis()) / 1000
 
 
 @app.on_cw_event(SIGN_IN_PATTERN)
 def on_sign_in(event: CloudWatchEvent) -> dict[str, Any]:
     """Tell of one sign-in."""
-    return notifier.notifier(os.environ).tell(event.to_dict(), seconds_left(event.context))
+    return notifier.notifier(os.environ).notify(event.to_dict(), seconds_left(event.context))
 
 
 if queue := os.environ.get("UNDELIVERED_QUEUE", "").strip():
@@ -40,27 +40,27 @@ if queue := os.environ.get("UNDELIVERED_QUEUE", "").strip():
         maximum_concurrency=2,
     )
     def on_undelivered(event: SQSEvent) -> None:
-        """Tell what could not be told before."""
+        """Return what could not be told before."""
         records = event.to_dict()["Records"]
-        notifier.notifier(os.environ).tell_parked(records, seconds_left(event.context))
+        notifier.notifier(os.environ).redeliver(records, seconds_left(event.context))
 
 
 if schedule := os.environ.get("MFA_AUDIT_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
     def audit_mfa(event: CloudWatchEvent) -> dict[str, Any]:
-        """Tell who can sign in without MFA."""
+        """Return who can sign in without MFA."""
         from chalicelib.mfa_audit import run  # noqa: PLC0415 — no sign-in pays for it
 
         found = run.audit(event.to_dict(), seconds_left(event.context))
-        return notifier.notifier(os.environ).tell(found, seconds_left(event.context))
+        return notifier.notifier(os.environ).notify(found, seconds_left(event.context))
 
 
 if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
     def self_check(event: CloudWatchEvent) -> dict[str, Any]:
-        """Tell what should have been told and was not, and what is broken."""
+        """Return what should have been told and was not, and what is broken."""
         from chalicelib.self_check import run  # noqa: PLC0415 — no sign-in pays for it
 
         context: Any = event.context

@@ -17,7 +17,7 @@ COLD_SHARE = 0.9  # sign-ins are minutes apart: most find no warm function
 def dollars_per_million(
     memory_mb: int, *, cold_ms: float, warm_ms: float, decryptions: tuple[int, int]
 ) -> float:
-    """Give the dollars for a million sign-ins of which `COLD_SHARE` start cold.
+    """Return the dollars for a million sign-ins of which `COLD_SHARE` start cold.
 
     `cold_ms` is INIT and handler together; `decryptions` are those of a cold and a warm one.
     """

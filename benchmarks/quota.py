@@ -25,7 +25,7 @@ class Quota:
     period_ms: float
 
     def hold(self, pid: int, memory_mb: int) -> None:
-        """Give a process, from now on, what a handler gets at that memory size."""
+        """Return a process, from now on, what a handler gets at that memory size."""
         period = round(self.period_ms * 1000)
         allowed = round(period * min(1.0, memory_mb / FULL_PROCESSOR_MB))
         if self.version == 1:

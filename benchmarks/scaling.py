@@ -25,7 +25,7 @@ from benchmarks.variant import Variant, deploy_signin_monitor, make_floor, varia
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import judge
+from chalicelib.signin.severity import assess
 from playground.aws.deployment import Deployment
 from playground.aws.poller import MOST_IN_BATCH
 from playground.aws.runtime import LambdaFunction
@@ -162,7 +162,7 @@ def _seconds_to_build(event: object, settings: Settings) -> float:
     found = []
     for _ in range(_BUILDS):
         began = time.process_time()
-        sign_in_message(judge(read_sign_in(event)), settings, timedelta(minutes=6))
+        sign_in_message(assess(read_sign_in(event)), settings, timedelta(minutes=6))
         found.append(time.process_time() - began)
     return median(found)
 

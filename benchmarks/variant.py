@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.harness import KEY, Harness
 from playground.aws.deployment import Deployment, deploy
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 
 OURS: Final = "signin-monitor"
 ARTICLE: Final = "the article's"
@@ -53,7 +53,7 @@ def make_variants(harness: Harness, scratch: Path) -> list[Variant]:
 
 def deploy_signin_monitor(harness: Harness, scratch: Path, **settings: str) -> Deployment:
     """Deploy signin-monitor to the harness, with settings besides those it needs there."""
-    needed = equip("prod", aws=harness.aws, receiver=harness.receiver)
+    needed = provision("prod", aws=harness.aws, receiver=harness.receiver)
     return deploy("prod", needed | settings, aws=harness.aws, scratch=scratch)
 
 

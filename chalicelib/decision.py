@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from chalicelib.signin.model import SignIn
-from chalicelib.signin.severity import Judged
+from chalicelib.signin.severity import AssessedSignIn
 
 Verdict = Literal["posted", "ignored", "parked", "failed"]
 
@@ -18,7 +18,7 @@ _LONGEST: Final = 256
 
 def decision_line(
     verdict: Verdict,
-    judged: Judged,
+    assessed: AssessedSignIn,
     reason: str | None,
     *,
     stage: str,
@@ -29,7 +29,7 @@ def decision_line(
 
     It holds neither names nor addresses. `delay_ms` is from the sign-in to now.
     """
-    sign_in = judged.sign_in
+    sign_in = assessed.sign_in
     delay = delay_of(sign_in, now)
     metric = verdict.capitalize()
     return {
@@ -40,7 +40,7 @@ def decision_line(
         "account_id": _short(sign_in.account_id),
         "outcome": sign_in.outcome.value,
         "mfa": sign_in.mfa.value,
-        "severity": judged.severity.word,
+        "severity": assessed.severity.word,
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
         **more,
         "Stage": stage or "unset",
@@ -59,7 +59,7 @@ def decision_line(
 
 
 def delay_of(sign_in: SignIn, now: datetime) -> timedelta | None:
-    """Tell how long ago a sign-in happened, never negative; None where nobody knows."""
+    """Return how long ago a sign-in happened, never negative; None where nobody knows."""
     if sign_in.event_time is None:
         return None
     return max(now - sign_in.event_time, timedelta(0))

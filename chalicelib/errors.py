@@ -33,7 +33,6 @@ class SettingsError(SigninMonitorError):
     """Raised if a stage's settings are wrong; `faults` names each, with its remedy."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
-        """Take every fault, a sentence each."""
         self.faults = faults
         super().__init__("\n".join(("The settings are wrong.", *(f"  * {one}" for one in faults))))
 
@@ -48,7 +47,6 @@ class DeliveryError(SigninMonitorError):
     act: ClassVar[Act] = "nobody"
 
     def __init__(self, reason: str, sentence: str) -> None:
-        """Take the word and the sentence that names the remedy."""
         self.reason = reason
         super().__init__(sentence)
 
@@ -78,7 +76,6 @@ class NoAnswer(PostError):
     """
 
     def __init__(self, reason: str, sentence: str, *, unsent: bool) -> None:
-        """Take whether the payload certainly did not leave."""
         self.unsent = unsent
         super().__init__(reason, sentence)
 
@@ -90,7 +87,6 @@ class RefusedForNow(PostError):
     """
 
     def __init__(self, reason: str, sentence: str, *, retry_after: float | None) -> None:
-        """Take what the receiver asked for, in seconds."""
         self.retry_after = retry_after
         super().__init__(reason, sentence)
 
@@ -125,7 +121,6 @@ class AWSCallError(SigninMonitorError):
     def __init__(
         self, call: str, code: str, *, message: str = "", status: int = 0, request_id: str = ""
     ) -> None:
-        """Take the call and what AWS answered."""
         self.code = code
         self.message = message
         self.status = status

@@ -30,7 +30,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from chalicelib.errors import NoAnswer
 from chalicelib.log import mute_logger
-from chalicelib.timeout import within
+from chalicelib.timeout import call_with_timeout
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Connection:
             self._close()
         try:
             session = self._session = self._session or self._new_session()
-            answer = within(seconds, lambda: call(session))
+            answer = call_with_timeout(seconds, lambda: call(session))
         except Exception as error:  # noqa: BLE001 — whatever a library raises may quote the URL
             failure = _no_answer(error)
         else:

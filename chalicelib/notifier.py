@@ -28,13 +28,13 @@ from chalicelib.errors import (
 from chalicelib.messages.digest import digests
 from chalicelib.messages.sign_in import Message, plain_alert, sign_in_message
 from chalicelib.reports import Report, report_in
-from chalicelib.settings import Settings, of_the_stage
+from chalicelib.settings import Settings, stage_variables
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
-from chalicelib.signin.severity import Assessment, Judged, Severity, judge
-from chalicelib.timeout import Deadline, within
+from chalicelib.signin.severity import AssessedSignIn, Severity, assess
+from chalicelib.timeout import Deadline, call_with_timeout
 
 Event = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ _QUEUE_SECONDS: Final = 9.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Notice(Judged):
+class _Notification(AssessedSignIn):
     """An event to tell: a sign-in or a report; with the handles of its copies in the queue."""
 
     report: Report | None = None
@@ -56,8 +56,9 @@ class _Notice(Judged):
         """Read and judge an event. Raises nothing."""
         sign_in = read_sign_in(event)
         if report := report_in(event):
-            return cls(sign_in, Assessment(report.severity, ()), report)
-        return cls(sign_in, judge(sign_in).assessment)
+            return cls(sign_in, report.severity, (), report)
+        assessed = assess(sign_in)
+        return cls(sign_in, assessed.severity, assessed.reasons)
 
     @classmethod
     def from_record(cls, record: Event) -> Self:
@@ -92,7 +93,6 @@ class Notifier:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take the settings, the delivery and, where the stage names one, the queue."""
         self._settings = settings
         self._delivery = delivery
         self._undelivered = undelivered
@@ -101,13 +101,13 @@ class Notifier:
 
     def warm_up(self) -> None:
         """Do ahead what every event needs; what fails is logged, and made good with an event."""
-        self._message(_Notice.from_event({}), late=None)
+        self._message(_Notification.from_event({}), late=None)
         try:
             self._delivery.connect()
         except DeliveryError as error:
             log.write(level="WARNING", message=f"Not ready yet. {error}", reason=error.reason)
 
-    def tell(self, event: Event, seconds_left: float) -> dict[str, Any]:
+    def notify(self, event: Event, seconds_left: float) -> dict[str, Any]:
         """Tell of one event, within the seconds that the invocation has left.
 
         Gives the decision. Raises DeliveryError if the event could neither be posted nor parked.
@@ -116,35 +116,35 @@ class Notifier:
         event = redact(event)
         if self._settings.log_events:
             log.write(level="INFO", message="Received event", event=event)
-        judged = _Notice.from_event(event)
-        if reason := self._reason_to_ignore(judged):
-            return self._decide("ignored", judged, reason)
-        if self._waits_for_digest(judged) and self._park(event, "digest", "nobody"):
-            return self._decide("parked", judged, "digest", act="nobody")
-        message = self._message(judged, late=self._late(judged.sign_in))
+        assessed = _Notification.from_event(event)
+        if reason := self._reason_to_ignore(assessed):
+            return self._decide("ignored", assessed, reason)
+        if self._waits_for_digest(assessed) and self._park(event, "digest", "nobody"):
+            return self._decide("parked", assessed, "digest", act="nobody")
+        message = self._message(assessed, late=self._late(assessed.sign_in))
         try:
             remark = self._delivery.post(
-                message, deadline, patient=judged.severity is Severity.CRITICAL
+                message, deadline, patient=assessed.severity is Severity.CRITICAL
             )
         except DeliveryError as error:
             if self._park(event, error.reason, error.act):
-                return self._decide_against("parked", judged, error)
-            self._decide_against("failed", judged, error)
+                return self._decide_against("parked", assessed, error)
+            self._decide_against("failed", assessed, error)
             raise
-        self._remember(judged)
-        return self._decide("posted", judged, remark)
+        self._remember(assessed)
+        return self._decide("posted", assessed, remark)
 
-    def tell_parked(self, records: Iterable[Event], seconds_left: float) -> None:
-        """Tell what waits in the queue: critical sign-ins alone and first, the rest summed up.
+    def redeliver(self, records: Iterable[Event], seconds_left: float) -> None:
+        """Return what waits in the queue: critical sign-ins alone and first, the rest summed up.
 
         Raises StillUndelivered for what stays there, once what was told is deleted from it.
         """
         deadline = Deadline.within_invocation(seconds_left)
         waiting = self._read(records)
-        told = [one for one in waiting if self._is_told(one)]
+        told = [one for one in waiting if self._already_posted(one)]
         for one in told:
             self._decide("ignored", one, "duplicate")
-        fresh = [one for one in waiting if not self._is_told(one)]
+        fresh = [one for one in waiting if not self._already_posted(one)]
         closed: dict[bool, DeliveryError] = {}
         for number, (message, members) in enumerate(self._messages(fresh)):
             critical = message.severity is Severity.CRITICAL
@@ -168,16 +168,16 @@ class Notifier:
             self._forget(told)
             raise StillUndelivered(f"{rest} of {len(waiting)} events stay in the undelivered queue")
 
-    def _read(self, records: Iterable[Event]) -> list[_Notice]:
+    def _read(self, records: Iterable[Event]) -> list[_Notification]:
         """Read a batch; copies of one event become one."""
-        waiting: dict[object, _Notice] = {}
-        for number, read in enumerate(map(_Notice.from_record, records)):
+        waiting: dict[object, _Notification] = {}
+        for number, read in enumerate(map(_Notification.from_record, records)):
             one = waiting.setdefault(read.identity or str(number), read)
             if one is not read:
                 one.receipt_handles.extend(read.receipt_handles)
         return list(waiting.values())
 
-    def _messages(self, waiting: list[_Notice]) -> list[tuple[Message, list[_Notice]]]:
+    def _messages(self, waiting: list[_Notification]) -> list[tuple[Message, list[_Notification]]]:
         alone = sorted(
             (one for one in waiting if one.stands_alone), key=lambda one: one.severity, reverse=True
         )
@@ -189,23 +189,23 @@ class Notifier:
                 log.write_failure("The digest could not be built.", error)
         return self._each(alone + rest)
 
-    def _each(self, waiting: list[_Notice]) -> list[tuple[Message, list[_Notice]]]:
+    def _each(self, waiting: list[_Notification]) -> list[tuple[Message, list[_Notification]]]:
         return [(self._message(one, late=self._age(one.sign_in)), [one]) for one in waiting]
 
-    def _forget(self, told: list[_Notice]) -> None:
+    def _forget(self, told: list[_Notification]) -> None:
         """Delete from the queue what was told; else it would come, and be told, again."""
         queue = self._undelivered
         if queue and told:
             handles = [handle for one in told for handle in one.receipt_handles]
             self._within_its_time(lambda: queue.delete(handles))
 
-    def _reason_to_ignore(self, judged: _Notice) -> str | None:
-        if self._is_told(judged):
+    def _reason_to_ignore(self, assessed: _Notification) -> str | None:
+        if self._already_posted(assessed):
             return "duplicate"
-        return reason_to_ignore(judged, self._settings)
+        return reason_to_ignore(assessed, self._settings)
 
-    def _waits_for_digest(self, judged: Judged) -> bool:
-        sign_in = judged.sign_in
+    def _waits_for_digest(self, assessed: AssessedSignIn) -> bool:
+        sign_in = assessed.sign_in
         return (
             self._settings.failures == "digest"
             and sign_in.outcome is Outcome.FAILURE
@@ -213,16 +213,16 @@ class Notifier:
             and not sign_in.failed_at_mfa
         )
 
-    def _message(self, judged: _Notice, late: timedelta | None) -> Message:
+    def _message(self, assessed: _Notification, late: timedelta | None) -> Message:
         """Build the message; whatever goes wrong in that, an alert goes out."""
         try:
-            if judged.report:
-                return judged.report.message(self._settings)
-            return sign_in_message(judged, self._settings, late)
+            if assessed.report:
+                return assessed.report.message(self._settings)
+            return sign_in_message(assessed, self._settings, late)
         except Exception as error:  # noqa: BLE001 — an alert must not die on the interesting case
             log.write_failure("The message could not be built.", error)
-            plain = plain_alert(judged, self._settings)
-            return Message(plain, judged.severity, plain)
+            plain = plain_alert(assessed, self._settings)
+            return Message(plain, assessed.severity, plain)
 
     def _late(self, sign_in: SignIn) -> timedelta | None:
         age = self._age(sign_in)
@@ -241,42 +241,42 @@ class Notifier:
     def _within_its_time(self, call: Callable[[], None]) -> bool:
         """Call the queue; False, and a line in the log, if it refuses or takes too long."""
         try:
-            within(_QUEUE_SECONDS, call)
+            call_with_timeout(_QUEUE_SECONDS, call)
         except (QueueError, TimeoutError) as error:
             log.write(level="ERROR", message=str(error) or "The undelivered queue is too slow.")
             return False
         return True
 
-    def _is_told(self, one: _Notice) -> bool:
+    def _already_posted(self, one: _Notification) -> bool:
         return one.identity in self._told and not one.sign_in.replayed
 
-    def _remember(self, one: _Notice) -> None:
+    def _remember(self, one: _Notification) -> None:
         if one.identity:
             self._told[one.identity] = None
             if len(self._told) > _REMEMBERED:
                 self._told.popitem(last=False)
 
     def _decide(
-        self, verdict: Verdict, judged: Judged, reason: str | None, **more: object
+        self, verdict: Verdict, assessed: AssessedSignIn, reason: str | None, **more: object
     ) -> dict[str, Any]:
         line = decision_line(
-            verdict, judged, reason, stage=self._settings.stage, now=datetime.now(UTC), **more
+            verdict, assessed, reason, stage=self._settings.stage, now=datetime.now(UTC), **more
         )
         log.write(**line)
         return line
 
     def _decide_against(
-        self, verdict: Verdict, judged: Judged, error: DeliveryError
+        self, verdict: Verdict, assessed: AssessedSignIn, error: DeliveryError
     ) -> dict[str, Any]:
-        return self._decide(verdict, judged, error.reason, act=error.act, message=str(error))
+        return self._decide(verdict, assessed, error.reason, act=error.act, message=str(error))
 
 
 def notifier(environ: Mapping[str, str]) -> Notifier:
-    """Give the notifier of these settings, the same one while they are the same.
+    """Return the notifier of these settings, the same one while they are the same.
 
     Raises SettingsError.
     """
-    return _notifier(of_the_stage(environ))
+    return _notifier(stage_variables(environ))
 
 
 @lru_cache(maxsize=1)

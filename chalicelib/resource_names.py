@@ -8,8 +8,8 @@ APP: Final = "signin-monitor"
 HANDLERS: Final = ("on_sign_in", "on_undelivered", "audit_mfa", "self_check")
 
 
-def registered(settings: Settings) -> tuple[str, ...]:
-    """Give the handlers that a stage deploys: one needs a queue, two a schedule."""
+def deployed_handlers(settings: Settings) -> tuple[str, ...]:
+    """Return the handlers that a stage deploys: one needs a queue, two a schedule."""
     asked = {
         "on_sign_in": True,
         "on_undelivered": settings.undelivered_queue,

@@ -130,17 +130,17 @@ class Settings:
                 "FAMILIAR_SIGN_INS=ignore needs BASELINE_TABLE, which remembers who is familiar: "
                 f"python -m ops setup --stage {settings.stage or 'prod'} --baseline"
             )
-        faults.extend(_strangers(environ))
+        faults.extend(_unknown_settings(environ))
         if faults:
             raise SettingsError(tuple(faults))
         return settings
 
 
 NAMES: Final = tuple(one.name.upper() for one in fields(Settings))
-_FAMILIES: Final = tuple({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
+_PREFIXES: Final = tuple({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
 
 
-def of_the_stage(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def stage_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Pick the variables that are the stage's: in Lambda all, elsewhere a shell has others too.
 
     Lambda's own that begin with `_` are none: one of them is new with every event.
@@ -152,14 +152,14 @@ def of_the_stage(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _strangers(environ: Mapping[str, str]) -> list[str]:
+def _unknown_settings(environ: Mapping[str, str]) -> list[str]:
     """Name the variables that look like ours and are none: typing errors, most likely."""
     return [
         f"{name} is not a setting of signin-monitor. "
         + (f"Did you mean {close[0]}?" if close else "Remove it.")
         for name in sorted(set(environ) - set(NAMES))
         for close in [difflib.get_close_matches(name, NAMES, n=1, cutoff=0.7)]
-        if close or name.startswith(_FAMILIES)
+        if close or name.startswith(_PREFIXES)
     ]
 
 

@@ -33,8 +33,8 @@ class Deadline:
         return max(self._end - time.monotonic(), 0.0)
 
 
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """Give what the call gives, or raise what it raises; TimeoutError when its time is over."""
+def call_with_timeout(seconds: float, call: Callable[[], T]) -> T:
+    """Return what the call gives, or raise what it raises; TimeoutError when its time is over."""
     results: list[T] = []
     errors: list[BaseException] = []
 

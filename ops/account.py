@@ -55,14 +55,14 @@ class Account:
             )
 
     def arn(self, service: str, name: str, *, region: str | None = None) -> str:
-        """Give the ARN of something here, in the home region or in another."""
+        """Return the ARN of something here, in the home region or in another."""
         return f"arn:{self.partition}:{service}:{region or self.region}:{self.account_id}:{name}"
 
     def role_arn(self, name: str) -> str:
-        """Give the ARN of a role here."""
+        """Return the ARN of a role here."""
         return f"arn:{self.partition}:iam::{self.account_id}:role/{name}"
 
 
 def tags_of(stage: str) -> "Mapping[str, str]":
-    """Give the tag that marks what `setup` and `regions` made, and may take away."""
+    """Return the tag that marks what `setup` and `regions` made, and may take away."""
     return {"signin-monitor": stage}

@@ -23,12 +23,12 @@ class OpsError(click.ClickException):
 
 
 def code_of(error: boto.ClientError) -> str:
-    """Give AWS's own word for what went wrong."""
+    """Return AWS's own word for what went wrong."""
     return error.response.get("Error", {}).get("Code", "")
 
 
 def sentence(error: Exception) -> str:
-    """Say what an error means and what to do. No text of a request is quoted: it may be secret."""
+    """Return what an error means and what to do. No request is quoted: it may hold a secret."""
     match error:
         case click.ClickException():
             return error.message

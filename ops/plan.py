@@ -13,7 +13,7 @@ from ops.errors import OpsError
 _WIDTH: Final = 70  # characters of a step that is being taken; above it stood whole
 
 
-class PartlyDone(OpsError):
+class PartialFailure(OpsError):
     """Raised if a step could not do all of its parts, and the rest of the plan is worth doing."""
 
 
@@ -25,7 +25,7 @@ class Step:
     apply: Callable[[], object]
 
 
-def carry_out(steps: Sequence[Step], *, yes: bool) -> bool:
+def apply_plan(steps: Sequence[Step], *, yes: bool) -> bool:
     """Show the steps, ask unless told `yes`, take them in turn; say whether all was done.
 
     A run that breaks off can be repeated: a plan is made by looking at what is there.
@@ -42,7 +42,7 @@ def carry_out(steps: Sequence[Step], *, yes: bool) -> bool:
         click.echo(f"{shorten(step.describe, _WIDTH, placeholder='…')}: ", nl=False)
         try:
             step.apply()
-        except PartlyDone as fault:
+        except PartialFailure as fault:
             complete = False
             click.secho(f"in part\n{fault.message}", fg="yellow")
         except BaseException:

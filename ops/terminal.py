@@ -88,7 +88,7 @@ class Screen:
 
 
 def _width_of(out: TextIO) -> int:
-    """Give a terminal's columns; where there is none, or it has no size, what is well read."""
+    """Return a terminal's columns; where there is none, or it has no size, what is well read."""
     try:
         return os.get_terminal_size(out.fileno()).columns or _WELL_READ
     except OSError:
@@ -96,7 +96,7 @@ def _width_of(out: TextIO) -> int:
 
 
 def _read(text: Mapping[str, Any]) -> str:
-    """Give a text object, markup or plain, as what it shows."""
+    """Return a text object, markup or plain, as what it shows."""
     shown = str(text.get("text", ""))
     if text.get("type") == "mrkdwn":
         shown = _STRONG.sub(r"\1", shown)
@@ -130,7 +130,7 @@ def _columns(text: str) -> int:
 
 
 def _colour_code(colour: str) -> str:
-    """Give the nearest of a terminal's 256 colours, or nothing."""
+    """Return the nearest of a terminal's 256 colours, or nothing."""
     match = re.fullmatch("#([0-9a-fA-F]{6})", _NAMED_COLOURS.get(colour, colour))
     if not match:
         return ""

@@ -85,7 +85,7 @@ NAMES: Final = frozenset(name for group in GROUPS.values() for name in group.val
 
 
 def read(name: str) -> dict[str, Any]:
-    """Give a sign-in by its file's name.
+    """Return a sign-in by its file's name.
 
     Raises KeyError if there is none of that name.
     """
@@ -96,7 +96,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def renewed(event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Give the same sign-in as if it happened now: another event, not a late or repeated one."""
+    """Return the same sign-in as if it happened now: another event, not a late or repeated one."""
     new = copy.deepcopy(dict(event))
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     new |= {"id": str(uuid.uuid4()), "time": time}

@@ -12,7 +12,7 @@ from playground import catalogue
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 
 STAGE: Final = "prod"
@@ -41,7 +41,7 @@ def run(screen: Screen) -> int:
         Receiver() as receiver,
     ):
         screen.note("Deploying to an embedded AWS: chalice deploy --stage prod")
-        settings = equip(STAGE, aws=aws, receiver=receiver)
+        settings = provision(STAGE, aws=aws, receiver=receiver)
         copy = ProjectCopy(Path(scratch))
         copy.configure(STAGE, settings)
         policies = [sys.executable, "-m", "ops", "policies", "--stage", STAGE]

@@ -9,10 +9,10 @@ import pytest
 from chalicelib.settings import NAMES
 from playground.aws.deployment import Deployment, deploy
 from playground.aws.embedded import EmbeddedAws
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.certificates import Certificates, make_certificates
 from playground.slack.receiver import Receiver
-from tests.support.bed import SECRET_PATH, Bed
+from tests.support.stage_harness import SECRET_PATH, StageHarness
 
 hypothesis.settings.register_profile("suite", deadline=None)  # speed is the benchmark's business
 hypothesis.settings.load_profile("suite")
@@ -56,7 +56,7 @@ def embedded() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture
 def aws(embedded: EmbeddedAws) -> EmbeddedAws:
-    """Give an AWS account that is empty."""
+    """Return an AWS account that is empty."""
     embedded.reset()
     return embedded
 
@@ -66,7 +66,7 @@ def deployment(embedded: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) 
     """Deploy prod with its queue, once: for the package and the settings, whatever AWS holds."""
     embedded.reset()
     with Receiver() as receiver:
-        settings = equip("prod", aws=embedded, receiver=receiver)
+        settings = provision("prod", aws=embedded, receiver=receiver)
     return deploy("prod", settings, aws=embedded, scratch=tmp_path_factory.mktemp("deployment"))
 
 
@@ -82,7 +82,7 @@ def bed(
     receiver: Receiver,
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Bed]:
-    """Give the stage prod with its key and queue, its webhook led to the TLS receiver."""
-    with Bed(aws, receiver, certificates, monkeypatch) as bed:
+) -> Iterator[StageHarness]:
+    """Return the stage prod with its key and queue, its webhook led to the TLS receiver."""
+    with StageHarness(aws, receiver, certificates, monkeypatch) as bed:
         yield bed

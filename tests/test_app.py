@@ -13,8 +13,8 @@ import pytest
 
 from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.catalogue import renewed
-from tests.support.bed import Bed
 from tests.support.records import event
+from tests.support.stage_harness import StageHarness
 
 HANDLERS = "import app, json; print(json.dumps(sorted(app.app.handler_map)))"
 IMPORTED = "import app, json, sys; print(json.dumps([*sys.modules]))"
@@ -78,7 +78,7 @@ def test_wrong_settings_let_the_app_be_imported_in_lambda_too() -> None:
     assert run(HANDLERS, environment) == ["on_sign_in"]
 
 
-def test_chalices_test_client_tells_of_a_sign_in(bed: Bed, tmp_path: Path) -> None:
+def test_chalices_test_client_tells_of_a_sign_in(bed: StageHarness, tmp_path: Path) -> None:
     project = ProjectCopy(tmp_path)
     project.configure("prod", bed.settings)
     happened = renewed(event("root-without-mfa"), datetime.now(UTC))

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from chalicelib.decision import Verdict, decision_line
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import judge
+from chalicelib.signin.severity import assess
 from playground.catalogue import NAMES, read
 
 EMF = Draft202012Validator(json.loads((Path(__file__).parent / "emf-schema.json").read_text()))
@@ -27,8 +27,8 @@ def line(
     now: datetime = NOW,
     **more: object,
 ) -> dict[str, Any]:
-    judged = judge(read_sign_in(event))
-    return decision_line(verdict, judged, reason, stage=stage, now=now, **more)
+    assessed = assess(read_sign_in(event))
+    return decision_line(verdict, assessed, reason, stage=stage, now=now, **more)
 
 
 def detail(**fields: object) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def detail(**fields: object) -> dict[str, Any]:
 
 def test_the_line_has_the_keys_that_operators_rely_on() -> None:
     event = read("iam-user-wrong-mfa-code")
-    moment = datetime.fromisoformat(event["detail"]["eventTime"]) + timedelta(seconds=90.25)
-    assert line(event, "parked", "no_service", now=moment, act="operator") == {
+    format_utc = datetime.fromisoformat(event["detail"]["eventTime"]) + timedelta(seconds=90.25)
+    assert line(event, "parked", "no_service", now=format_utc, act="operator") == {
         "decision": "parked",
         "reason": "no_service",
         "event_id": event["detail"]["eventID"],
@@ -52,7 +52,7 @@ def test_the_line_has_the_keys_that_operators_rely_on() -> None:
         "Stage": "prod",
         "Parked": 1,
         "_aws": {
-            "Timestamp": int(moment.timestamp()) * 1000 + 250,
+            "Timestamp": int(format_utc.timestamp()) * 1000 + 250,
             "CloudWatchMetrics": [
                 {
                     "Namespace": "SigninMonitor",

@@ -11,9 +11,9 @@ from chalicelib.errors import DeliveryError
 from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from tests.support.bed import Bed
 from tests.support.faults import ANSWERS, FAULTS, QUEUES
 from tests.support.records import event
+from tests.support.stage_harness import StageHarness
 
 
 def sign_in(name: str = "iam-user-with-mfa") -> dict[str, Any]:
@@ -26,11 +26,11 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_sign_in_that_cannot_be_posted_is_parked(name: str, bed: Bed) -> None:
+def test_a_sign_in_that_cannot_be_posted_is_parked(name: str, bed: StageHarness) -> None:
     fault = FAULTS[name]
     fault.cause(bed)
     happened = sign_in()
-    decision = bed.app.tell(happened, fault.seconds)
+    decision = bed.app.notify(happened, fault.seconds)
     assert bed.receiver.messages == []
     assert bed.parked() == [{"reason": fault.reason, "act": fault.act, "event": happened}]
     said = (decision["decision"], decision["reason"], decision["act"], decision["Parked"])
@@ -39,62 +39,65 @@ def test_a_sign_in_that_cannot_be_posted_is_parked(name: str, bed: Bed) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_without_a_queue_the_invocation_fails(
-    name: str, bed: Bed, capsys: pytest.CaptureFixture[str]
+    name: str, bed: StageHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fault = FAULTS[name]
     fault.cause(bed)
     del bed.settings["UNDELIVERED_QUEUE"]
     with pytest.raises(DeliveryError) as raised:
-        bed.app.tell(sign_in(), fault.seconds)
+        bed.app.notify(sign_in(), fault.seconds)
     assert (raised.value.reason, raised.value.act) == (fault.reason, fault.act)
     last = last_line(capsys)
     assert (last["decision"], last["reason"], last["Failed"]) == ("failed", fault.reason, 1)
 
 
 @pytest.mark.parametrize("name", [*ANSWERS, "empty"])
-def test_slack_itself_must_say_ok(name: str, bed: Bed) -> None:
+def test_slack_itself_must_say_ok(name: str, bed: StageHarness) -> None:
     bed.use_slacks_name()
     fault = ANSWERS.get(name, ANSWERS["html_200"])
     bed.receiver.behave(name, retry_after=30)
-    decision = bed.app.tell(sign_in(), fault.seconds)
+    decision = bed.app.notify(sign_in(), fault.seconds)
     (parked,) = bed.parked()
     assert (parked["reason"], parked["act"]) == (decision["reason"], fault.act)
     assert decision["decision"] == "parked"
     assert decision["reason"] in (fault.reason, "proxy_error")
 
 
-def test_another_receiver_may_say_nothing(bed: Bed) -> None:
+def test_another_receiver_may_say_nothing(bed: StageHarness) -> None:
     bed.receiver.behave("empty")
-    assert bed.app.tell(sign_in(), 60)["decision"] == "posted"
+    assert bed.app.notify(sign_in(), 60)["decision"] == "posted"
 
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_what_can_neither_be_posted_nor_parked_fails_the_invocation(
-    name: str, bed: Bed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    bed: StageHarness,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("chalicelib.notifier._QUEUE_SECONDS", 3)
     bed.receiver.behave("no_service")
     QUEUES[name](bed)
     with pytest.raises(DeliveryError) as raised:
-        bed.app.tell(sign_in(), 60)
+        bed.app.notify(sign_in(), 60)
     assert raised.value.reason == "no_service"
     assert last_line(capsys)["decision"] == "failed"
 
 
 def test_a_queue_that_does_not_delete_in_time_still_lets_the_rest_come_again(
-    bed: Bed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bed: StageHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chalicelib.notifier._QUEUE_SECONDS", 1)
     bed.receiver.behave("html_500")
     for name in ("root-without-mfa", "iam-user-with-mfa"):
-        bed.app.tell(sign_in(name), 60)
+        bed.app.notify(sign_in(name), 60)
     bed.receiver.behave("html_500", times=1)
     bed.front.hang("AmazonSQS.DeleteMessageBatch")
     assert str(bed.deliver()) == "1 of 2 events stay in the undelivered queue"
     assert last_line(capsys)["message"] == "The undelivered queue is too slow."
 
 
-def test_wrong_settings_fail_each_invocation(deployment: Deployment, bed: Bed) -> None:
+def test_wrong_settings_fail_each_invocation(deployment: Deployment, bed: StageHarness) -> None:
     bed.settings["MESSAGE_LANGUAGE"] = "tlh"
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         for _ in range(2):
@@ -123,7 +126,9 @@ DEPLOYED = (
 
 
 @pytest.mark.parametrize("name", DEPLOYED)
-def test_the_deployed_package_parks_or_fails(name: str, deployment: Deployment, bed: Bed) -> None:
+def test_the_deployed_package_parks_or_fails(
+    name: str, deployment: Deployment, bed: StageHarness
+) -> None:
     fault = FAULTS[name]
     fault.cause(bed)
     happened = sign_in()
@@ -139,7 +144,7 @@ def test_the_deployed_package_parks_or_fails(name: str, deployment: Deployment, 
 
 @pytest.mark.parametrize("action", ["", "TrentService.Decrypt"])
 def test_with_everything_hanging_the_function_parks_before_it_is_killed(
-    action: str, deployment: Deployment, bed: Bed
+    action: str, deployment: Deployment, bed: StageHarness
 ) -> None:
     if action:
         bed.front.hang(action)

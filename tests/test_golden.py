@@ -15,7 +15,7 @@ from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import Judged, judge
+from chalicelib.signin.severity import AssessedSignIn, assess
 from tests.support.records import EVENTS, changed, event
 from tests.support.slack_validator import TOUCHING_MARK, faults, texts
 from tests.support.stage import LANGUAGES, stage
@@ -25,20 +25,20 @@ GOLDEN = Path(__file__).parent / "golden"
 Build = Callable[[Settings], Payload]
 
 
-def judged(name: str) -> Judged:
-    return judge(read_sign_in(event(name)))
+def assessed(name: str) -> AssessedSignIn:
+    return assess(read_sign_in(event(name)))
 
 
-def judged_with(name: str, *path: str, to: object) -> Judged:
-    return judge(read_sign_in(changed(event(name), *path, to=to)))
+def judged_with(name: str, *path: str, to: object) -> AssessedSignIn:
+    return assess(read_sign_in(changed(event(name), *path, to=to)))
 
 
-def judged_at(name: str, minute: int) -> Judged:
+def judged_at(name: str, minute: int) -> AssessedSignIn:
     return judged_with(name, "detail", "eventTime", to=f"2026-06-01T10:{minute:02}:00Z")
 
 
 def message_of(name: str) -> Build:
-    return lambda settings: sign_in_message(judged(name), settings, None).payload
+    return lambda settings: sign_in_message(assessed(name), settings, None).payload
 
 
 def late_and_replayed(settings: Settings) -> Payload:
@@ -52,7 +52,7 @@ def found_by_self_check(settings: Settings) -> Payload:
 
 
 def could_not_be_built(settings: Settings) -> Payload:
-    return plain_alert(judged("root-without-mfa"), settings)
+    return plain_alert(assessed("root-without-mfa"), settings)
 
 
 def digest_of_failures(settings: Settings) -> Payload:
@@ -66,7 +66,7 @@ def digest_of_failures(settings: Settings) -> Payload:
 
 
 def digest_of_everything(settings: Settings) -> Payload:
-    many = [judged(name) for name in EVENTS if "root" not in name and name != "anomaly-alert"]
+    many = [assessed(name) for name in EVENTS if "root" not in name and name != "anomaly-alert"]
     return digests(many, settings)[0][0].payload
 
 
@@ -75,7 +75,7 @@ def digest_of_a_storm(settings: Settings) -> Payload:
         judged_with("iam-user-wrong-password", "detail", "userIdentity", "userName", to=f"n-{n}")
         for n in range(300)
     ]
-    ((message, _),) = digests([*invented, judged("iam-user-with-mfa")], settings)
+    ((message, _),) = digests([*invented, assessed("iam-user-with-mfa")], settings)
     return message.payload
 
 

@@ -17,7 +17,7 @@ from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.signin.events import KNOWN_EVENTS
 from chalicelib.signin.reader import read_sign_in, trim
 from chalicelib.signin.redaction import redact
-from chalicelib.signin.severity import Judged, Severity, judge
+from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from tests.support.records import EVENTS, changed, event, paths, without
 from tests.support.slack_validator import faults
 from tests.support.stage import LANGUAGES, stage
@@ -69,7 +69,7 @@ JSON = st.recursive(
 
 
 def nested(depth: int) -> dict[str, Any]:
-    """Give an object so deep that a careless reader runs out of stack."""
+    """Return an object so deep that a careless reader runs out of stack."""
     found: dict[str, Any] = {"eventName": "ConsoleLogin"}
     for _ in range(depth):
         found = {"detail": {"userIdentity": found}}
@@ -78,7 +78,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> dict[str, Any]:
-    """Give a real event with some fields removed, swapped, nulled, mistyped, huge or hostile."""
+    """Return a real event with some fields removed, swapped, nulled, mistyped, huge or hostile."""
     found = event(draw(st.sampled_from(EVENTS)))
     for _ in range(draw(st.integers(0, 5))):
         places = list(paths(found))
@@ -121,11 +121,11 @@ LATE = st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_any_event_gives_a_message_that_slack_takes_and_that_harms_nobody(
     found: object, chosen: tuple[str, str], late: timedelta | None
 ) -> None:
-    judged = judge(read_sign_in(found))
-    message = sign_in_message(judged, STAGES[chosen], late)
-    mention = MENTIONS[chosen[1]] if judged.severity is Severity.CRITICAL else None
+    assessed = assess(read_sign_in(found))
+    message = sign_in_message(assessed, STAGES[chosen], late)
+    mention = MENTIONS[chosen[1]] if assessed.severity is Severity.CRITICAL else None
     assert faults(message.payload, mention=mention) == []
-    assert faults(plain_alert(judged, STAGES[chosen]), mention=mention) == []
+    assert faults(plain_alert(assessed, STAGES[chosen]), mention=mention) == []
 
 
 @given(many=st.lists(EVENT, min_size=1, max_size=12), chosen=st.sampled_from(sorted(STAGES)))
@@ -133,17 +133,17 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
     many: list[object], chosen: tuple[str, str]
 ) -> None:
     # The notifier never folds what is critical, so a digest has nobody to mention.
-    judged = [one for one in map(_judged, many) if one.severity is not Severity.CRITICAL]
-    built = digests(judged, STAGES[chosen])
+    assessed = [one for one in map(_judged, many) if one.severity is not Severity.CRITICAL]
+    built = digests(assessed, STAGES[chosen])
     for message, _ in built:
         assert faults(message.payload) == []
         assert faults(message.plain) == []
     members = [one for _, page in built for one in page]
-    assert sorted(map(id, members)) == sorted(map(id, judged))
+    assert sorted(map(id, members)) == sorted(map(id, assessed))
 
 
-def _judged(found: object) -> Judged:
-    return judge(read_sign_in(found))
+def _judged(found: object) -> AssessedSignIn:
+    return assess(read_sign_in(found))
 
 
 SECRET = "s3cr3t-of-a-session"

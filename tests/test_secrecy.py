@@ -14,10 +14,10 @@ from chalicelib.settings import Settings
 from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
-from tests.support.bed import SECRET_PATH, Bed
 from tests.support.faults import FAULTS, QUEUES
 from tests.support.records import event
 from tests.support.secrecy import every_repr, everything_logged, everything_said_by, shows_secret
+from tests.support.stage_harness import SECRET_PATH, StageHarness
 
 URL = f"https://hooks.slack.com{SECRET_PATH}"
 
@@ -27,7 +27,7 @@ def sign_in(name: str = "root-without-mfa") -> dict[str, Any]:
 
 
 def raised_by(call: Callable[[], object]) -> BaseException:
-    """Give the error of a call that fails, its traceback begun below this test."""
+    """Return the error of a call that fails, its traceback begun below this test."""
     with pytest.raises(SigninMonitorError) as raised:
         call()
     assert raised.tb.tb_next
@@ -43,16 +43,18 @@ def test_a_leak_in_base64_would_be_found(alignment: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", *FAULTS])
-def test_no_fault_shows_the_path(name: str, bed: Bed, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_fault_shows_the_path(
+    name: str, bed: StageHarness, capfd: pytest.CaptureFixture[str]
+) -> None:
     seconds = 6.0
     if name in FAULTS:
         seconds = min(seconds, FAULTS[name].seconds)
         FAULTS[name].cause(bed)
     with everything_logged() as logged:
-        decision = bed.app.tell(sign_in(), seconds)
+        decision = bed.app.notify(sign_in(), seconds)
         parked = bed.records()
         with suppress(StillUndelivered):
-            bed.app.tell_parked(parked, seconds)
+            bed.app.redeliver(parked, seconds)
         reprs = every_repr()
     assert logged
     assert "chalicelib.notifier.Notifier" in reprs
@@ -62,12 +64,14 @@ def test_no_fault_shows_the_path(name: str, bed: Bed, capfd: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_no_error_shows_the_path(name: str, bed: Bed, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_error_shows_the_path(
+    name: str, bed: StageHarness, capfd: pytest.CaptureFixture[str]
+) -> None:
     FAULTS[name].cause(bed)
     del bed.settings["UNDELIVERED_QUEUE"]
     app, happened = bed.app, sign_in("iam-user-with-mfa")
     with everything_logged() as logged:
-        error = raised_by(lambda: app.tell(happened, FAULTS[name].seconds))
+        error = raised_by(lambda: app.notify(happened, FAULTS[name].seconds))
     out, err = capfd.readouterr()
     for said in (everything_said_by(error), out, err, *logged):
         assert not shows_secret(said), said
@@ -75,14 +79,14 @@ def test_no_error_shows_the_path(name: str, bed: Bed, capfd: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_no_fault_of_the_queue_shows_the_path(
-    name: str, bed: Bed, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, bed: StageHarness, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chalicelib.notifier._QUEUE_SECONDS", 1)
     QUEUES[name](bed)
     bed.receiver.behave("no_service")
     app, happened = bed.app, sign_in("iam-user-with-mfa")
     with everything_logged() as logged:
-        error = raised_by(lambda: app.tell(happened, 60))
+        error = raised_by(lambda: app.notify(happened, 60))
     out, err = capfd.readouterr()
     for said in (everything_said_by(error), out, err, *logged):
         assert not shows_secret(said), said
@@ -132,7 +136,7 @@ DEPLOYED = (
 
 @pytest.mark.parametrize("name", ["none", *DEPLOYED])
 def test_the_deployed_package_keeps_the_secret_at_debug_level(
-    name: str, deployment: Deployment, bed: Bed
+    name: str, deployment: Deployment, bed: StageHarness
 ) -> None:
     if name in FAULTS:
         FAULTS[name].cause(bed)

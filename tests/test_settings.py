@@ -7,7 +7,13 @@ import pytest
 
 import chalicelib.settings
 from chalicelib.errors import SettingsError
-from chalicelib.settings import DEFAULT_HOSTS, DEFAULT_IGNORED_EVENTS, NAMES, Settings, of_the_stage
+from chalicelib.settings import (
+    DEFAULT_HOSTS,
+    DEFAULT_IGNORED_EVENTS,
+    NAMES,
+    Settings,
+    stage_variables,
+)
 
 CIPHERTEXT = b"ciphertext of a webhook"
 ENCRYPTED = base64.b64encode(CIPHERTEXT).decode()
@@ -240,13 +246,13 @@ def test_other_peoples_names_are_let_alone() -> None:
 
 def test_outside_of_lambda_a_shells_own_names_are_left_alone() -> None:
     shell = {"STAGE": "dev", "SLACK_TOKEN": "x"}
-    assert of_the_stage(shell) == (("STAGE", "dev"),)
+    assert stage_variables(shell) == (("STAGE", "dev"),)
 
 
 def test_in_lambda_every_name_is_the_stages() -> None:
     function = {"AWS_LAMBDA_FUNCTION_NAME": "f", "SLACK_TOKEN": "x"}
-    assert of_the_stage(function) == tuple(function.items())
-    assert of_the_stage({**function, "_X_AMZN_TRACE_ID": "Root=1"}) == tuple(function.items())
+    assert stage_variables(function) == tuple(function.items())
+    assert stage_variables({**function, "_X_AMZN_TRACE_ID": "Root=1"}) == tuple(function.items())
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from playground.catalogue import renewed
 from playground.slack.certificates import Certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
-from tests.support.bed import SECRET_PATH, Bed
 from tests.support.records import changed, event
+from tests.support.stage_harness import SECRET_PATH, StageHarness
 
 Event = dict[str, Any]
 
@@ -56,13 +56,13 @@ def receiver(certificates: Certificates, clock: Clock) -> Iterator[Receiver]:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(bed: Bed, clock: Clock) -> None:
+def _no_waiting(bed: StageHarness, clock: Clock) -> None:
     bed.settings["LOG_EVENTS"] = "false"
     bed.app._sleep = clock.sleep
 
 
 def failed(number: int) -> Event:
-    """Give the failed sign-in of a name that somebody made up."""
+    """Return the failed sign-in of a name that somebody made up."""
     one = renewed(event("iam-user-wrong-password"), datetime.now(UTC))
     return changed(one, "detail", "userIdentity", "userName", to=f"guess-{number}")
 
@@ -86,7 +86,7 @@ def times_posted(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
 
 
 def told(receiver: Receiver) -> list[int]:
-    """Give how many sign-ins each message tells of."""
+    """Return how many sign-ins each message tells of."""
     texts = [message.payload["text"] for message in receiver.messages]
     found = [re.match(r"This digest tells of (\d+) ", text) for text in texts]
     return [int(one[1]) if one else 1 for one in found]
@@ -94,32 +94,32 @@ def told(receiver: Receiver) -> list[int]:
 
 @pytest.mark.parametrize("count", [1, 2, 26, 1_000])
 def test_a_batch_of_any_size_is_told_within_slacks_limits(
-    count: int, bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    count: int, bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [failed(number) for number in range(count)]
-    bed.app.tell_parked(records(events), 60)
+    bed.app.redeliver(records(events), 60)
     assert sum(told(receiver)) == count
     assert receiver.refused == []  # by size or by rate
     assert times_posted(capsys) == Counter(ids(events))
 
 
-def test_a_thousand_who_signed_in_are_all_named(bed: Bed, receiver: Receiver) -> None:
+def test_a_thousand_who_signed_in_are_all_named(bed: StageHarness, receiver: Receiver) -> None:
     events = [
         changed(renewed(event("saml-role"), datetime.now(UTC)), *path, to=arn)
         for number in range(1_000)
         for path in [("detail", "userIdentity", "arn")]
         for arn in [f"arn:aws:sts::111122223333:assumed-role/Admin/person-{number}@x"]
     ]
-    bed.app.tell_parked(records(events), 60)
+    bed.app.redeliver(records(events), 60)
     shown = json.dumps([message.payload for message in receiver.messages])
     assert [number for number in range(1_000) if f"person-{number}@x" not in shown] == []
     assert sum(told(receiver)) == 1_000
 
 
 def test_root_is_told_alone_and_first_whatever_stands_before_it(
-    bed: Bed, receiver: Receiver
+    bed: StageHarness, receiver: Receiver
 ) -> None:
-    bed.app.tell_parked(records([*map(failed, range(499)), root()]), 60)
+    bed.app.redeliver(records([*map(failed, range(499)), root()]), 60)
     first, *rest = receiver.messages
     assert first.payload["text"].startswith("<!here> [Critical] root signed in")
     assert told(receiver) == [1, 499]
@@ -127,10 +127,10 @@ def test_root_is_told_alone_and_first_whatever_stands_before_it(
 
 
 def test_in_a_storm_every_sign_in_is_told_once_and_root_at_once(
-    bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [*map(failed, range(40)), root(), *map(failed, range(40, 80))]
-    decisions = {one["detail"]["eventID"]: bed.app.tell(one, 60) for one in events}
+    decisions = {one["detail"]["eventID"]: bed.app.notify(one, 60) for one in events}
     assert decisions[events[40]["detail"]["eventID"]]["decision"] == "posted"
     assert "parked" in {decision["decision"] for decision in decisions.values()}
     assert bed.deliver() is None
@@ -141,11 +141,11 @@ def test_in_a_storm_every_sign_in_is_told_once_and_root_at_once(
 
 
 def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
-    bed: Bed, receiver: Receiver, clock: Clock, capsys: pytest.CaptureFixture[str]
+    bed: StageHarness, receiver: Receiver, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave("html_500")
     events = [*(root() for _ in range(5)), *map(failed, range(5))]
-    assert {bed.app.tell(one, 60)["decision"] for one in events} == {"parked"}
+    assert {bed.app.notify(one, 60)["decision"] for one in events} == {"parked"}
     receiver.behave("ok")
     sleep = clock.sleep
 
@@ -164,14 +164,14 @@ def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
 
 
 def test_an_event_delivered_twice_is_told_once(
-    bed: Bed, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave("html_500")
     one = root()
     for _ in range(2):  # EventBridge and Lambda deliver at least once
-        bed.app.tell(one, 60)
+        bed.app.notify(one, 60)
     receiver.behave("ok")
     assert bed.deliver() is None
-    assert bed.app.tell(one, 60)["reason"] == "duplicate"
+    assert bed.app.notify(one, 60)["reason"] == "duplicate"
     assert told(receiver) == [1]
     assert times_posted(capsys) == Counter(ids([one]))

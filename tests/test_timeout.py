@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from chalicelib.timeout import Deadline, within
+from chalicelib.timeout import Deadline, call_with_timeout
 
 
 def test_a_deadline_is_so_many_seconds_away() -> None:
@@ -25,8 +25,8 @@ def test_of_a_short_invocation_posting_takes_half() -> None:
 
 
 def test_what_the_call_gives_is_given() -> None:
-    assert within(10, lambda: "given") == "given"
-    assert within(10, lambda: None) is None
+    assert call_with_timeout(10, lambda: "given") == "given"
+    assert call_with_timeout(10, lambda: None) is None
 
 
 @pytest.mark.parametrize("error", [ValueError("as raised"), SystemExit(3)])
@@ -35,7 +35,7 @@ def test_what_the_call_raises_is_raised(error: BaseException) -> None:
         raise error
 
     with pytest.raises(type(error)) as raised:
-        within(10, call)
+        call_with_timeout(10, call)
     assert raised.value is error
 
 
@@ -43,7 +43,7 @@ def test_a_call_that_hangs_is_given_up() -> None:
     released = threading.Event()
     started = monotonic()
     with pytest.raises(TimeoutError):
-        within(0.05, released.wait)
+        call_with_timeout(0.05, released.wait)
     assert monotonic() - started < 10
     released.set()
 
@@ -52,7 +52,7 @@ def test_a_call_that_hangs_does_not_keep_the_process_alive() -> None:
     released = threading.Event()
     before = set(threading.enumerate())
     with pytest.raises(TimeoutError):
-        within(0.01, released.wait)
+        call_with_timeout(0.01, released.wait)
     (hanging,) = set(threading.enumerate()) - before
     assert hanging.daemon
     released.set()

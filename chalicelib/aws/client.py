@@ -23,7 +23,7 @@ def aws_client(service: str, region: str) -> Any:  # noqa: ANN401 — any servic
 
 @cache
 def session() -> "Session":
-    """Give botocore's own session: boto3's would import what moves files to S3 as well."""
+    """Return botocore's own session: boto3's would import what moves files to S3 as well."""
     from botocore.session import get_session  # noqa: PLC0415 — slow; a page may never call AWS
 
     return get_session()

@@ -19,7 +19,7 @@ _CONFIG: Final = Config(
 
 
 def clients_of(session: "Session") -> Clients:
-    """Give a maker of clients with a session's credentials; the clients are kept."""
+    """Return a maker of clients with a session's credentials; the clients are kept."""
     made: dict[tuple[str, str], Any] = {}
     lock = Lock()
 

@@ -7,7 +7,7 @@ _COMMERCIAL: Final = "aws.amazon.com"
 
 
 def cloudtrail_page(region: str, page: str) -> str:
-    """Give the address of a page of CloudTrail's console in a region, in the region's partition."""
+    """Return the address of a page of CloudTrail's console, in the region's partition."""
     hosts = (host for prefix, host in _HOSTS.items() if region.startswith(prefix))
     return (
         f"https://{region}.console.{next(hosts, _COMMERCIAL)}"

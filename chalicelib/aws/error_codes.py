@@ -10,11 +10,11 @@ _DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|Authorizat
 
 
 def is_denied(error: ClientError) -> bool:
-    """Say whether AWS refused for want of a right."""
+    """Return whether AWS refused for want of a right."""
     return bool(_DENIED.search(error.response.get("Error", {}).get("Code", "")))
 
 
 def is_missing(error: ClientError) -> bool:
-    """Say whether AWS answered that there is no such thing."""
+    """Return whether AWS answered that there is no such thing."""
     code = error.response.get("Error", {}).get("Code", "")
     return bool(re.search(r"NotFound|NonExistent|DoesNotExist|NoSuch", code))

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.health.result import Link, State
-from chalicelib.health.rights import cannot_tell
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unknown
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient
@@ -65,7 +65,7 @@ class Page:
     events: Sequence[Event]
     reached: datetime
     is_last: bool = False
-    refusal: Link | None = None
+    refusal: CheckResult | None = None
 
 
 class _OutOfTime(Exception):
@@ -154,10 +154,10 @@ def _pages(clients: Clients, window: Window, clock: _Clock) -> Iterator[Page]:
             request["NextToken"] = token
             clock.wait(PAUSE)
     except (ClientError, BotoCoreError) as error:
-        refusal = cannot_tell("history", error, region=window.region)
+        refusal = unknown("history", error, region=window.region)
     except _OutOfTime:
-        refusal = Link(
-            name="history", state=State.CANNOT_TELL, code="no_time", region=window.region
+        refusal = CheckResult(
+            name="history", state=Status.UNKNOWN, code="no_time", region=window.region
         )
     yield Page(window=window, events=(), reached=reached, is_last=True, refusal=refusal)
 

@@ -102,7 +102,6 @@ class JSONClient:
         credentials: Callable[[], Credentials | None] = find_credentials,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take what finds the credentials for each call; a test may bring its own sleep."""
         self._service = service
         self._region = region
         self._credentials = credentials

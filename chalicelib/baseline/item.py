@@ -131,7 +131,7 @@ def _request(person: str, table: str) -> Request:
 
 
 def _seen(attributes: Attributes, kind: str) -> Iterator[tuple[str, str]]:
-    """Give the networks or clients of an item, each with the day that it was last seen."""
+    """Return the networks or clients of an item, each with the day that it was last seen."""
     prefix = f"{kind}_seen "
     for attribute, value in attributes.items():
         if attribute.startswith(prefix):

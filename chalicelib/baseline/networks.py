@@ -15,7 +15,6 @@ class KnownNetworks:
     """The networks that a stage names."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        """Take the names by CIDR."""
         networks = [(ip_network(cidr), name) for cidr, name in names.items()]
         self._networks = sorted(networks, key=lambda item: item[0].prefixlen, reverse=True)
 

@@ -20,7 +20,6 @@ class BaselineTable:
     """Asks one stage's table."""
 
     def __init__(self, dynamodb: DynamoDB, name: str, days: int) -> None:
-        """Take the client, the table's name and for how many days it remembers."""
         self._dynamodb = dynamodb
         self._name = name
         self._days = days

@@ -60,7 +60,7 @@ class Answer:
         return cls(response.status, body, response.headers.get("Retry-After"))
 
 
-def verdict(answer: Answer, *, is_slack: bool) -> PostError | None:
+def error_for(answer: Answer, *, is_slack: bool) -> PostError | None:
     """Judge an answer: None if the message is in the channel, else the error that it means.
 
     Slack's own hosts say `ok` and nothing else; other receivers may say nothing, or JSON.

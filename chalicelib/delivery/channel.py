@@ -9,7 +9,7 @@ from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, Webhoo
 from chalicelib.messages.sign_in import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
-from chalicelib.timeout import Deadline, within
+from chalicelib.timeout import Deadline, call_with_timeout
 
 _LOOKUP_SECONDS: Final = 9.0
 _AHEAD_SECONDS: Final = 5.0  # Lambda starts INIT anew when it takes more than ten
@@ -22,7 +22,6 @@ class Delivery:
     """
 
     def __init__(self, settings: Settings, lookup: WebhookLookup) -> None:
-        """Take the stage's settings and the lookup of its webhooks."""
         self._lookup = lookup
         self._has_critical = settings.critical_webhook_url_encrypted is not None
         self._lines: dict[str, Slack] = {}
@@ -74,7 +73,7 @@ class Delivery:
         if setting not in self._lines:
             seconds = min(_LOOKUP_SECONDS, deadline.seconds_left)
             try:
-                webhook = within(seconds, lambda: self._lookup.webhook(setting))
+                webhook = call_with_timeout(seconds, lambda: self._lookup.webhook(setting))
             except TimeoutError:
                 raise WebhookUnavailable(
                     "kms_timeout", f"KMS did not decrypt {setting} in time."

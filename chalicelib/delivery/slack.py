@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chalicelib.delivery.answer import SLACK_HOSTS, Answer, verdict
+from chalicelib.delivery.answer import SLACK_HOSTS, Answer, error_for
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, RefusedForNow
 from chalicelib.http import Connection
@@ -34,7 +34,6 @@ class Slack:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take the webhook; a test may bring its own clock, in seconds, and its own sleep."""
         self._connection = Connection(webhook.origin, webhook.reveal, clock=clock)
         self._is_slack = webhook.host.removesuffix(":443") in SLACK_HOSTS
         self._clock = clock
@@ -77,7 +76,7 @@ class Slack:
 
     def _attempt(self, body: bytes, deadline: Deadline) -> None:
         response = self._connection.post(body, _HEADERS, deadline.seconds_left)
-        failure = verdict(Answer.from_response(response), is_slack=self._is_slack)
+        failure = error_for(Answer.from_response(response), is_slack=self._is_slack)
         if isinstance(failure, RefusedForNow) and failure.retry_after is not None:
             self._silent_until = self._clock() + failure.retry_after
         if failure:

@@ -42,7 +42,6 @@ class Undelivered:
     """The queue of one stage."""
 
     def __init__(self, sqs: "SQSClient", queue: str) -> None:
-        """Take the SQS client of the home region and the queue's name."""
         self._sqs = sqs
         self._queue = queue
         self._url: str | None = None
@@ -54,7 +53,7 @@ class Undelivered:
         """
         from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
 
-        for kept in _ever_smaller(redact(event)):
+        for kept in _shrinking_bodies(redact(event)):
             body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
             try:
                 answer = self._sqs.send_message(QueueUrl=self._queue_url(), MessageBody=body)
@@ -117,8 +116,8 @@ def _refused(queue: str, why: str) -> QueueError:
     )
 
 
-def _ever_smaller(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
-    """Give the event whole, then compressed, then cut to what a SignIn is read from."""
+def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
+    """Return the event whole, then compressed, then cut to what a SignIn is read from."""
     yield event
     whole = json.dumps(event, default=str).encode()
     if len(whole) <= _LARGEST_EVENT:

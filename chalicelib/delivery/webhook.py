@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAIN: Final = "WEBHOOK_URL_ENCRYPTED"
 CRITICAL: Final = "CRITICAL_WEBHOOK_URL_ENCRYPTED"
 # What has `python -m ops setup` ask for a setting's webhook again.
-ASKING: Final = {MAIN: "--rotate-webhook", CRITICAL: "--critical-webhook"}
+SETUP_FLAG: Final = {MAIN: "--rotate-webhook", CRITICAL: "--critical-webhook"}
 
 _BUSY: Final = frozenset(
     {
@@ -44,7 +44,6 @@ class Webhook:
     __slots__ = ("_url", "host", "is_https")
 
     def __init__(self, url: str) -> None:
-        """Take a URL that has been checked."""
         parts = urlsplit(url)
         self._url = url
         self.host: str = parts.netloc
@@ -68,7 +67,7 @@ class Webhook:
         return f"{'https' if self.is_https else 'http'}://{self.host}/"
 
     def reveal(self) -> str:
-        """Give the whole URL, for the request and nothing else."""
+        """Return the whole URL, for the request and nothing else."""
         return self._url
 
     def __repr__(self) -> str:
@@ -79,13 +78,12 @@ class WebhookLookup:
     """Decrypts the stage's webhooks, once each while that works."""
 
     def __init__(self, kms: "KMSClient", settings: Settings) -> None:
-        """Take the KMS client of the home region and the stage's settings."""
         self._kms = kms
         self._settings = settings
         self._webhooks: dict[str, Webhook] = {}
 
     def webhook(self, setting: str) -> Webhook:
-        """Give the webhook of MAIN or CRITICAL. Raises WebhookUnavailable or WebhookUnusable."""
+        """Return the webhook of MAIN or CRITICAL. Raises WebhookUnavailable or WebhookUnusable."""
         if setting not in self._webhooks:
             self._webhooks[setting] = Webhook.parse(self._decrypt(setting), self._settings, setting)
         return self._webhooks[setting]
@@ -126,12 +124,12 @@ def kms_client(region: str) -> "KMSClient":
 
 
 def _setup_command(setting: str, settings: Settings) -> str:
-    """Give the command that asks for a setting's webhook, and encrypts it."""
-    return f"python -m ops setup --stage {settings.stage} {ASKING[setting]}"
+    """Return the command that asks for a setting's webhook, and encrypts it."""
+    return f"python -m ops setup --stage {settings.stage} {SETUP_FLAG[setting]}"
 
 
 def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  # noqa: ANN401
-    """Say what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
+    """Return what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
     code = response.get("Error", {}).get("Code", "")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     again = f"Encrypt the URL anew: {_setup_command(setting, settings)}."
@@ -175,7 +173,7 @@ def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  
 
 
 def _checked(text: str, settings: Settings, setting: str) -> str | WebhookUnusable:
-    """Give the URL that a plaintext means, or why it is none to post to."""
+    """Return the URL that a plaintext means, or why it is none to post to."""
     url = text.strip()
     command = _setup_command(setting, settings)
     if url.startswith("//"):

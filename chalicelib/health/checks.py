@@ -17,12 +17,12 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import concurrency, errors, function, logs
 from chalicelib.health.key import ciphertext, key
 from chalicelib.health.queue import queue, redelivery
-from chalicelib.health.result import Link, State
-from chalicelib.health.rights import cannot_tell
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unknown
 from chalicelib.health.rule import permission, rule, target
 from chalicelib.health.trail import forward, trail
 
-Check = Callable[[Deployment, Clients], Iterator[Link]]
+Check = Callable[[Deployment, Clients], Iterator[CheckResult]]
 
 # In the order in which an event travels.
 CHECKS: Final[tuple[Check, ...]] = (
@@ -42,22 +42,22 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def inspect(
+def run_checks(
     deployment: Deployment,
     clients: Clients,
     checks: Iterable[Check] = CHECKS,
     *,
     until: float | None = None,
-) -> Iterator[Link]:
+) -> Iterator[CheckResult]:
     """Look at each link in turn, those with time before `until` (of `time.monotonic`).
 
     Raises nothing that AWS causes.
     """
     for check in checks:
         if until and time.monotonic() > until:
-            yield Link(name=check.__name__, state=State.CANNOT_TELL, code="no_time")
+            yield CheckResult(name=check.__name__, state=Status.UNKNOWN, code="no_time")
             continue
         try:
             yield from check(deployment, clients)
         except (ClientError, BotoCoreError) as error:
-            yield cannot_tell(check.__name__, error)
+            yield unknown(check.__name__, error)

@@ -33,7 +33,7 @@ class Deployment:
     @cached_property
     def handlers(self) -> tuple[str, ...]:
         """The handlers that the stage's settings register, `on_sign_in` first."""
-        return resource_names.registered(self.settings)
+        return resource_names.deployed_handlers(self.settings)
 
     @property
     def key_alias(self) -> str:
@@ -51,23 +51,23 @@ class Deployment:
         return self.arn("sqs", self.settings.undelivered_queue or "")
 
     def arn(self, service: str, resource: str) -> str:
-        """Give the ARN of something in the home region."""
+        """Return the ARN of something in the home region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
     def function(self, handler: str) -> str:
-        """Give a handler's function name."""
+        """Return a handler's function name."""
         return resource_names.function(self.stage, handler)
 
     def function_arn(self, handler: str) -> str:
-        """Give a handler's function ARN."""
+        """Return a handler's function ARN."""
         return self.arn("lambda", f"function:{self.function(handler)}")
 
     def rule(self, handler: str) -> str:
-        """Give the name of the EventBridge rule that invokes a handler."""
+        """Return the name of the EventBridge rule that invokes a handler."""
         return resource_names.rule(self.stage, handler)
 
     def log_group(self, handler: str) -> str:
-        """Give a handler's log group."""
+        """Return a handler's log group."""
         return resource_names.log_group(self.stage, handler)
 
     @property
@@ -76,5 +76,5 @@ class Deployment:
         return f"chalice deploy --stage {self.stage}"
 
     def ops_command(self, command: str, options: str = "") -> str:
-        """Give a command of the operator's, for this stage."""
+        """Return a command of the operator's, for this stage."""
         return f"python -m ops {command} --stage {self.stage} {options}".rstrip()

@@ -11,7 +11,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.errors import SettingsError
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link
+from chalicelib.health.result import CheckResult
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _ERRORS_SINCE: Final = timedelta(days=1)
 _FAILURES: Final = {"Errors": "errors", "Throttles": "throttles"}  # metric → our word
 
 
-def function(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def function(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function is there, able to run, and set as the stage is."""
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in deployment.handlers:
@@ -48,9 +48,9 @@ def function(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         code, facts = _fault_of(configuration(functions, name), handler, told_by)
         if code:
             remedy = deployment.deploy_command
-            yield Link.fault("function", code, remedy, function=name, **facts)
+            yield CheckResult.fault("function", code, remedy, function=name, **facts)
         else:
-            yield Link.ok("function", function=name, **facts)
+            yield CheckResult.ok("function", function=name, **facts)
 
 
 def configuration(
@@ -68,7 +68,7 @@ def configuration(
 def _fault_of(
     found: Mapping[str, Any] | None, handler: str, settings: Settings | None
 ) -> tuple[str, dict[str, str]]:
-    """Give the code of what is wrong with a function, or "", and the facts."""
+    """Return the code of what is wrong with a function, or "", and the facts."""
     if found is None:
         return "function_missing", {}
     runtime: str = found.get("Runtime", "")
@@ -101,7 +101,7 @@ def _differing(variables: Mapping[str, str], settings: Settings) -> str:
     )
 
 
-def concurrency(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def concurrency(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that no function is throttled to nothing, as an emergency stop does."""
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in deployment.handlers:
@@ -117,12 +117,12 @@ def concurrency(deployment: Deployment, clients: Clients) -> Iterator[Link]:
                 f"aws lambda delete-function-concurrency --region {deployment.region} "
                 f"--function-name {name}"
             )
-            yield Link.fault("concurrency", "concurrency_zero", remedy, function=name)
+            yield CheckResult.fault("concurrency", "concurrency_zero", remedy, function=name)
         else:
-            yield Link.ok("concurrency", function=name)
+            yield CheckResult.ok("concurrency", function=name)
 
 
-def errors(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See whether a function failed or was throttled within a day."""
     cloudwatch: CloudWatchClient = clients("cloudwatch", deployment.region)
     now = datetime.now(UTC)
@@ -145,9 +145,9 @@ def errors(deployment: Deployment, clients: Clients) -> Iterator[Link]:
                 "--since 1d"
             )
             code = "errors_seen" if seen["errors"] else "throttles_seen"
-            yield Link.fault("errors", code, remedy, **facts)
+            yield CheckResult.fault("errors", code, remedy, **facts)
         else:
-            yield Link.ok("errors", **facts)
+            yield CheckResult.ok("errors", **facts)
 
 
 def _sum_of(metric: str, index: int, function: str) -> "MetricDataQueryTypeDef":
@@ -165,7 +165,7 @@ def _sum_of(metric: str, index: int, function: str) -> "MetricDataQueryTypeDef":
     }
 
 
-def logs(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def logs(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function has a log group, and that it forgets in time."""
     client: CloudWatchLogsClient = clients("logs", deployment.region)
     prefix = deployment.log_group("")
@@ -179,12 +179,12 @@ def logs(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         name = deployment.log_group(handler)
         if name not in kept:
             remedy = deployment.deploy_command
-            yield Link.fault("logs", "logs_missing", remedy, log_group=name)
+            yield CheckResult.fault("logs", "logs_missing", remedy, log_group=name)
         elif (days := kept[name]) is None:
             remedy = (
                 f"aws logs put-retention-policy --region {deployment.region} "
                 f"--log-group-name {name} --retention-in-days 7"
             )
-            yield Link.fault("logs", "logs_kept_for_ever", remedy, log_group=name)
+            yield CheckResult.fault("logs", "logs_kept_for_ever", remedy, log_group=name)
         else:
-            yield Link.ok("logs", log_group=name, days=str(days))
+            yield CheckResult.ok("logs", log_group=name, days=str(days))

@@ -7,10 +7,10 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
-from chalicelib.delivery.webhook import ASKING, CRITICAL, MAIN, Webhook
+from chalicelib.delivery.webhook import CRITICAL, MAIN, SETUP_FLAG, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link
+from chalicelib.health.result import CheckResult
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -20,7 +20,7 @@ _WRONG: Final = ("InvalidCiphertextException", "IncorrectKeyException")
 _KEY_AT_FAULT: Final = ("DisabledException", "KMSInvalidStateException", "NotFoundException")
 
 
-def key(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def key(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the stage's alias leads to a key that is enabled."""
     kms: KMSClient = clients("kms", deployment.region)
     alias = deployment.key_alias
@@ -30,21 +30,21 @@ def key(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         if not is_missing(error):
             raise
         remedy = deployment.ops_command("setup")
-        yield Link.fault("key", "key_missing", remedy, alias=alias)
+        yield CheckResult.fault("key", "key_missing", remedy, alias=alias)
         return
     state = found.get("KeyState", "")
     command = f"aws kms {{}} --region {deployment.region} --key-id {found['KeyId']}"
     if state == "Enabled":
-        yield Link.ok("key", alias=alias)
+        yield CheckResult.ok("key", alias=alias)
     elif state == "PendingDeletion":
         remedy = f"{command.format('cancel-key-deletion')} && {command.format('enable-key')}"
-        yield Link.fault("key", "key_pending_deletion", remedy, alias=alias)
+        yield CheckResult.fault("key", "key_pending_deletion", remedy, alias=alias)
     else:
         remedy = command.format("enable-key")
-        yield Link.fault("key", "key_disabled", remedy, alias=alias, state=state)
+        yield CheckResult.fault("key", "key_disabled", remedy, alias=alias, state=state)
 
 
-def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the stage's ciphertexts open, in their context, with the key under its alias."""
     kms: KMSClient = clients("kms", deployment.region)
     settings = deployment.settings
@@ -55,7 +55,7 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     for setting, blob in by_setting.items():
         if not blob:
             continue
-        remedy = deployment.ops_command("setup", ASKING[setting])
+        remedy = deployment.ops_command("setup", SETUP_FLAG[setting])
         try:
             answer = kms.decrypt(
                 CiphertextBlob=blob, EncryptionContext=settings.webhook_encryption_context
@@ -64,18 +64,18 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Link]:
             text = answer["Plaintext"].decode("utf-8", errors="replace")
             Webhook.parse(text, settings, setting)
         except WebhookUnusable as error:
-            yield Link.fault("ciphertext", "webhook_unusable", remedy, why=str(error))
+            yield CheckResult.fault("ciphertext", "webhook_unusable", remedy, why=str(error))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _WRONG:
-                yield Link.fault("ciphertext", "ciphertext_wrong", remedy, setting=setting)
+                yield CheckResult.fault("ciphertext", "ciphertext_wrong", remedy, setting=setting)
             elif code not in _KEY_AT_FAULT:  # told with the key
                 raise
         else:
             if answer["KeyId"] == alias:
-                yield Link.ok("ciphertext", setting=setting)
+                yield CheckResult.ok("ciphertext", setting=setting)
             else:
-                yield Link.fault(
+                yield CheckResult.fault(
                     "ciphertext",
                     "ciphertext_of_other_key",
                     remedy,

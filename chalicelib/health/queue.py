@@ -10,7 +10,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
-from chalicelib.health.result import Link
+from chalicelib.health.result import CheckResult
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -26,7 +26,7 @@ _DEPTHS: Final = (
 )
 
 
-def queue(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the undelivered queue is there and that nothing is stuck in it."""
     name = deployment.settings.undelivered_queue
     if not name:
@@ -37,7 +37,9 @@ def queue(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     except ClientError as error:
         if not is_missing(error):
             raise
-        yield Link.fault("queue", "queue_missing", deployment.ops_command("setup"), queue=name)
+        yield CheckResult.fault(
+            "queue", "queue_missing", deployment.ops_command("setup"), queue=name
+        )
         return
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
     depth = sum(int(found.get(one, 0)) for one in _DEPTHS)
@@ -52,13 +54,13 @@ def queue(deployment: Deployment, clients: Clients) -> Iterator[Link]:
             f"aws logs tail {deployment.log_group('on_undelivered')} "
             f"--region {deployment.region} --since 1h"
         )
-        yield Link.fault("queue", "queue_stuck", remedy, **facts)
+        yield CheckResult.fault("queue", "queue_stuck", remedy, **facts)
     else:
-        yield Link.ok("queue", **facts)
+        yield CheckResult.ok("queue", **facts)
 
 
 def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
-    """Give the oldest message's age as CloudWatch last saw it, if it did within 15 minutes."""
+    """Return the oldest message's age as CloudWatch last saw it, if it did within 15 minutes."""
     now = datetime.now(UTC)
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=[
@@ -83,7 +85,7 @@ def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
     return timedelta(seconds=values[0]) if values else None
 
 
-def redelivery(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def redelivery(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that on_undelivered is given what the queue holds."""
     if not deployment.settings.undelivered_queue:
         return
@@ -97,12 +99,14 @@ def redelivery(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     facts = {"function": name, "queue": deployment.settings.undelivered_queue}
     off = [one for one in found if one.get("State") in ("Disabled", "Disabling")]
     if not found:
-        yield Link.fault("redelivery", "redelivery_missing", deployment.deploy_command, **facts)
+        yield CheckResult.fault(
+            "redelivery", "redelivery_missing", deployment.deploy_command, **facts
+        )
     elif off:
         remedy = (
             f"aws lambda update-event-source-mapping --region {deployment.region} "
             f"--uuid {off[0]['UUID']} --enabled"
         )
-        yield Link.fault("redelivery", "redelivery_disabled", remedy, **facts)
+        yield CheckResult.fault("redelivery", "redelivery_disabled", remedy, **facts)
     else:
-        yield Link.ok("redelivery", **facts)
+        yield CheckResult.ok("redelivery", **facts)

@@ -6,16 +6,16 @@ from enum import StrEnum
 from typing import Self
 
 
-class State(StrEnum):
+class Status(StrEnum):
     """How a link is."""
 
     OK = "ok"
     FAULT = "fault"
-    CANNOT_TELL = "cannot_tell"
+    UNKNOWN = "cannot_tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class CheckResult:
     """One link, as found.
 
     `code` names the sentence in the phrases that tells a fault, or why nothing can be told;
@@ -24,7 +24,7 @@ class Link:
     """
 
     name: str
-    state: State
+    state: Status
     code: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     remedy: str = ""
@@ -32,16 +32,16 @@ class Link:
 
     @classmethod
     def ok(cls, name: str, region: str | None = None, **facts: str) -> Self:
-        """Give a link that works."""
-        return cls(name=name, state=State.OK, facts=facts, region=region)
+        """Return a link that works."""
+        return cls(name=name, state=Status.OK, facts=facts, region=region)
 
     @classmethod
     def fault(
         cls, name: str, code: str, remedy: str, region: str | None = None, **facts: str
     ) -> Self:
-        """Give a link that is broken."""
+        """Return a link that is broken."""
         return cls(
-            name=name, state=State.FAULT, code=code, remedy=remedy, facts=facts, region=region
+            name=name, state=Status.FAULT, code=code, remedy=remedy, facts=facts, region=region
         )
 
     @property

@@ -8,7 +8,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.error_codes import is_denied
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 
 READ_ACTIONS: Final = (
     "cloudtrail:DescribeTrails",
@@ -43,23 +43,23 @@ DOCTORS_ACTIONS: Final = (
 )
 
 
-def cannot_tell(
+def unknown(
     name: str, error: ClientError | BotoCoreError, *, region: str | None = None
-) -> Link:
-    """Give the link of a check that AWS did not let look, naming the action."""
+) -> CheckResult:
+    """Return the link of a check that AWS did not let look, naming the action."""
     if not isinstance(error, ClientError):
-        return Link(
+        return CheckResult(
             name=name,
-            state=State.CANNOT_TELL,
+            state=Status.UNKNOWN,
             code="no_answer",
             facts={"error": type(error).__name__},
             region=region,
         )
     operation = f":{error.operation_name}"
     action = next((one for one in DOCTORS_ACTIONS if one.endswith(operation)), operation[1:])
-    return Link(
+    return CheckResult(
         name=name,
-        state=State.CANNOT_TELL,
+        state=Status.UNKNOWN,
         code="denied" if is_denied(error) else "refused",
         facts={"action": action, "error": error.response.get("Error", {}).get("Code", "")},
         region=region,

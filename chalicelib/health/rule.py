@@ -11,7 +11,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
-from chalicelib.health.result import Link
+from chalicelib.health.result import CheckResult
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-def rule(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the rule of each handler is there, on, and asks for what the app asks for."""
     events: EventBridgeClient = clients("events", deployment.region)
     for handler in _ruled(deployment):
         yield _rule(handler, deployment, events)
 
 
-def _rule(handler: str, deployment: Deployment, events: "EventBridgeClient") -> Link:
+def _rule(handler: str, deployment: Deployment, events: "EventBridgeClient") -> CheckResult:
     name = deployment.rule(handler)
     found = _described(events, name)
     code, remedy = "", deployment.deploy_command
@@ -43,10 +43,14 @@ def _rule(handler: str, deployment: Deployment, events: "EventBridgeClient") -> 
         handler, deployment
     ):
         code = "rule_schedule"
-    return Link.fault("rule", code, remedy, rule=name) if code else Link.ok("rule", rule=name)
+    return (
+        CheckResult.fault("rule", code, remedy, rule=name)
+        if code
+        else CheckResult.ok("rule", rule=name)
+    )
 
 
-def target(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def target(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each rule leads to its function, with the event as it is."""
     events: EventBridgeClient = clients("events", deployment.region)
     for handler in _ruled(deployment):
@@ -66,14 +70,14 @@ def target(deployment: Deployment, clients: Clients) -> Iterator[Link]:
                 f"aws events remove-targets --region {deployment.region} --rule {rule} "
                 f"--ids {ids} && {deployment.deploy_command}"
             )
-            yield Link.fault("target", "target_changes_event", remedy, **facts)
+            yield CheckResult.fault("target", "target_changes_event", remedy, **facts)
         elif ours:
-            yield Link.ok("target", **facts)
+            yield CheckResult.ok("target", **facts)
         else:
-            yield Link.fault("target", "target_missing", deployment.deploy_command, **facts)
+            yield CheckResult.fault("target", "target_missing", deployment.deploy_command, **facts)
 
 
-def permission(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def permission(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that EventBridge may invoke each function."""
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in _ruled(deployment):
@@ -89,19 +93,19 @@ def permission(deployment: Deployment, clients: Clients) -> Iterator[Link]:
         rule_arn = deployment.arn("events", f"rule/{deployment.rule(handler)}")
         source = {"aws:sourcearn": rule_arn, "aws:sourceaccount": deployment.account_id}
         if any(_lets_invoke(one, source) for one in policy["Statement"]):
-            yield Link.ok("permission", function=name)
+            yield CheckResult.ok("permission", function=name)
         else:
             remedy = deployment.deploy_command
-            yield Link.fault("permission", "permission_missing", remedy, function=name)
+            yield CheckResult.fault("permission", "permission_missing", remedy, function=name)
 
 
 def is_off(rule: Mapping[str, Any]) -> bool:
-    """Say whether a rule is disabled; EventBridge knows two ways of being enabled."""
+    """Return whether a rule is disabled; EventBridge knows two ways of being enabled."""
     return rule.get("State") == "DISABLED"
 
 
 def same_pattern(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether an event pattern is the app's, whatever the order of its lists."""
+    """Return whether an event pattern is the app's, whatever the order of its lists."""
     given = _read(pattern)
     return given.keys() == needed.keys() and all(
         sorted(map(str, given[name])) == sorted(needed[name]) for name in needed
@@ -109,7 +113,7 @@ def same_pattern(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bo
 
 
 def covers(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether an event pattern lets through all that the app asks for, and perhaps more."""
+    """Return whether an event pattern lets through all that the app asks for, and perhaps more."""
     given = _read(pattern)
     return bool(given) and all(
         isinstance(values, list) and name in needed and all(one in values for one in needed[name])
@@ -148,7 +152,7 @@ def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseT
 
 
 def _lets_invoke(statement: Mapping[str, Any], source: Mapping[str, str]) -> bool:
-    """Say whether a statement of a function's policy lets EventBridge invoke it for a rule.
+    """Return whether a statement of a function's policy lets EventBridge invoke it for a rule.
 
     `source` is what EventBridge says of the rule, by condition key in lower case.
     """

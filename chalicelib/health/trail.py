@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.console import cloudtrail_page
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link, State
-from chalicelib.health.rights import cannot_tell
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unknown
 from chalicelib.health.rule import covers, is_off
 
 if TYPE_CHECKING:
@@ -44,51 +44,51 @@ def enabled_regions(clients: Clients, home: str) -> list[str]:
     )
 
 
-def trail(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def trail(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each region has a trail that logs sign-ins; one link if one trail serves all."""
 
-    def look(region: str, clients: Clients) -> Link:
+    def look(region: str, clients: Clients) -> CheckResult:
         return _trail_of(region, deployment.region, clients)
 
     home = look(deployment.region, clients)
     yield home
-    if home.state is State.OK and home.region is None:
+    if home.state is Status.OK and home.region is None:
         return
     for other in _in_other_regions("trail", look, deployment, clients):
         if other != home:  # the same trail, of all regions: told already
             yield other
 
 
-def forward(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def forward(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each other region forwards its sign-ins to the home region's bus."""
 
-    def look(region: str, clients: Clients) -> Link:
+    def look(region: str, clients: Clients) -> CheckResult:
         return _forward_of(region, deployment, clients)
 
     yield from _in_other_regions("forward", look, deployment, clients)
 
 
 def _in_other_regions(
-    name: str, look: Callable[[str, Clients], Link], deployment: Deployment, clients: Clients
-) -> Iterator[Link]:
+    name: str, look: Callable[[str, Clients], CheckResult], deployment: Deployment, clients: Clients
+) -> Iterator[CheckResult]:
     try:
         regions = enabled_regions(clients, deployment.region)
     except (ClientError, BotoCoreError) as error:
-        yield cannot_tell(name, error)
+        yield unknown(name, error)
         return
 
-    def look_or_say(region: str) -> Link:
+    def look_or_say(region: str) -> CheckResult:
         try:
             return look(region, clients)
         except (ClientError, BotoCoreError) as error:
-            return cannot_tell(name, error, region=region)
+            return unknown(name, error, region=region)
 
     others = [region for region in regions if region != deployment.region]
     with ThreadPoolExecutor(max_workers=max(len(others), 1)) as pool:
         yield from pool.map(look_or_say, others)
 
 
-def _trail_of(region: str, home: str, clients: Clients) -> Link:
+def _trail_of(region: str, home: str, clients: Clients) -> CheckResult:
     """Find the trail that serves a region best; its link names no region if it serves all."""
     cloudtrail: CloudTrailClient = clients("cloudtrail", region)
     found = [
@@ -96,36 +96,36 @@ def _trail_of(region: str, home: str, clients: Clients) -> Link:
         for one in cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
         if one.get("IsMultiRegionTrail") or one.get("HomeRegion") == region
     ]
-    best = {State.OK: 0, State.CANNOT_TELL: 1, State.FAULT: 2}
-    ranked = sorted(found, key=lambda link: (best[link.state], link.region is not None))
+    best = {Status.OK: 0, Status.UNKNOWN: 1, Status.FAULT: 2}
+    ranked = sorted(found, key=lambda result: (best[result.state], result.region is not None))
     return ranked[0] if ranked else _no_trail(region, home)
 
 
-def _no_trail(region: str, home: str) -> Link:
+def _no_trail(region: str, home: str) -> CheckResult:
     """Lead to the home region's console: a trail that is made there serves all regions."""
-    return Link.fault("trail", "trail_missing", cloudtrail_page(home, "create"), region)
+    return CheckResult.fault("trail", "trail_missing", cloudtrail_page(home, "create"), region)
 
 
-def _one_trail(one: "TrailTypeDef", clients: Clients, region: str) -> Link:
+def _one_trail(one: "TrailTypeDef", clients: Clients, region: str) -> CheckResult:
     name, home = one["Name"], one["HomeRegion"]
     served = None if one.get("IsMultiRegionTrail") else region
     cloudtrail: CloudTrailClient = clients("cloudtrail", home)  # alone knows the selectors
     try:
         if not cloudtrail.get_trail_status(Name=one["TrailARN"])["IsLogging"]:
             remedy = f"aws cloudtrail start-logging --region {home} --name {name}"
-            return Link.fault("trail", "trail_stopped", remedy, served, trail=name)
+            return CheckResult.fault("trail", "trail_stopped", remedy, served, trail=name)
         selectors = cloudtrail.get_event_selectors(TrailName=one["TrailARN"])
     except (ClientError, BotoCoreError) as error:
-        return cannot_tell("trail", error, region=served)
+        return unknown("trail", error, region=served)
     if _selects_sign_ins(selectors):
-        return Link.ok("trail", served, trail=name)
+        return CheckResult.ok("trail", served, trail=name)
     # A command would replace what the trail logs besides.
     remedy = cloudtrail_page(home, f"trails/{one['TrailARN']}")
-    return Link.fault("trail", "trail_without_sign_ins", remedy, served, trail=name)
+    return CheckResult.fault("trail", "trail_without_sign_ins", remedy, served, trail=name)
 
 
 def _selects_sign_ins(selectors: Mapping[str, Any]) -> bool:
-    """Say whether a trail's event selectors, of either kind, log a console sign-in."""
+    """Return whether a trail's event selectors, of either kind, log a console sign-in."""
     if advanced := selectors.get("AdvancedEventSelectors"):
         return any(
             all(_field_selects(one) for one in selector["FieldSelectors"]) for selector in advanced
@@ -154,7 +154,7 @@ def _field_selects(selector: Mapping[str, Any]) -> bool:
     return all(wanted) and not any(unwanted)
 
 
-def _forward_of(region: str, deployment: Deployment, clients: Clients) -> Link:
+def _forward_of(region: str, deployment: Deployment, clients: Clients) -> CheckResult:
     """Find the rule that forwards a region's sign-ins, or the one that should."""
     events: EventBridgeClient = clients("events", region)
     names = events.list_rule_names_by_target(TargetArn=deployment.bus_arn)["RuleNames"]
@@ -163,15 +163,15 @@ def _forward_of(region: str, deployment: Deployment, clients: Clients) -> Link:
     apply = deployment.ops_command("regions", "--apply")
     if not right:
         if not found:
-            return Link.fault("forward", "forward_missing", apply, region)
-        return Link.fault("forward", "forward_partial", apply, region, rule=found[0]["Name"])
+            return CheckResult.fault("forward", "forward_missing", apply, region)
+        return CheckResult.fault("forward", "forward_partial", apply, region, rule=found[0]["Name"])
     best = min(right, key=is_off)
     name = best["Name"]
     if is_off(best):
         remedy = f"aws events enable-rule --region {region} --name {name}"
-        return Link.fault("forward", "forward_disabled", remedy, region, rule=name)
+        return CheckResult.fault("forward", "forward_disabled", remedy, region, rule=name)
     targets = events.list_targets_by_rule(Rule=name)["Targets"]
     roles = [one.get("RoleArn", "") for one in targets if one["Arn"] == deployment.bus_arn]
     if not any(roles):  # a bus in another region takes events from a role only
-        return Link.fault("forward", "forward_without_role", apply, region, rule=name)
-    return Link.ok("forward", region, rule=name, role=roles[0])
+        return CheckResult.fault("forward", "forward_without_role", apply, region, rule=name)
+    return CheckResult.ok("forward", region, rule=name, role=roles[0])

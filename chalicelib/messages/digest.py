@@ -14,7 +14,7 @@ from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.severity import Judged
+from chalicelib.signin.severity import AssessedSignIn
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.
 LINES_PER_SECTION: Final = 5
@@ -26,16 +26,16 @@ _EVENT_LIMIT: Final = 60
 _OUTCOME_LIMIT: Final = 60
 _IP_LIMIT: Final = 45
 
-J = TypeVar("J", bound=Judged)
+J = TypeVar("J", bound=AssessedSignIn)
 
 
-def digests(judged: Sequence[J], settings: Settings) -> list[tuple[Message, list[J]]]:
+def digests(assessed: Sequence[J], settings: Settings) -> list[tuple[Message, list[J]]]:
     """Sum sign-ins up, the gravest first, each counted in exactly one message.
 
     Gives each message with the sign-ins that it tells of.
     """
     wording = Wording(settings)
-    named, cut = _cut(_groups(judged))
+    named, cut = _cut(_groups(assessed))
     pages = _pages(named)
     return [_digest(page, cut if page is pages[-1] else [], wording, settings) for page in pages]
 
@@ -47,10 +47,10 @@ def _pages(groups: list[list[J]]) -> list[list[list[J]]]:
     return [groups[i * total // count : (i + 1) * total // count] for i in range(count)]
 
 
-def _groups(judged: Sequence[J]) -> list[list[J]]:
+def _groups(assessed: Sequence[J]) -> list[list[J]]:
     """Group what one line can tell; the gravest first, then whoever may have the password."""
     groups: dict[object, list[J]] = defaultdict(list)
-    for one in judged:
+    for one in assessed:
         sign_in = one.sign_in
         key = (
             one.severity,
@@ -67,7 +67,7 @@ def _groups(judged: Sequence[J]) -> list[list[J]]:
     return sorted(groups.values(), key=_rank)
 
 
-def _rank(group: Sequence[Judged]) -> tuple[int, bool, bool, int]:
+def _rank(group: Sequence[AssessedSignIn]) -> tuple[int, bool, bool, int]:
     first = group[0]
     failed_at_mfa, is_root = first.sign_in.failed_at_mfa, first.sign_in.is_root
     return -first.severity, not failed_at_mfa, not is_root, -len(group)
@@ -126,7 +126,7 @@ def _line(sign_ins: Sequence[SignIn], wording: Wording) -> str:
 
 
 def _outcome(sign_in: SignIn, wording: Wording) -> str:
-    """Say how it went, and of MFA what matters: that it failed there, or was not used."""
+    """Return how it went, and of MFA what matters: that it failed there, or was not used."""
     outcome = wording.phrases(f"outcome.{sign_in.outcome}")
     if sign_in.failed_at_mfa:
         note = wording.failure_reason(sign_in)

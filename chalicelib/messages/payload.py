@@ -58,12 +58,12 @@ def escape(text: str, limit: int = SECTION_LIMIT) -> str:
     return html.escape(kept.rstrip(), quote=False) + "…"
 
 
-def spoken(text: str, limit: int) -> str:
+def fallback_text(text: str, limit: int) -> str:
     """Make a text from outside fit for `text`: clean, escaped, and without live links."""
     return escape(clean(text, limit).replace("://", "[:]//"), limit)
 
 
-def called(text: str, severity: Severity, settings: Settings) -> str:
+def with_mention(text: str, severity: Severity, settings: Settings) -> str:
     """Put a mention of whom the stage has set before a critical text, and only there."""
     target = settings.critical_mention
     if target is None or severity is not Severity.CRITICAL:
@@ -71,14 +71,14 @@ def called(text: str, severity: Severity, settings: Settings) -> str:
     return f"{_MENTIONS.get(target[0], '<!{}>').format(target)} {text}"
 
 
-def moment(time: datetime) -> str:
+def format_utc(time: datetime) -> str:
     """Write a moment in UTC, whole."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def local_moment(time: datetime) -> str:
+def format_local(time: datetime) -> str:
     """Write a moment so that Slack shows it in each reader's own zone."""
-    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{moment(time)}>"
+    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{format_utc(time)}>"
 
 
 def mrkdwn(text: str) -> Block:
@@ -117,14 +117,14 @@ def payload(text: str, severity: Severity, blocks: Sequence[Block], settings: Se
     `text` is what phones, screen readers and search show.
     """
     return {
-        "text": called(text, severity, settings),
+        "text": with_mention(text, severity, settings),
         "attachments": [{"color": _COLOURS[severity], "blocks": list(blocks)}],
         **envelope(settings),
     }
 
 
 def envelope(settings: Settings) -> Payload:
-    """Give what every payload carries: no unfurling, and the addressee where one is set."""
+    """Return what every payload carries: no unfurling, and the addressee where one is set."""
     addressee = {
         "channel": settings.slack_channel,
         "username": settings.slack_username,

@@ -17,7 +17,7 @@ class Phrases:
         self._phrases: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
 
     def __call__(self, key: str, **values: object) -> str:
-        """Give the phrase of that key with its placeholders filled; KeyError if there is none."""
+        """Return the phrase of that key with its placeholders filled; KeyError if there is none."""
         return self._phrases[key].format(**values)
 
     def __contains__(self, key: str) -> bool:
@@ -26,5 +26,5 @@ class Phrases:
 
 @cache
 def phrases_in(language: str) -> Phrases:
-    """Give the words of a language, read once."""
+    """Return the words of a language, read once."""
     return Phrases(language)

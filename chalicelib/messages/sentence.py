@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.messages.payload import clean, spoken
+from chalicelib.messages.payload import clean, fallback_text
 from chalicelib.messages.wording import Wording
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Mfa, Outcome, SignIn
@@ -22,17 +22,17 @@ def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -
     key = _sentence_key(sign_in, wording)
     reason = wording.failure_reason(sign_in) if key != _STEP_FAILED else None
     notes = [note for note in (reason, *_notes(sign_in, key, wording, late)) if note]
-    joined = wording.phrases("notes.join").join(spoken(note, PART_LIMIT) for note in notes)
+    joined = wording.phrases("notes.join").join(fallback_text(note, PART_LIMIT) for note in notes)
     who = _spaced(wording.who(user), wording)
     return wording.phrases(
         key,
         who=who,
         Who=who if sign_in.is_root else who[:1].upper() + who[1:],
         home=_spaced(wording.account(user.account_id or sign_in.account_id), wording),
-        role=spoken(wording.value(session.role), PART_LIMIT),
+        role=fallback_text(wording.value(session.role), PART_LIMIT),
         account=_spaced(wording.account(account_id), wording),
-        application=spoken(wording.value(sign_in.application), PART_LIMIT),
-        event=spoken(wording.event(sign_in), PART_LIMIT),
+        application=fallback_text(wording.value(sign_in.application), PART_LIMIT),
+        event=fallback_text(wording.event(sign_in), PART_LIMIT),
         step=wording.step(sign_in),
         notes=wording.phrases("notes.reason" if reason else "notes", notes=joined)
         if joined
@@ -42,14 +42,14 @@ def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -
 
 def _spaced(text: str, wording: Wording) -> str:
     """Escape a name, with the gap that some languages leave between Latin letters and theirs."""
-    said = spoken(text, PART_LIMIT)
+    said = fallback_text(text, PART_LIMIT)
     return said + wording.phrases("gap") if said[-1].isascii() else said
 
 
 def _notes(
     sign_in: SignIn, key: str, wording: Wording, late: timedelta | None
 ) -> Iterator[str | None]:
-    """Give what a sentence adds to who, where and why it failed."""
+    """Return what a sentence adds to who, where and why it failed."""
     if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
         outcome = wording.phrases(f"outcome.{sign_in.outcome}")
         yield wording.phrases("note.outcome", outcome=outcome)

@@ -14,26 +14,26 @@ from chalicelib.messages.payload import (
     SECTION_LIMIT,
     Block,
     Payload,
-    called,
     clean,
     context,
     envelope,
     escape,
+    fallback_text,
     fields,
+    format_local,
+    format_utc,
     header,
-    local_moment,
-    moment,
     mrkdwn,
     payload,
     plain,
     section,
-    spoken,
+    with_mention,
 )
 from chalicelib.messages.sentence import PART_LIMIT, sentence
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.severity import Assessment, Judged, Severity
+from chalicelib.signin.severity import AssessedSignIn, Severity
 
 _ACCOUNT_EVENTS: Final = (
     "EmailUpdated",
@@ -61,39 +61,41 @@ class Message:
     plain: Payload
 
 
-def sign_in_message(judged: Judged, settings: Settings, late: timedelta | None) -> Message:
+def sign_in_message(
+    assessed: AssessedSignIn, settings: Settings, late: timedelta | None
+) -> Message:
     """Build the message that tells of one sign-in; `late` says by how much, where it is late."""
-    sign_in, severity = judged.sign_in, judged.severity
+    sign_in, severity = assessed.sign_in, assessed.severity
     wording = Wording(settings)
     blocks = [
         header(wording.phrases(_title(sign_in))),
         fields(_fields(sign_in, wording)),
-        section(mrkdwn("\n".join(_judgement(judged.assessment, wording)))),
+        section(mrkdwn("\n".join(_judgement(assessed, wording)))),
     ]
     if sign_in.excerpt:
         blocks.append(section(plain(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
     blocks.extend(_footer(sign_in, wording, late))
     text = _marked(sentence(sign_in, wording, late), severity, wording)
     return Message(
-        payload(text, severity, blocks, settings), severity, plain_alert(judged, settings)
+        payload(text, severity, blocks, settings), severity, plain_alert(assessed, settings)
     )
 
 
-def plain_alert(judged: Judged, settings: Settings) -> Payload:
+def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Payload:
     """Build the alert that goes out where the message itself could not: text and nothing else."""
-    sign_in = judged.sign_in
+    sign_in = assessed.sign_in
     wording = Wording(settings)
     text = wording.phrases(
         "plain",
-        who=spoken(wording.who_with_role(sign_in), PART_LIMIT),
-        event=spoken(wording.event(sign_in), PART_LIMIT),
-        account=spoken(wording.accounts(sign_in), PART_LIMIT),
+        who=fallback_text(wording.who_with_role(sign_in), PART_LIMIT),
+        event=fallback_text(wording.event(sign_in), PART_LIMIT),
+        account=fallback_text(wording.accounts(sign_in), PART_LIMIT),
         outcome=wording.phrases(f"outcome.{sign_in.outcome}"),
-        time=moment(sign_in.event_time) if sign_in.event_time else wording.value(None),
-        event_id=spoken(wording.value(sign_in.event_id), PART_LIMIT),
+        time=format_utc(sign_in.event_time) if sign_in.event_time else wording.value(None),
+        event_id=fallback_text(wording.value(sign_in.event_id), PART_LIMIT),
     )
-    text = _marked(text, judged.severity, wording)
-    return {"text": called(text, judged.severity, settings), **envelope(settings)}
+    text = _marked(text, assessed.severity, wording)
+    return {"text": with_mention(text, assessed.severity, settings), **envelope(settings)}
 
 
 def _marked(text: str, severity: Severity, wording: Wording) -> str:
@@ -135,7 +137,7 @@ def _fields(sign_in: SignIn, wording: Wording) -> list[str]:
         if value
     ]
     time = sign_in.event_time
-    texts.append(_field("time", local_moment(time) if time else wording.value(None), wording))
+    texts.append(_field("time", format_local(time) if time else wording.value(None), wording))
     return texts
 
 
@@ -149,10 +151,10 @@ def _field(label: str, value: str, wording: Wording) -> str:
     return wording.phrases("field", label=wording.phrases(f"label.{label}"), value=value)
 
 
-def _judgement(assessment: Assessment, wording: Wording) -> list[str]:
+def _judgement(assessed: AssessedSignIn, wording: Wording) -> list[str]:
     said = {
-        "severity": wording.phrases(f"severity.{assessment.severity.word}"),
-        "reasons": " · ".join(wording.phrases(f"reason.{one}") for one in assessment.reasons),
+        "severity": wording.phrases(f"severity.{assessed.severity.word}"),
+        "reasons": " · ".join(wording.phrases(f"reason.{one}") for one in assessed.reasons),
     }
     return [
         wording.phrases("line", label=wording.phrases(f"label.{label}"), value=value)

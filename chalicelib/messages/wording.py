@@ -18,7 +18,6 @@ class Wording:
     """Turns the parts of a sign-in into words. What it gives is clean, but not escaped."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the language and the accounts' names from the settings."""
         self.phrases = phrases_in(settings.message_language)
         self._account_names = settings.account_names
 
@@ -102,14 +101,14 @@ class Wording:
         return None
 
     def failure_reason(self, sign_in: SignIn) -> str | None:
-        """Say why it failed, where AWS gives a reason."""
+        """Return why it failed, where AWS gives a reason."""
         if sign_in.failed_at_mfa:
             return self.phrases("failure_reason.mfa")
         said = clean(sign_in.failure_reason or "", _LONGEST)
         return self._known(f"failure_reason.{said}", said) if said else None
 
     def found(self, sign_in: SignIn) -> str:
-        """Say that the self-check found it, and why AWS did not bring it, where that is known."""
+        """Return the note that the self-check found it, and why AWS did not bring it if known."""
         key = f"cause.{sign_in.found_cause}"
         if key not in self.phrases:
             return self.phrases("found_by_self_check")
@@ -124,11 +123,11 @@ class Wording:
         return browser or self.value(agent)
 
     def value(self, text: str | None) -> str:
-        """Give a field's text, or the word for unknown."""
+        """Return a field's text, or the word for unknown."""
         return clean(text or "", _LONGEST) or self.phrases("value.unknown")
 
     def duration(self, duration: timedelta) -> str:
-        """Say how long, in the unit that fits; at least a minute."""
+        """Return how long, in the unit that fits; at least a minute."""
         minutes = max(1, int(duration.total_seconds() // 60))
         if minutes < 2 * 60:
             return self.phrases("duration.minutes", n=minutes)
@@ -151,7 +150,7 @@ class Wording:
         return self.phrases("period", first=begin, last=f"{end} UTC")
 
     def _known(self, key: str, said: str) -> str:
-        """Give our words for something AWS says, or AWS's own."""
+        """Return our words for something AWS says, or AWS's own."""
         return self.phrases(key) if key in self.phrases else said
 
 

@@ -111,7 +111,7 @@ def fetch(
 
 
 def _ready_report(iam: "IAMClient") -> CredentialReport | None:
-    """Give the report if it is ready; if there is none, or only an old one, have it made."""
+    """Return the report if it is ready; if there is none, or only an old one, have it made."""
     action = "iam:GenerateCredentialReport"
     try:
         if iam.generate_credential_report()["State"] != "COMPLETE":

@@ -8,12 +8,12 @@ from chalicelib.messages.payload import (
     context,
     envelope,
     escape,
+    fallback_text,
+    format_local,
     header,
-    local_moment,
     mrkdwn,
     payload,
     section,
-    spoken,
 )
 from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
@@ -57,7 +57,7 @@ def audit_message(findings: MfaFindings, settings: Settings) -> Message:
 def _finding(findings: MfaFindings, wording: Wording) -> str:
     return wording.phrases(
         f"mfa_audit.{_kind(findings)}",
-        account=spoken(wording.account(findings.account_id), _ACCOUNT_LIMIT),
+        account=fallback_text(wording.account(findings.account_id), _ACCOUNT_LIMIT),
         able=findings.able,
         without=findings.without_mfa,
     )
@@ -119,7 +119,7 @@ def _coverage(findings: MfaFindings, wording: Wording) -> list[str]:
         for text in (
             wording.phrases("mfa_audit.coverage"),
             not findings.root_listed and wording.phrases("mfa_audit.no_root"),
-            made_at and wording.phrases("mfa_audit.made_at", time=local_moment(made_at)),
+            made_at and wording.phrases("mfa_audit.made_at", time=format_local(made_at)),
         )
         if text
     ]

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 Span = tuple[datetime, datetime]
 
-MARK: Final = "ran"
+RUN_MARKER: Final = "ran"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Progress:
     """How far one region has been read: to `until`, but for the spans that no run could read."""
 
     until: datetime
-    unread: tuple[Span, ...] = ()
+    gaps: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Checkpoint:
     """`regions` by name; `faults` by the link's key, when each was last told."""
 
     regions: Mapping[str, Progress] = field(default_factory=dict)
@@ -30,9 +30,9 @@ class Memory:
     def to_line(self) -> dict[str, Any]:
         """Write it as fields of a log line."""
         return {
-            "self_check": MARK,
+            "self_check": RUN_MARKER,
             "regions": {
-                name: [at.isoformat() for at in (one.until, *chain(*one.unread))]
+                name: [at.isoformat() for at in (one.until, *chain(*one.gaps))]
                 for name, one in self.regions.items()
             },
             "faults": {key: at.isoformat() for key, at in self.faults.items()},

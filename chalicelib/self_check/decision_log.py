@@ -14,15 +14,15 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_denied, is_missing
 from chalicelib.errors import AWSReadError
 from chalicelib.health.deployment import Deployment
-from chalicelib.self_check.checkpoint import MARK, Memory
+from chalicelib.self_check.checkpoint import RUN_MARKER, Checkpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-TELLERS: Final = ("on_sign_in", "on_undelivered", "self_check")
+POSTING_HANDLERS: Final = ("on_sign_in", "on_undelivered", "self_check")
 
 _DECISIONS: Final = '{ $.decision = "*" }'
-_RUNS: Final = f'{{ $.self_check = "{MARK}" }}'
+_RUNS: Final = f'{{ $.self_check = "{RUN_MARKER}" }}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +36,21 @@ class Decision:
     at: datetime
 
 
-class Logbook:
+class DecisionLog:
     """The log groups of one stage. Raises AWSReadError where they cannot be read in time."""
 
     def __init__(self, deployment: Deployment, clients: Clients, until: float) -> None:
-        """Take the time of `time.monotonic` at which reading must end."""
         self._deployment = deployment
         self._logs: CloudWatchLogsClient = clients("logs", deployment.region)
         self._until = until
 
-    def last_run(self, since: datetime) -> Memory:
-        """Give what the last run left behind; an empty memory if there was none."""
-        memory = Memory()
+    def last_run(self, since: datetime) -> Checkpoint:
+        """Return what the last run left behind; an empty memory if there was none."""
+        memory = Checkpoint()
         for _, line in self._lines("self_check", _RUNS, since):
-            if line.get("self_check") == MARK:
+            if line.get("self_check") == RUN_MARKER:
                 with suppress(AttributeError, LookupError, TypeError, ValueError):
-                    memory = Memory.from_line(line)  # unless another release wrote it
+                    memory = Checkpoint.from_line(line)  # unless another release wrote it
         return memory
 
     def decisions(self, since: datetime) -> list[Decision]:
@@ -64,13 +63,13 @@ class Logbook:
                 handler=handler,
                 at=at,
             )
-            for handler in TELLERS
+            for handler in POSTING_HANDLERS
             for at, line in self._lines(handler, _DECISIONS, since)
             if "decision" in line
         ]
 
     def deployed_at(self) -> datetime | None:
-        """Tell when the stage was deployed: Chalice made the log group then. None if unknown."""
+        """Return when the stage was deployed: Chalice made the log group then. None if unknown."""
         name = self._deployment.log_group("on_sign_in")
         try:
             groups = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
@@ -83,7 +82,7 @@ class Logbook:
     def _lines(
         self, handler: str, pattern: str, since: datetime
     ) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
-        """Give the JSON lines of a function's log, oldest first, with the time of each."""
+        """Return the JSON lines of a function's log, oldest first, with the time of each."""
         group = self._deployment.log_group(handler)
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=group,

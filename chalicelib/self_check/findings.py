@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from chalicelib import resource_names
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor self-check"
 EVENT_NAME: Final = "SelfCheck"
 
 # While one of these lasts, no sign-in is told, or none of a region.
-_SILENCING: Final = frozenset(
+_OUTAGES: Final = frozenset(
     {
         "trail_missing",
         "trail_stopped",
@@ -57,24 +57,24 @@ class Findings:
     """
 
     account_id: str | None
-    broken: Sequence[Link] = ()
-    still_broken: Sequence[Link] = ()
-    mended: Sequence[Link] = ()
-    in_doubt: Sequence[Link] = ()
-    blind: Sequence[str] = ()
+    new: Sequence[CheckResult] = ()
+    ongoing: Sequence[CheckResult] = ()
+    resolved: Sequence[CheckResult] = ()
+    unknown: Sequence[CheckResult] = ()
+    uncovered: Sequence[str] = ()
     week: Week | None = None
 
     @property
-    def is_worth_telling(self) -> bool:
+    def is_worth_posting(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.broken or self.still_broken or self.mended or self.week)
+        return bool(self.new or self.ongoing or self.resolved or self.week)
 
     @property
     def severity(self) -> Severity:
         """How much it matters: a new fault that silences the app may wake people up."""
-        if any(map(silences, self.broken)):
+        if any(map(is_outage, self.new)):
             return Severity.CRITICAL
-        return Severity.WARNING if self.broken or self.still_broken else Severity.INFO
+        return Severity.WARNING if self.new or self.ongoing else Severity.INFO
 
     def to_event(self, cause: Mapping[str, Any]) -> dict[str, Any]:
         """Write the findings as a report, which the notifier tells or parks.
@@ -91,11 +91,11 @@ class Findings:
                 "eventName": EVENT_NAME,
                 "eventID": cause.get("id"),
                 "eventTime": cause.get("time"),
-                "broken": list(map(_written, self.broken)),
-                "still_broken": list(map(_written, self.still_broken)),
-                "mended": list(map(_written, self.mended)),
-                "in_doubt": list(map(_written, self.in_doubt)),
-                "blind": list(self.blind),
+                "broken": list(map(_written, self.new)),
+                "still_broken": list(map(_written, self.ongoing)),
+                "mended": list(map(_written, self.resolved)),
+                "in_doubt": list(map(_written, self.unknown)),
+                "blind": list(self.uncovered),
                 "week": week,
             },
         }
@@ -107,32 +107,32 @@ class Findings:
         detail = detail if isinstance(detail, Mapping) else {}
         return cls(
             account_id=account_id if isinstance(account_id, str) else None,
-            broken=_links(detail.get("broken"), State.FAULT),
-            still_broken=_links(detail.get("still_broken"), State.FAULT),
-            mended=_links(detail.get("mended"), State.OK),
-            in_doubt=_links(detail.get("in_doubt"), State.CANNOT_TELL),
-            blind=tuple(map(str, _listed(detail.get("blind")))),
+            new=_links(detail.get("broken"), Status.FAULT),
+            ongoing=_links(detail.get("still_broken"), Status.FAULT),
+            resolved=_links(detail.get("mended"), Status.OK),
+            unknown=_links(detail.get("in_doubt"), Status.UNKNOWN),
+            uncovered=tuple(map(str, _listed(detail.get("blind")))),
             week=_week(detail.get("week")),
         )
 
 
-def silences(fault: Link) -> bool:
-    """Say whether a fault keeps sign-ins from being told, so long as it lasts."""
-    return fault.code in _SILENCING and not any(
+def is_outage(fault: CheckResult) -> bool:
+    """Return whether a fault keeps sign-ins from being told, so long as it lasts."""
+    return fault.code in _OUTAGES and not any(
         fact.removesuffix("-event").endswith(_OTHER_HANDLERS) for fact in fault.facts.values()
     )
 
 
-def _written(link: Link) -> dict[str, Any]:
+def _written(result: CheckResult) -> dict[str, Any]:
     """Write a link as JSON, its code under a name that is not redacted as an OAuth code is."""
-    written = asdict(link)
+    written = asdict(result)
     written["says"] = written.pop("code")
     return written
 
 
-def _links(said: object, state: State) -> tuple[Link, ...]:
+def _links(said: object, state: Status) -> tuple[CheckResult, ...]:
     return tuple(
-        Link(
+        CheckResult(
             name=str(one.get("name")),
             state=state,
             code=str(one.get("says")),

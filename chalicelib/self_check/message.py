@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from chalicelib.health.description import fold, sentence
-from chalicelib.health.result import Link
+from chalicelib.health.result import CheckResult
 from chalicelib.messages.payload import (
     Block,
     clean,
     context,
     envelope,
     escape,
+    fallback_text,
+    format_local,
     header,
-    local_moment,
     mrkdwn,
     payload,
     section,
-    spoken,
 )
 from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
@@ -46,18 +46,18 @@ def findings_message(findings: Findings, settings: Settings) -> Message:
 
 def _text(findings: Findings, wording: Wording) -> str:
     """Say the gravest of it in one sentence."""
-    account = spoken(wording.account(findings.account_id), _FACT_LIMIT)
-    for kind, links in (("broken", findings.broken), ("still_broken", findings.still_broken)):
-        if folded := fold(links):
+    account = fallback_text(wording.account(findings.account_id), _FACT_LIMIT)
+    for kind, results in (("broken", findings.new), ("still_broken", findings.ongoing)):
+        if folded := fold(results):
             first = sentence(folded[0], wording.phrases, _spoken)
             text = wording.phrases(f"self_check.{kind}", account=account, first=first)
             more = len(folded) - 1
             return (
                 wording.phrases("self_check.and_more", sentence=text, count=more) if more else text
             )
-    if findings.mended:
-        mended = _named(findings.mended, wording)
-        return wording.phrases("self_check.mended", account=account, links=mended)
+    if findings.resolved:
+        resolved = _named(findings.resolved, wording)
+        return wording.phrases("self_check.mended", account=account, results=resolved)
     if findings.week:
         week = _week(findings.week, wording)
         return wording.phrases("self_check.at_work", account=account, week=week)
@@ -75,38 +75,40 @@ def _week(week: Week, wording: Wording) -> str:
 
 
 def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
-    """Give what the text does not say, or not in full."""
-    account = spoken(wording.account(findings.account_id), _FACT_LIMIT)
-    faults = fold((*findings.broken, *findings.still_broken))
-    for link in faults[:_SHOWN]:
-        yield section(mrkdwn("\n".join(_fault(link, wording))))
-    if findings.mended and faults:
-        mended = _named(findings.mended, wording)
-        yield section(mrkdwn(wording.phrases("self_check.mended", account=account, links=mended)))
+    """Return what the text does not say, or not in full."""
+    account = fallback_text(wording.account(findings.account_id), _FACT_LIMIT)
+    faults = fold((*findings.new, *findings.ongoing))
+    for result in faults[:_SHOWN]:
+        yield section(mrkdwn("\n".join(_fault(result, wording))))
+    if findings.resolved and faults:
+        resolved = _named(findings.resolved, wording)
+        yield section(
+            mrkdwn(wording.phrases("self_check.mended", account=account, results=resolved))
+        )
     if findings.week:
         lines = list(_heartbeat(findings, findings.week, wording))
-        if faults or findings.mended:
+        if faults or findings.resolved:
             lines.insert(0, _week(findings.week, wording))
         yield section(mrkdwn("\n".join(lines)))
-    if findings.in_doubt:
-        yield context([_doubts(findings.in_doubt, wording)])
+    if findings.unknown:
+        yield context([_doubts(findings.unknown, wording)])
 
 
 def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str]:
     if week.last_told:
-        yield wording.phrases("self_check.last_told", time=local_moment(week.last_told))
+        yield wording.phrases("self_check.last_told", time=format_local(week.last_told))
     else:
         yield wording.phrases("self_check.nothing_told")
-    if findings.blind:
-        blind = ", ".join(map(_spoken, findings.blind))
-        yield wording.phrases("self_check.blind", regions=blind)
-    elif not (findings.broken or findings.still_broken or findings.in_doubt):
+    if findings.uncovered:
+        uncovered = ", ".join(map(_spoken, findings.uncovered))
+        yield wording.phrases("self_check.blind", regions=uncovered)
+    elif not (findings.new or findings.ongoing or findings.unknown):
         yield wording.phrases("self_check.not_blind")
 
 
-def _fault(link: Link, wording: Wording) -> list[str]:
-    remedies = link.remedy.splitlines()[:_REMEDIES]
-    told = sentence(link, wording.phrases, _spoken)
+def _fault(result: CheckResult, wording: Wording) -> list[str]:
+    remedies = result.remedy.splitlines()[:_REMEDIES]
+    told = sentence(result, wording.phrases, _spoken)
     return [told, *(_code(remedy) for remedy in remedies)]
 
 
@@ -115,29 +117,29 @@ def _code(remedy: str) -> str:
     return f"<{text}>" if remedy.startswith("https://") else f"`{text}`"
 
 
-def _named(links: Sequence[Link], wording: Wording) -> str:
+def _named(results: Sequence[CheckResult], wording: Wording) -> str:
     """Name links by what they are, with their regions."""
-    return ", ".join(_name(link, wording) for link in fold(links))
+    return ", ".join(_name(result, wording) for result in fold(results))
 
 
-def _name(link: Link, wording: Wording) -> str:
-    name = wording.phrases(f"link.{link.name}")
-    if region := link.facts.get("region"):
-        return wording.phrases("link.in_region", link=name, region=_spoken(region))
+def _name(result: CheckResult, wording: Wording) -> str:
+    name = wording.phrases(f"link.{result.name}")
+    if region := result.facts.get("region"):
+        return wording.phrases("link.in_region", result=name, region=_spoken(region))
     return name
 
 
-def _doubts(links: Sequence[Link], wording: Wording) -> str:
+def _doubts(results: Sequence[CheckResult], wording: Wording) -> str:
     told = [
         wording.phrases(
             "self_check.cannot_tell_why",
-            link=wording.phrases(f"link.{link.name}"),
-            why=sentence(link, wording.phrases, _spoken),
+            result=wording.phrases(f"link.{result.name}"),
+            why=sentence(result, wording.phrases, _spoken),
         )
-        for link in fold(links)[:_SHOWN]
+        for result in fold(results)[:_SHOWN]
     ]
-    return wording.phrases("self_check.cannot_tell", links="; ".join(told))
+    return wording.phrases("self_check.cannot_tell", results="; ".join(told))
 
 
 def _spoken(text: str) -> str:
-    return spoken(text, _FACT_LIMIT)
+    return fallback_text(text, _FACT_LIMIT)

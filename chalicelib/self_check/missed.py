@@ -7,12 +7,12 @@ from typing import Final
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.event_history import Event, Window, read
-from chalicelib.health.result import Link, State
-from chalicelib.self_check.checkpoint import Memory, Progress, Span
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.self_check.checkpoint import Checkpoint, Progress, Span
 from chalicelib.self_check.decision_log import Decision
-from chalicelib.self_check.findings import silences
+from chalicelib.self_check.findings import is_outage
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import Judged, judge
+from chalicelib.signin.severity import AssessedSignIn, assess
 
 # CloudTrail's own delay; until then a sign-in may still be on its way.
 DELAY: Final = timedelta(minutes=15)
@@ -31,7 +31,7 @@ class Missed:
     """A sign-in that nobody told, the region whose history has it, and the word for the cause."""
 
     event: Event
-    judged: Judged
+    assessed: AssessedSignIn
     region: str
     cause: str
 
@@ -42,13 +42,13 @@ class Reading:
 
     events: Sequence[tuple[str, Event]]
     progress: dict[str, Progress]
-    refusals: Sequence[Link]
+    refusals: Sequence[CheckResult]
 
 
 def windows(
-    regions: Sequence[str], memory: Memory, now: datetime, deployed_at: datetime | None
+    regions: Sequence[str], memory: Checkpoint, now: datetime, deployed_at: datetime | None
 ) -> Iterator[Window]:
-    """Give what is to be read: what the last run left, then what came since."""
+    """Return what is to be read: what the last run left, then what came since."""
     earliest, end = now - LOOK_BACK, now - DELAY
     first = max(earliest, deployed_at - BEFORE_DEPLOYMENT) if deployed_at else earliest
     for region in regions:
@@ -61,26 +61,26 @@ def windows(
 
 
 def _spans(known: Progress, end: datetime) -> list[Span]:
-    """Give the spans to read, the oldest first: what no run could read, then what came since."""
-    unread, start = [*known.unread], known.until - OVERLAP
-    if unread and unread[-1][1] == known.until:  # the last run read nothing new
-        start = min(start, unread.pop()[0])
-    return [*unread, (start, end)]
+    """Return the spans to read, the oldest first: what no run could read, then what came since."""
+    gaps, start = [*known.gaps], known.until - OVERLAP
+    if gaps and gaps[-1][1] == known.until:  # the last run read nothing new
+        start = min(start, gaps.pop()[0])
+    return [*gaps, (start, end)]
 
 
 def read_history(
-    clients: Clients, wanted: Sequence[Window], memory: Memory, until: float
+    clients: Clients, wanted: Sequence[Window], memory: Checkpoint, until: float
 ) -> Reading:
     """Read windows until that time of `time.monotonic`, but no more than one run can hold."""
     events: list[tuple[str, Event]] = []
     progress = {**memory.regions, **{one.region: Progress(one.end) for one in wanted}}
-    refusals: dict[str, Link] = {}
+    refusals: dict[str, CheckResult] = {}
     for page in read(clients, wanted, until=until, most=MOST):
         region, start = page.window.region, page.window.start
         events += [(region, event) for event in page.events]
         if page.is_last and page.reached > start:
-            unread = (*progress[region].unread, (start, page.reached))
-            progress[region] = replace(progress[region], unread=unread)
+            gaps = (*progress[region].gaps, (start, page.reached))
+            progress[region] = replace(progress[region], gaps=gaps)
         if page.refusal:
             refusals.setdefault(region, page.refusal)
     return Reading(events, progress, list(refusals.values()))
@@ -89,20 +89,20 @@ def read_history(
 def missed(
     reading: Reading,
     decisions: Sequence[Decision],
-    links: Sequence[Link],
+    results: Sequence[CheckResult],
     deployed_at: datetime | None,
 ) -> list[Missed]:
     """Find the sign-ins without a decision, the gravest and then the oldest first."""
     settled = {one.event_id for one in decisions if one.verdict != "failed"}
     failed = {one.event_id for one in decisions if one.verdict == "failed"}
-    faults = [link for link in links if link.state is State.FAULT]
+    faults = [result for result in results if result.state is Status.FAULT]
     found: dict[str, Missed] = {}
     for region, event in reading.events:
-        judged = judge(read_sign_in(event))
-        event_id = judged.sign_in.event_id or ""
+        assessed = assess(read_sign_in(event))
+        event_id = assessed.sign_in.event_id or ""
         if event_id in settled:
             continue
-        time = judged.sign_in.event_time
+        time = assessed.sign_in.event_time
         if event_id in failed:
             cause = "failed"
         elif fault := _fault_on_the_way(region, faults):
@@ -113,13 +113,13 @@ def missed(
             cause = "read_only"
         else:
             cause = "unknown"
-        found[event_id] = Missed(event, judged, region, cause)
-    return sorted(found.values(), key=lambda one: (-one.judged.severity, str(one.event["time"])))
+        found[event_id] = Missed(event, assessed, region, cause)
+    return sorted(found.values(), key=lambda one: (-one.assessed.severity, str(one.event["time"])))
 
 
-def _fault_on_the_way(region: str, faults: Iterable[Link]) -> Link | None:
+def _fault_on_the_way(region: str, faults: Iterable[CheckResult]) -> CheckResult | None:
     """Find the first broken link that a sign-in in a region meets before it is told."""
-    for link in faults:
-        if link.region in (None, region) and (link.name == "forward" or silences(link)):
-            return link
+    for result in faults:
+        if result.region in (None, region) and (result.name == "forward" or is_outage(result)):
+            return result
     return None

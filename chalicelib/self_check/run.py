@@ -20,16 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import log
 from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.errors import AWSReadError, DeliveryError
-from chalicelib.health.checks import inspect
+from chalicelib.health.checks import run_checks
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.trail import enabled_regions
 from chalicelib.notifier import Notifier, notifier
-from chalicelib.self_check.checkpoint import Memory
-from chalicelib.self_check.decision_log import Decision, Logbook
+from chalicelib.self_check.checkpoint import Checkpoint
+from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
 from chalicelib.self_check.missed import Missed, missed, read_history, windows
-from chalicelib.settings import Settings, of_the_stage
+from chalicelib.settings import Settings, stage_variables
 
 WEEK: Final = timedelta(days=7)
 _JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly one
@@ -68,7 +68,7 @@ def self_check(
 
     _, partition, _, _, account_id, *_ = function_arn.split(":")
     deployment = Deployment(
-        settings=Settings.from_environment(dict(of_the_stage(environ))),
+        settings=Settings.from_environment(dict(stage_variables(environ))),
         account_id=account_id,
         pattern=pattern,
         partition=partition,
@@ -83,7 +83,6 @@ class SelfCheck:
     def __init__(
         self, deployment: Deployment, clients: Clients, notifier: Notifier, now: datetime
     ) -> None:
-        """Take what is checked, the clients to look with, and the time of this run."""
         self._deployment = deployment
         self._clients = clients
         self._notifier = notifier
@@ -96,24 +95,26 @@ class SelfCheck:
         read, DeliveryError if a message could be neither posted nor parked: the next run tells it.
         """
         start = time.monotonic()
-        logbook = Logbook(self._deployment, self._clients, start + seconds_left * _LOGS_SHARE)
-        memory = logbook.last_run(self._now - _MEMORY)
-        deployed_at = logbook.deployed_at()
+        decision_log = DecisionLog(
+            self._deployment, self._clients, start + seconds_left * _LOGS_SHARE
+        )
+        memory = decision_log.last_run(self._now - _MEMORY)
+        deployed_at = decision_log.deployed_at()
         regions = self._regions()
         wanted = list(windows(regions, memory, self._now, deployed_at))
         until = start + seconds_left * _LOOKING_SHARE
         with ThreadPoolExecutor(max_workers=1) as pool:  # a region that hangs costs both as much
             looked = pool.submit(
-                lambda: list(inspect(self._deployment, self._clients, until=until))
+                lambda: list(run_checks(self._deployment, self._clients, until=until))
             )
             reading = read_history(self._clients, wanted, memory, until)
-            links = [*looked.result(), *reading.refusals]
-        decisions = logbook.decisions(min([self._now, *(one.start for one in wanted)]))
+            results = [*looked.result(), *reading.refusals]
+        decisions = decision_log.decisions(min([self._now, *(one.start for one in wanted)]))
         end = start + seconds_left
-        told = self._tell(missed(reading, decisions, links, deployed_at), end)
+        told = self._tell(missed(reading, decisions, results, deployed_at), end)
         week = self._week(told, end) if self._is_due(memory.heartbeat) else None
-        findings = self._findings(links, regions, memory, week)
-        memory = Memory(
+        findings = self._findings(results, regions, memory, week)
+        memory = Checkpoint(
             regions={
                 region: memory.regions[region] if region in told.unfinished else progress
                 for region, progress in reading.progress.items()
@@ -122,15 +123,15 @@ class SelfCheck:
             faults=memory.faults,
             heartbeat=memory.heartbeat,
         )
-        if findings.is_worth_telling and not told.error:
+        if findings.is_worth_posting and not told.error:
             try:
-                self._notifier.tell(findings.to_event(schedule), end - time.monotonic())
+                self._notifier.notify(findings.to_event(schedule), end - time.monotonic())
             except DeliveryError as error:
                 told.error = error
         if not told.error:
             memory = replace(
                 memory,
-                faults=self._faults(links, memory, findings),
+                faults=self._faults(results, memory, findings),
                 heartbeat=self._now if week else memory.heartbeat,
             )
         line = {
@@ -150,7 +151,7 @@ class SelfCheck:
             return [self._deployment.region]  # told with the forwards
 
     def _tell(self, untold: Sequence[Missed], end: float) -> _Told:
-        """Tell what nobody told, for as long as there is time; the rest is the next run's."""
+        """Return what nobody told, for as long as there is time; the rest is the next run's."""
         told = _Told()
         for one in untold:
             seconds_left = end - time.monotonic()
@@ -159,7 +160,7 @@ class SelfCheck:
                 continue
             late = {**one.event, "found-by": "self-check", "found-cause": one.cause}
             try:
-                decision = self._notifier.tell(late, seconds_left - _MESSAGE_SECONDS)
+                decision = self._notifier.notify(late, seconds_left - _MESSAGE_SECONDS)
             except DeliveryError as error:
                 told.error = error
                 told.unfinished.add(one.region)
@@ -171,9 +172,9 @@ class SelfCheck:
 
     def _week(self, told: _Told, end: float) -> Week | None:
         """Count the last week; None, and a line in the log, if there is not the time for it."""
-        logbook = Logbook(self._deployment, self._clients, end - 2 * _MESSAGE_SECONDS)
+        decision_log = DecisionLog(self._deployment, self._clients, end - 2 * _MESSAGE_SECONDS)
         try:
-            return _week([*logbook.decisions(self._now - WEEK), *told.decisions])
+            return _week([*decision_log.decisions(self._now - WEEK), *told.decisions])
         except AWSReadError as error:
             log.write(level="WARNING", message=f"No heartbeat yet. {error}")
             return None
@@ -188,68 +189,72 @@ class SelfCheck:
         )
 
     def _findings(
-        self, links: Sequence[Link], regions: Sequence[str], memory: Memory, week: Week | None
+        self,
+        results: Sequence[CheckResult],
+        regions: Sequence[str],
+        memory: Checkpoint,
+        week: Week | None,
     ) -> Findings:
-        """Say what is told now: of the faults that last, all beside a heartbeat."""
-        faults = [link for link in links if link.state is State.FAULT]
+        """Return what is told now: of the faults that last, all beside a heartbeat."""
+        faults = [result for result in results if result.state is Status.FAULT]
         known = memory.faults
         return Findings(
             account_id=self._deployment.account_id,
-            broken=[link for link in faults if link.key not in known],
-            still_broken=[
-                link
-                for link in faults
-                if link.key in known and (week or self._is_due(known[link.key]))
+            new=[result for result in faults if result.key not in known],
+            ongoing=[
+                result
+                for result in faults
+                if result.key in known and (week or self._is_due(known[result.key]))
             ],
-            mended=[_mended(key) for key in _gone(links, memory)],
-            in_doubt=[link for link in links if link.state is State.CANNOT_TELL],
-            blind=_blind(links, regions),
+            resolved=[_resolved(key) for key in _resolved_faults(results, memory)],
+            unknown=[result for result in results if result.state is Status.UNKNOWN],
+            uncovered=_blind(results, regions),
             week=week,
         )
 
     def _faults(
-        self, links: Sequence[Link], memory: Memory, findings: Findings
+        self, results: Sequence[CheckResult], memory: Checkpoint, findings: Findings
     ) -> dict[str, datetime]:
-        """Say when each fault was last told, this run included."""
-        told_now = {link.key for link in (*findings.broken, *findings.still_broken)}
-        gone = set(_gone(links, memory))
+        """Return when each fault was last told, this run included."""
+        told_now = {result.key for result in (*findings.new, *findings.ongoing)}
+        gone = set(_resolved_faults(results, memory))
         kept = {key: at for key, at in memory.faults.items() if key not in gone}
         return {**kept, **dict.fromkeys(told_now, self._now)}
 
     def _is_due(self, last: datetime | None) -> bool:
-        """Say whether something that comes once a week comes now."""
+        """Return whether something that comes once a week comes now."""
         return last is None or self._now - last >= WEEK - _JITTER
 
 
-def _gone(links: Sequence[Link], memory: Memory) -> list[str]:
+def _resolved_faults(results: Sequence[CheckResult], memory: Checkpoint) -> list[str]:
     """List the faults that were told and are no more."""
-    return [key for key in memory.faults if not any(_keeps(link, key) for link in links)]
+    return [key for key in memory.faults if not any(_keeps(result, key) for result in results)]
 
 
-def _keeps(link: Link, key: str) -> bool:
-    """Say whether a link keeps a fault from being called mended: it may last, or be another now."""
-    told, of = _mended(key), key.split(":", 2)[2]
-    if link.state is State.OK or link.name != told.name:
+def _keeps(result: CheckResult, key: str) -> bool:
+    """Return whether a result keeps a fault from being resolved: it may last, or have changed."""
+    told, of = _resolved(key), key.split(":", 2)[2]
+    if result.state is Status.OK or result.name != told.name:
         return False
-    if link.region is None and (link.state is State.CANNOT_TELL or told.region):
+    if result.region is None and (result.state is Status.UNKNOWN or told.region):
         return True
-    return link.key.endswith(f":{of}") or (told.region is None and link.region is not None)
+    return result.key.endswith(f":{of}") or (told.region is None and result.region is not None)
 
 
-def _mended(key: str) -> Link:
+def _resolved(key: str) -> CheckResult:
     """Make up the link of a fault that is gone, out of its key."""
     name, _, of = key.split(":", 2)
-    return Link.ok(name, region=of if re.fullmatch(r"[a-z-]+-\d", of) else None)
+    return CheckResult.ok(name, region=of if re.fullmatch(r"[a-z-]+-\d", of) else None)
 
 
-def _blind(links: Sequence[Link], regions: Sequence[str]) -> list[str]:
+def _blind(results: Sequence[CheckResult], regions: Sequence[str]) -> list[str]:
     """List the regions whose sign-ins do not arrive, as far as can be told."""
-    blind = {
-        link.region
-        for link in links
-        if link.name in ("trail", "forward") and link.state is State.FAULT
+    uncovered = {
+        result.region
+        for result in results
+        if result.name in ("trail", "forward") and result.state is Status.FAULT
     }
-    return sorted(regions if None in blind else filter(None, blind))
+    return sorted(regions if None in uncovered else filter(None, uncovered))
 
 
 def _week(decisions: Sequence[Decision]) -> Week:

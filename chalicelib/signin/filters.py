@@ -4,15 +4,15 @@ from fnmatch import fnmatchcase
 
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Outcome
-from chalicelib.signin.severity import Judged, Severity
+from chalicelib.signin.severity import AssessedSignIn, Severity
 
 
-def reason_to_ignore(judged: Judged, settings: Settings) -> str | None:
-    """Say why the settings ignore a sign-in, in the word of the log; None if it is posted."""
-    sign_in = judged.sign_in
-    if judged.severity < Severity[settings.minimum_severity.upper()]:
+def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None:
+    """Return why the settings ignore a sign-in, in the word of the log; None if it is posted."""
+    sign_in = assessed.sign_in
+    if assessed.severity < Severity[settings.minimum_severity.upper()]:
         return "below_minimum_severity"
-    if judged.severity is not Severity.INFO or sign_in.outcome is not Outcome.SUCCESS:
+    if assessed.severity is not Severity.INFO or sign_in.outcome is not Outcome.SUCCESS:
         return None
     if sign_in.event_name in settings.ignored_events:
         return "ignored_event"

@@ -307,7 +307,7 @@ def _factors(extra: Json) -> list[str]:
 
 
 def _mfa(event_name: str | None, identity: Json, extra: Json, principal: Principal) -> Mfa:
-    """Tell what AWS knows of a second factor.
+    """Return what AWS knows of a second factor.
 
     `MFAUsed` is the truth for root and IAM users only: for every federated sign-in it is "No",
     whatever the identity provider asked for.

@@ -44,24 +44,12 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
-    """How much a sign-in matters, with the reasons that say so."""
-
-    severity: Severity
-    reasons: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A sign-in, and how much it matters."""
+class AssessedSignIn:
+    """A sign-in, how much it matters, and the reasons that say so."""
 
     sign_in: SignIn
-    assessment: Assessment
-
-    @property
-    def severity(self) -> Severity:
-        """How much it matters."""
-        return self.assessment.severity
+    severity: Severity
+    reasons: tuple[Reason, ...]
 
 
 _ROOT_CREDENTIAL_EVENTS: Final = frozenset(
@@ -69,20 +57,15 @@ _ROOT_CREDENTIAL_EVENTS: Final = frozenset(
 )
 
 
-def assess(sign_in: SignIn) -> Assessment:
-    """Say how much a sign-in matters: the highest severity that has a reason, with all of those."""
+def assess(sign_in: SignIn) -> AssessedSignIn:
+    """Return how much a sign-in matters: the highest severity that has reasons, and those."""
     for severity, find in (
         (Severity.CRITICAL, _critical_reasons),
         (Severity.WARNING, _warning_reasons),
     ):
         if reasons := find(sign_in):
-            return Assessment(severity, tuple(reasons))
-    return Assessment(Severity.INFO, (_info_reason(sign_in),))
-
-
-def judge(sign_in: SignIn) -> Judged:
-    """Give the sign-in together with how much it matters."""
-    return Judged(sign_in, assess(sign_in))
+            return AssessedSignIn(sign_in, severity, tuple(reasons))
+    return AssessedSignIn(sign_in, Severity.INFO, (_info_reason(sign_in),))
 
 
 def _critical_reasons(sign_in: SignIn) -> list[Reason]:

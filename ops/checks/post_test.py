@@ -7,7 +7,7 @@ from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import DeliveryError
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.messages.payload import envelope
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import Message
@@ -17,12 +17,12 @@ from chalicelib.timeout import Deadline
 _SECONDS = 20.0
 
 
-def untried(_: Deployment, __: Clients) -> Iterator[Link]:
-    """Say that nobody asked for the test."""
-    yield Link(name="webhook", state=State.CANNOT_TELL, code="not_tried")
+def untried(_: Deployment, __: Clients) -> Iterator[CheckResult]:
+    """Return that nobody asked for the test."""
+    yield CheckResult(name="webhook", state=Status.UNKNOWN, code="not_tried")
 
 
-def webhook(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def webhook(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Post a test message through the stage's webhook."""
     settings = deployment.settings
     lookup = WebhookLookup(clients("kms", deployment.region), settings)
@@ -37,6 +37,6 @@ def webhook(deployment: Deployment, clients: Clients) -> Iterator[Link]:
             if error.act == "operator"
             else deployment.ops_command("doctor", "--post-test")
         )
-        yield Link.fault("webhook", "webhook_refused", remedy, why=str(error))
+        yield CheckResult.fault("webhook", "webhook_refused", remedy, why=str(error))
     else:
-        yield Link.ok("webhook")
+        yield CheckResult.ok("webhook")

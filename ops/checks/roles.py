@@ -14,7 +14,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.trail import forward
 from ops.iam import grants
 from ops.iam.evaluation import listed
@@ -50,7 +50,7 @@ class _Use:
         return self.arn.rpartition("/")[2]
 
 
-def role(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def role(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function's role, and that of the forwards, is trusted and has its rights."""
     iam: IAMClient = clients("iam", deployment.region)
     for use in _uses(deployment, clients):
@@ -74,33 +74,33 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
                 ),
             )
     send = Grant(sid="Send", actions=("events:PutEvents",), resources=(deployment.bus_arn,))
-    forwards = [link for link in forward(deployment, clients) if link.state is State.OK]
+    forwards = [result for result in forward(deployment, clients) if result.state is Status.OK]
     apply = deployment.ops_command("regions", "--apply")
-    for arn in dict.fromkeys(link.facts["role"] for link in forwards):
+    for arn in dict.fromkeys(result.facts["role"] for result in forwards):
         yield _Use(arn=arn, service=_EVENTS, grants=[send], remedy=apply, trust_remedy=apply)
 
 
-def _link(use: _Use, deployment: Deployment, iam: "IAMClient") -> Link:
+def _link(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResult:
     try:
         trust: Any = iam.get_role(RoleName=use.name)["Role"]["AssumeRolePolicyDocument"]
         lacking = [one for grant in use.grants for one in _lacking(use.arn, grant, deployment, iam)]
     except ClientError as error:
         if is_missing(error):
-            return Link.fault("role", "role_missing", use.remedy, role=use.name)
+            return CheckResult.fault("role", "role_missing", use.remedy, role=use.name)
         raise
     if not _trusts(trust, use.service):
-        return Link.fault(
+        return CheckResult.fault(
             "role", "role_untrusted", use.trust_remedy, role=use.name, service=use.service
         )
     if lacking:
-        return Link.fault(
+        return CheckResult.fault(
             "role", "role_lacks", use.remedy, role=use.name, actions=", ".join(lacking)
         )
-    return Link.ok("role", role=use.name)
+    return CheckResult.ok("role", role=use.name)
 
 
 def _trusts(trust: Mapping[str, Any], service: str) -> bool:
-    """Say whether a role's trust policy lets a service use it."""
+    """Return whether a role's trust policy lets a service use it."""
     return any(
         one["Effect"] == "Allow" and service in listed(one["Principal"].get("Service"))
         for one in listed(trust.get("Statement"))
@@ -132,7 +132,7 @@ def _here(resource: str, deployment: Deployment) -> str:
 
 
 def _context(grant: Grant) -> Iterator["ContextEntryTypeDef"]:
-    """Give the keys of the request under which the function will ask."""
+    """Return the keys of the request under which the function will ask."""
     for test, conditions in grant.condition.items():
         several = test.startswith("ForAnyValue:")
         for key, value in conditions.items():

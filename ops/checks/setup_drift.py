@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from chalicelib.aws.clients import Clients
 from chalicelib.health.checks import Check
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from ops.account import Account
 from ops.project.config_file import ConfigFile
 from ops.resources.alarms import Alarms
@@ -13,14 +13,14 @@ from ops.resources.queue import UndeliveredQueue
 
 
 def queue_of(account: Account, config: ConfigFile) -> Check:
-    """Give the check of how a stage's queue keeps and of who may send to it."""
+    """Return the check of how a stage's queue keeps and of who may send to it."""
 
-    def queue(deployment: Deployment, _: Clients) -> Iterator[Link]:
+    def queue(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
         """See that the queue keeps and takes what it should; a missing one is told already."""
         if not (name := deployment.settings.undelivered_queue):
             return
         if differing := UndeliveredQueue(account, config, deployment.stage).differing:
-            yield Link.fault(
+            yield CheckResult.fault(
                 "queue",
                 "queue_differs",
                 deployment.ops_command("setup"),
@@ -32,19 +32,19 @@ def queue_of(account: Account, config: ConfigFile) -> Check:
 
 
 def alarms_of(account: Account) -> Check:
-    """Give the check of a stage's alarms, which speak where Slack cannot be told."""
+    """Return the check of a stage's alarms, which speak where Slack cannot be told."""
 
-    def alarms(deployment: Deployment, _: Clients) -> Iterator[Link]:
+    def alarms(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
         """See that the alarms are as `setup` makes them, and that somebody is told of them."""
         made = Alarms(account, deployment.stage)
         if list(made.steps(deployment.settings, None)):
-            yield Link.fault("alarms", "alarms_missing", deployment.ops_command("setup"))
-        elif ears := made.heard_by:
-            yield Link.ok("alarms", told_to=", ".join(ears))
+            yield CheckResult.fault("alarms", "alarms_missing", deployment.ops_command("setup"))
+        elif subscribers := made.heard_by:
+            yield CheckResult.ok("alarms", told_to=", ".join(subscribers))
         else:
-            yield Link(
+            yield CheckResult(
                 name="alarms",
-                state=State.CANNOT_TELL,
+                state=Status.UNKNOWN,
                 code="alarms_unheard",
                 facts={"topic": made.topic},
                 remedy=deployment.ops_command("setup", "--alarm-email ADDRESS"),

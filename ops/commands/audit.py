@@ -2,7 +2,7 @@
 
 import click
 
-from chalicelib.messages.payload import clean, moment
+from chalicelib.messages.payload import clean, format_utc
 from chalicelib.mfa_audit.credential_report import CredentialReport, Person, fetch
 from chalicelib.mfa_audit.findings import able_to_sign_in
 from chalicelib.settings import DEFAULT_REGION
@@ -34,7 +34,7 @@ Examples:
     help="Any region of the account's partition.",
 )
 def command(*, as_csv: bool, profile: str | None, region: str) -> None:
-    """Tell who can sign in to the console without MFA: IAM users and root of this account.
+    """Return who can sign in to the console without MFA: IAM users and root of this account.
 
     IAM Identity Center's users are not in it. IAM makes its report every four hours at most.
     """
@@ -67,7 +67,7 @@ def _tell(account_id: str, report: CredentialReport) -> None:
         "Covers the IAM users and root of this account, not IAM Identity Center (SSO) users."
     )
     if report.made_at:
-        click.echo(f"By IAM's credential report of {moment(report.made_at)}.")
+        click.echo(f"By IAM's credential report of {format_utc(report.made_at)}.")
 
 
 def _row(person: Person) -> tuple[str, str, str]:

@@ -12,10 +12,10 @@ import click
 
 from chalicelib.aws import event_history
 from chalicelib.aws.clients import Clients, clients_of
-from chalicelib.health.checks import CHECKS, Check, inspect
+from chalicelib.health.checks import CHECKS, Check, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold, sentence
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.trail import enabled_regions
 from chalicelib.messages.payload import clean
 from chalicelib.messages.phrases import phrases_in
@@ -32,9 +32,9 @@ from ops.project.config_file import ConfigFile
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0
 _MARKS: Final = {
-    State.OK: ("ok", "green"),
-    State.FAULT: ("FAULT", "red"),
-    State.CANNOT_TELL: ("?", "yellow"),
+    Status.OK: ("ok", "green"),
+    Status.FAULT: ("FAULT", "red"),
+    Status.UNKNOWN: ("?", "yellow"),
 }
 _LONGEST: Final = 1_000
 _FEW: Final = 3
@@ -79,16 +79,16 @@ def command(
         partition=account.partition,
     )
     clients = clients_of(account.session)
-    found: list[Link] = []
+    found: list[CheckResult] = []
     for check in _checks(account, config, post_test=post_test):
-        links = list(inspect(deployment, clients, [check]))
-        found += links
+        results = list(run_checks(deployment, clients, [check]))
+        found += results
         if not as_json:
-            for link in fold(links):
-                _show(link)
+            for result in fold(results):
+                _show(result)
     if as_json:
         click.echo(json.dumps({"stage": stage, "links": list(map(_as_json, found))}, indent=2))
-    if any(link.state is State.FAULT for link in found):
+    if any(result.state is Status.FAULT for result in found):
         context.exit(1)
 
 
@@ -104,7 +104,7 @@ def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
 
 
 def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterator[Check]:
-    """Give the checks in order: the chain's own, and what only an operator may or asks for."""
+    """Return the checks in order: the chain's own, and what only an operator may or asks for."""
     yield account_itself
     for check in CHECKS:
         yield check
@@ -118,15 +118,17 @@ def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterato
     yield webhook if post_test else untried
 
 
-def account_itself(deployment: Deployment, _: Clients) -> Iterator[Link]:
+def account_itself(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
     """Name the account that the credentials are for, and whether the stage has been set up."""
-    yield Link.ok("account", account=deployment.account_id, home_region=deployment.region)
+    yield CheckResult.ok("account", account=deployment.account_id, home_region=deployment.region)
     if not deployment.settings.webhook_url_encrypted:
         remedy = deployment.ops_command("setup")
-        yield Link.fault("settings", "settings_missing", remedy, setting="WEBHOOK_URL_ENCRYPTED")
+        yield CheckResult.fault(
+            "settings", "settings_missing", remedy, setting="WEBHOOK_URL_ENCRYPTED"
+        )
 
 
-def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[Link]:
+def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Count the sign-ins that CloudTrail has seen in each region in the last days."""
     now = datetime.now(UTC)
     windows = [
@@ -143,25 +145,25 @@ def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[Link]:
     if len(refusals) < len(windows):
         seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
         days = str(_LOOK_BACK.days)
-        yield Link.ok("sign_ins", in_the_last_days=days, seen=", ".join(seen) or "none")
+        yield CheckResult.ok("sign_ins", in_the_last_days=days, seen=", ".join(seen) or "none")
     yield from refusals
 
 
-def _show(link: Link) -> None:
-    mark, colour = _MARKS[link.state]
-    label = _english(f"link.{link.name}")
-    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_told(link)}".rstrip())
-    for line in link.remedy.splitlines():
+def _show(result: CheckResult) -> None:
+    mark, colour = _MARKS[result.state]
+    label = _english(f"link.{result.name}")
+    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_told(result)}".rstrip())
+    for line in result.remedy.splitlines():
         click.echo(f"{'':<6} {'':<20} {click.style(line, bold=True)}")
 
 
-def _told(link: Link) -> str:
-    """Say what was found: facts where all is well, else a sentence."""
-    if link.state is not State.OK:
-        return sentence(link, _english, _safe)
+def _told(result: CheckResult) -> str:
+    """Return what was found: facts where all is well, else a sentence."""
+    if result.state is not Status.OK:
+        return sentence(result, _english, _safe)
     return "; ".join(
         f"{name.replace('_', ' ')} {_few(_safe(value))}"
-        for name, value in link.facts.items()
+        for name, value in result.facts.items()
         if value
     )
 
@@ -172,9 +174,9 @@ def _few(listed: str) -> str:
     return f"{items[0]} … {items[-1]} ({len(items)})" if len(items) > _FEW else listed
 
 
-def _as_json(link: Link) -> dict[str, Any]:
-    told = "" if link.state is State.OK else _told(fold([link])[0])
-    return {**asdict(link), "sentence": told}
+def _as_json(result: CheckResult) -> dict[str, Any]:
+    told = "" if result.state is Status.OK else _told(fold([result])[0])
+    return {**asdict(result), "sentence": told}
 
 
 def _safe(text: str) -> str:

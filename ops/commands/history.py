@@ -21,7 +21,7 @@ from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from chalicelib.signin.model import Principal, PrincipalType
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import judge
+from chalicelib.signin.severity import assess
 from ops.account import Account
 from ops.command import Command, profile_option, yes_option
 from ops.commands.csv_text import write_csv
@@ -35,7 +35,7 @@ from ops.terminal import Screen
 if TYPE_CHECKING:
     from boto3 import Session
 
-    from chalicelib.health.result import Link
+    from chalicelib.health.result import CheckResult
 
 _KEPT: Final = timedelta(days=90)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -51,7 +51,7 @@ class _Since(click.ParamType[datetime]):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Give the moment."""
+        """Return the moment."""
         now = datetime.now(UTC)
         if span := re.fullmatch(r"(\d{1,6})([mhdw])", value):
             moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
@@ -154,7 +154,7 @@ def _read(clients: Clients, regions: Sequence[str], since: datetime) -> list[dic
     """Read the regions' history, oldest first; raise OpsError if none can be read."""
     windows = [Window(region=region, start=since, end=datetime.now(UTC)) for region in regions]
     events: list[dict[str, Any]] = []
-    refusals: list[Link] = []
+    refusals: list[CheckResult] = []
     bar = click.progressbar(
         length=1000 * len(windows),
         label="Reading CloudTrail",
@@ -170,7 +170,7 @@ def _read(clients: Clients, regions: Sequence[str], since: datetime) -> list[dic
             done[region] = progress
             if page.refusal:
                 refusals.append(page.refusal)
-    told = [sentence(link, phrases_in("en"), str) for link in fold(refusals)]
+    told = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
     if len(refusals) == len(windows):
         raise OpsError(f"CloudTrail cannot be read: {told[0]}.")
     for one in told:
@@ -194,7 +194,7 @@ def _chosen(
 ) -> list[Found]:
     sign_ins = [(event, read_sign_in(event)) for event in events]
     return [
-        (event, row(judge(sign_in), settings))
+        (event, row(assess(sign_in), settings))
         for event, sign_in in sign_ins
         if (not user or _is_named(sign_in.principal, user))
         and (not names or sign_in.event_name in names)
@@ -209,8 +209,8 @@ def _is_named(principal: Principal, pattern: str) -> bool:
 def _show_messages(rows: Sequence[Row], settings: Settings) -> None:
     screen = Screen(sys.stdout)
     for one in rows:
-        message = sign_in_message(one.judged, settings, None)
-        screen.show(message.payload, one.judged.sign_in.event_time or datetime.now(UTC))
+        message = sign_in_message(one.assessed, settings, None)
+        screen.show(message.payload, one.assessed.sign_in.event_time or datetime.now(UTC))
 
 
 def _post(

@@ -11,7 +11,7 @@ from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.model import Mfa, Outcome
-from chalicelib.signin.severity import Judged, Severity
+from chalicelib.signin.severity import AssessedSignIn, Severity
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _LONGEST: Final = 60
@@ -32,7 +32,7 @@ CSV_COLUMNS: Final = (
 class Row:
     """A sign-in in words, without markup; `ignored` says why the stage would not post it."""
 
-    judged: Judged
+    assessed: AssessedSignIn
     account: str
     time: str
     who: str
@@ -41,10 +41,10 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """What the table shows of it."""
-        sign_in = self.judged.sign_in
+        sign_in = self.assessed.sign_in
         return (
             self.time,
-            self.judged.severity.word,
+            self.assessed.severity.word,
             self.who,
             sign_in.event_name or "?",
             sign_in.outcome.value,
@@ -57,7 +57,7 @@ class Row:
     @property
     def csv_cells(self) -> tuple[str | None, ...]:
         """What stands under `CSV_COLUMNS`."""
-        sign_in = self.judged.sign_in
+        sign_in = self.assessed.sign_in
         return (
             self.account,
             self.time,
@@ -71,16 +71,16 @@ class Row:
         )
 
 
-def row(judged: Judged, settings: Settings) -> Row:
+def row(assessed: AssessedSignIn, settings: Settings) -> Row:
     """Put a sign-in into words."""
-    sign_in = judged.sign_in
+    sign_in = assessed.sign_in
     time = sign_in.event_time
     return Row(
-        judged=judged,
+        assessed=assessed,
         account=sign_in.account_id or "",
         time=f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else "?",
         who=Wording(settings).who_with_role(sign_in),
-        ignored=reason_to_ignore(judged, settings) or "",
+        ignored=reason_to_ignore(assessed, settings) or "",
     )
 
 
@@ -89,7 +89,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     header = ("TIME", "SEVERITY", "WHO", "EVENT", "OUTCOME", "MFA", "FROM", "REGION", "")
     lines = [header, *(tuple(clean(cell, _LONGEST) for cell in one.cells) for one in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    styles: list[str | None] = [None, *(_COLOURS.get(one.judged.severity) for one in rows)]
+    styles: list[str | None] = [None, *(_COLOURS.get(one.assessed.severity) for one in rows)]
     for cells, colour in zip(lines, styles, strict=True):
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         yield click.style("  ".join(padded).rstrip(), fg=colour, bold=cells is header)
@@ -97,7 +97,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 def summary(rows: Sequence[Row]) -> str:
     """Sum rows up in a sentence."""
-    sign_ins = [one.judged.sign_in for one in rows]
+    sign_ins = [one.assessed.sign_in for one in rows]
     counts = {
         "people": len({(one.principal.type, one.principal.name) for one in sign_ins}),
         "regions": len({one.region for one in sign_ins}),

@@ -35,7 +35,7 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
 
 
 def path_of(config: ConfigFile, stage: str, handler: str) -> Path:
-    """Give the file that Chalice reads a handler's policy from."""
+    """Return the file that Chalice reads a handler's policy from."""
     named = config.setting("iam_policy_file", stage, handler)
     return config.folder / (named or f"policy-{stage}.json")
 
@@ -50,7 +50,7 @@ def name(config: ConfigFile, stage: str) -> None:
 
 
 def unfit(config: ConfigFile, stage: str, handler: str, settings: Settings) -> list[str]:
-    """Say why a handler's policy file does not fit its settings; nothing if it does."""
+    """Return why a handler's policy file does not fit its settings; nothing if it does."""
     path = path_of(config, stage, handler)
     try:
         document = json.loads(path.read_bytes())

@@ -6,7 +6,7 @@ import click
 
 from ops.account import Account
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.plan import carry_out
+from ops.plan import apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.event_bus import HomeBus
 from ops.resources.forwards import Forward, Forwards
@@ -71,10 +71,10 @@ def command(
         steps = (
             [*forwards.steps(), *(bus.steps(organization) if bus and organization else ())]
             if change == "apply"
-            else [*forwards.removal(), *(bus.removal() if bus else ())]
+            else [*forwards.removal_steps(), *(bus.removal_steps() if bus else ())]
         )
         if steps:
-            complete = carry_out(steps, yes=yes)
+            complete = apply_plan(steps, yes=yes)
             forwards = Forwards(account, stage)
         else:
             click.echo("Nothing to do.")

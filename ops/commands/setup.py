@@ -5,7 +5,7 @@ import click
 from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.plan import carry_out
+from ops.plan import apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources import webhook_ciphertext
 from ops.resources.alarms import Alarms
@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913  # one argument for each option
         *(forwards.steps() if forwards else ()),
     ]
     if steps:
-        carry_out(steps, yes=yes)
+        apply_plan(steps, yes=yes)
         click.echo(f"Next: chalice deploy --stage {stage}")
     else:
         click.echo(f"Nothing to do: the stage {stage} is set up.")

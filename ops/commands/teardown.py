@@ -13,7 +13,7 @@ from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
 from ops.command import Command, profile_option, region_option, stage_option, yes_option
 from ops.errors import OpsError
-from ops.plan import Step, carry_out
+from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.alarms import Alarms
 from ops.resources.event_bus import HomeBus
@@ -55,16 +55,16 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
     queue = UndeliveredQueue(account, config, stage)
     keeps = queue.depth if not force else 0
     steps = [
-        *Forwards(account, stage).removal(),
-        *HomeBus(account, stage).removal(),
-        *Alarms(account, stage).removal(),
-        *(() if keeps else queue.removal()),
-        *StageKey(account, stage).removal(),
+        *Forwards(account, stage).removal_steps(),
+        *HomeBus(account, stage).removal_steps(),
+        *Alarms(account, stage).removal_steps(),
+        *(() if keeps else queue.removal_steps()),
+        *StageKey(account, stage).removal_steps(),
         *_log_steps(account, stage),
         *_config_steps(config, stage, (MAIN, CRITICAL, *(() if keeps else ("UNDELIVERED_QUEUE",)))),
     ]
     if steps:
-        carry_out(steps, yes=yes)
+        apply_plan(steps, yes=yes)
     elif not keeps:
         click.echo(f"Nothing to do: nothing of the stage {stage} is left.")
     if keeps:

@@ -62,17 +62,17 @@ def _missing(statements: list[Statement], needs: tuple[Grant, ...]) -> list[str]
 def _allowed(
     statements: list[Statement], action: str, resource: str, keys: Mapping[str, str]
 ) -> bool:
-    def speaks(effect: str, reaches: Callable[[str, str], bool], *, in_doubt: bool) -> bool:
+    def speaks(effect: str, reaches: Callable[[str, str], bool], *, unknown: bool) -> bool:
         return any(
             statement.get("Effect") == effect
             and _names_action(statement, action)
             and _names_resource(statement, resource, reaches)
-            and _holds(statement, keys, in_doubt=in_doubt)
+            and _holds(statement, keys, unknown=unknown)
             for statement in statements
         )
 
-    return speaks("Allow", _may_reach, in_doubt=True) and not speaks(
-        "Deny", fnmatchcase, in_doubt=False
+    return speaks("Allow", _may_reach, unknown=True) and not speaks(
+        "Deny", fnmatchcase, unknown=False
     )
 
 
@@ -91,10 +91,10 @@ def _names_resource(
     return not any(fnmatchcase(resource, one) for one in listed(statement.get("NotResource")))
 
 
-def _holds(statement: Statement, keys: Mapping[str, str], *, in_doubt: bool) -> bool:
+def _holds(statement: Statement, keys: Mapping[str, str], *, unknown: bool) -> bool:
     """Evaluate a statement's conditions; `in_doubt` is the answer for what cannot be known."""
     return all(
-        in_doubt if met is None else met
+        unknown if met is None else met
         for test, conditions in statement.get("Condition", {}).items()
         for key, wanted in conditions.items()
         for met in [_met(test, key.lower(), listed(wanted), keys)]
@@ -106,16 +106,16 @@ def _met(test: str, key: str, wanted: list[Any], keys: Mapping[str, str]) -> boo
     if not key.startswith(_CONTEXT):
         return None
     value = keys.get(key)
-    operator = test.rpartition(":")[2]
-    if operator == "Null":
+    cli = test.rpartition(":")[2]
+    if cli == "Null":
         return (value is None) == (str(wanted[0]).lower() == "true")
-    base = operator.removesuffix("IfExists")
+    base = cli.removesuffix("IfExists")
     matches = _OPERATORS.get(base.replace("Not", ""))
     if matches is None:
         return None
     negated = "Not" in base
     if value is None:
-        return negated or operator != base or test.startswith("ForAllValues:")
+        return negated or cli != base or test.startswith("ForAllValues:")
     return negated != any(matches(value, str(one)) for one in wanted)
 
 
@@ -127,7 +127,7 @@ _OPERATORS: Final[dict[str, Callable[[str, str], bool]]] = {
 
 
 def _may_reach(resource: str, pattern: str) -> bool:
-    """Tell whether a pattern may fit an ARN. No wildcard spans two of an ARN's fields.
+    """Return whether a pattern may fit an ARN. No wildcard spans two of an ARN's fields.
 
     Missing fields count as `*` (IAM User Guide, "IAM JSON policy elements: Resource").
     """
@@ -142,7 +142,7 @@ def _may_reach(resource: str, pattern: str) -> bool:
 
 @cache
 def _may_meet(one: str, other: str) -> bool:
-    """Tell whether some text fits both patterns of `*` and `?`."""
+    """Return whether some text fits both patterns of `*` and `?`."""
     if not one or not other:
         return set(one + other) <= {"*"}
     if one[0] == "*":
@@ -153,7 +153,7 @@ def _may_meet(one: str, other: str) -> bool:
 
 
 def listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
-    """Give what a policy has as a list: one value, a list of them, or none."""
+    """Return what a policy has as a list: one value, a list of them, or none."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

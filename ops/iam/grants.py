@@ -31,12 +31,12 @@ class Grant:
 
 
 def file_name(stage: str, handler: str) -> str:
-    """Give the name of a handler's policy file, beside `.chalice/config.json`."""
+    """Return the name of a handler's policy file, beside `.chalice/config.json`."""
     return f"policy-{stage}.json" if handler == "on_sign_in" else f"policy-{stage}-{handler}.json"
 
 
 def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
-    """Give what a handler needs under a stage's settings."""
+    """Return what a handler needs under a stage's settings."""
     common = (_read_webhook(settings), *_write_own_log(settings.stage, handler))
     if handler == "on_undelivered":
         return (*common, *_take_what_is_parked(settings))
@@ -49,7 +49,7 @@ def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
 
 
 def document(settings: Settings, handler: str) -> Document:
-    """Give the policy of a handler's role, as IAM takes it."""
+    """Return the policy of a handler's role, as IAM takes it."""
     return {
         "Version": "2012-10-17",
         "Statement": [_statement(grant) for grant in grants(settings, handler)],
@@ -133,7 +133,7 @@ _CREDENTIAL_REPORT: Final = Grant(
 
 
 def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
-    """Give the rights to read what `self_check` compares; each that is refused it names."""
+    """Return the rights to read what `self_check` compares; each that is refused it names."""
     stage = settings.stage
     functions = tuple(
         f"arn:*:lambda:*:*:function:{resource_names.function(stage, one)}"

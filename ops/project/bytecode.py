@@ -43,7 +43,7 @@ def write_bytecode(vendor: Path = VENDOR) -> None:
 
 
 def _sources() -> Iterator[tuple[Path, Path]]:
-    """Give each source file, and where it will be in the package."""
+    """Return each source file, and where it will be in the package."""
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         if not spec:

@@ -20,7 +20,6 @@ class ConfigFile:
     """The project's `.chalice/config.json`, in the working directory."""
 
     def __init__(self, text: str, folder: Path = FOLDER) -> None:
-        """Take the file's text; raise OpsError if it is not a JSON object."""
         self.folder = folder
         self._text = text
         try:
@@ -90,18 +89,18 @@ class ConfigFile:
         return merged
 
     def home_region(self, stage: str) -> str:
-        """Give the region that a stage lives in."""
+        """Return the region that a stage lives in."""
         return self.environment(stage).get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION
 
     def own_role(self, stage: str, handler: str) -> str | None:
-        """Give the ARN of the role that the operator gives a function; None if Chalice makes it."""
+        """Return the ARN of the operator's own role of a function; None if Chalice makes it."""
         if self.setting("manage_iam_role", stage, handler) is not False:
             return None
         arn: str | None = self.setting("iam_role_arn", stage, handler)
         return arn
 
     def set(self, path: Sequence[str], value: object) -> None:
-        """Give the value at a path of keys a new one, making what is missing on the way."""
+        """Return the value at a path of keys a new one, making what is missing on the way."""
         self._text = json_text.with_value(self._text, path, value)
         self._tree = json.loads(self._text)
 

@@ -149,7 +149,9 @@ def _note_release(context: click.Context, config: ConfigFile, stage: str) -> Non
         return
     account = Account.open(context.params["profile"], config.home_region(stage))
     functions = account.session.client("lambda")
-    for handler in resource_names.registered(Settings.from_environment(config.environment(stage))):
+    for handler in resource_names.deployed_handlers(
+        Settings.from_environment(config.environment(stage))
+    ):
         arn = account.arn("lambda", f"function:{resource_names.function(stage, handler)}")
         functions.tag_resource(Resource=arn, Tags={VERSION_TAG: __version__})
 
@@ -191,7 +193,7 @@ def _faults(config: ConfigFile, stage: str, *, autogen: bool | None) -> Iterator
     except SettingsError as fault:
         yield from fault.faults
         return
-    for handler in resource_names.registered(settings):
+    for handler in resource_names.deployed_handlers(settings):
         yield from _faults_of(config, stage, handler, autogen=autogen)
 
 

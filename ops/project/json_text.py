@@ -78,13 +78,13 @@ def _skip(text: str, at: int) -> int:
 
 
 def _margin(text: str, at: int) -> str:
-    """Give the white space that the line of an offset begins with."""
+    """Return the white space that the line of an offset begins with."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(_SPACE))]
 
 
 def _unit(text: str) -> str:
-    """Give one step of indentation, as the text's first member has it."""
+    """Return one step of indentation, as the text's first member has it."""
     first = _skip(text, _skip(text, 0) + 1)
     return _margin(text, first) or "  "
 

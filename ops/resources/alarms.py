@@ -22,7 +22,6 @@ class Alarms:
     """The alarms of one stage and the topic that they speak to."""
 
     def __init__(self, account: Account, stage: str) -> None:
-        """Take the account and the stage."""
         self._stage = stage
         self._prefix = f"{resource_names.APP}-{stage}-"
         self.topic = f"{self._prefix}alarms"
@@ -36,7 +35,7 @@ class Alarms:
         )
 
     def steps(self, settings: Settings, email: str | None) -> Iterator[Step]:
-        """Give the steps to the alarms of what the stage deploys, told to `email` as well."""
+        """Return the steps to the alarms of what the stage deploys, told to `email` as well."""
         if not self._has_topic:
             tags = [{"Key": key, "Value": value} for key, value in tags_of(self._stage).items()]
             yield Step(
@@ -80,8 +79,8 @@ class Alarms:
             if one["SubscriptionArn"].startswith("arn:")
         ]
 
-    def removal(self) -> Iterator[Step]:
-        """Give the steps that take the alarms and their topic away."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the steps that take the alarms and their topic away."""
         if found := sorted(self._found()):
             yield self._deletion(found)
         if self._has_topic:
@@ -97,7 +96,7 @@ class Alarms:
         )
 
     def _wanted(self, settings: Settings) -> Iterator[dict[str, Any]]:
-        for handler in resource_names.registered(settings):
+        for handler in resource_names.deployed_handlers(settings):
             function = resource_names.function(self._stage, handler)
             yield self._alarm(
                 f"errors-{handler}", "AWS/Lambda", "Errors", {"FunctionName": function}
@@ -118,7 +117,7 @@ class Alarms:
     def _alarm(
         self, name: str, namespace: str, metric: str, dimensions: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Give an alarm that rings when a metric counts anything within five minutes."""
+        """Return an alarm that rings when a metric counts anything within five minutes."""
         return {
             "AlarmName": f"{self._prefix}{name}",
             "AlarmDescription": f"python -m ops doctor --stage {self._stage} says what is wrong.",

@@ -16,7 +16,6 @@ class HomeBus:
     """The home region's default bus, and one statement of its policy."""
 
     def __init__(self, account: Account, stage: str) -> None:
-        """Take the account that monitors."""
         self._events: EventBridgeClient = account.session.client("events")
         self._arn = account.arn("events", "event-bus/default")
         self._sid = f"{resource_names.APP}-{stage}"
@@ -24,7 +23,7 @@ class HomeBus:
         self._policy: dict[str, Any] = json.loads(text) if text else {"Statement": []}
 
     def steps(self, organization: str) -> Iterator[Step]:
-        """Give the step that lets an organisation's accounts send sign-ins, and nothing else."""
+        """Return the step that lets an organisation's accounts send sign-ins, and nothing else."""
         wanted = self._statement(organization)
         others = [one for one in self._policy["Statement"] if one.get("Sid") != self._sid]
         if wanted not in self._policy["Statement"]:
@@ -34,8 +33,8 @@ class HomeBus:
                 lambda: self._events.put_permission(Policy=json.dumps(policy)),
             )
 
-    def removal(self) -> Iterator[Step]:
-        """Give the step that takes this statement away."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the step that takes this statement away."""
         if any(one.get("Sid") == self._sid for one in self._policy["Statement"]):
             yield Step(
                 f"no longer let an organisation send sign-ins to {self._arn}",

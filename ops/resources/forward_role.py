@@ -18,7 +18,6 @@ class ForwardRole:
     """The role of one stage: what there is, and what is to be done."""
 
     def __init__(self, account: Account, stage: str, name: str, bus_arn: str) -> None:
-        """Take the role's name and the bus that it may send to."""
         self.arn = account.role_arn(name)
         self._name = name
         self._bus_arn = bus_arn
@@ -32,7 +31,7 @@ class ForwardRole:
         self._policy = _document(Action="events:PutEvents", Resource=bus_arn)
 
     def steps(self) -> Iterator[Step]:
-        """Give the step to a role that may send."""
+        """Return the step to a role that may send."""
         found = self._found()
         if found is None:
             yield Step(
@@ -41,8 +40,8 @@ class ForwardRole:
         elif found["AssumeRolePolicyDocument"] != self._trust or self._granted() != self._policy:
             yield Step(f"give the IAM role {self._name} the rights to forward", self._mend)
 
-    def removal(self) -> Iterator[Step]:
-        """Give the step that deletes the role, if `setup` or `regions` made it."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the step that deletes the role, if `setup` or `regions` made it."""
         found = self._found() or {}
         tags = {one["Key"]: one["Value"] for one in found.get("Tags", [])}
         if self._tags.items() <= tags.items():

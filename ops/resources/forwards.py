@@ -20,7 +20,7 @@ from chalicelib.health.trail import enabled_regions
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
-from ops.plan import PartlyDone, Step
+from ops.plan import PartialFailure, Step
 from ops.resources.forward_role import ForwardRole
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _TARGET: Final = "home"
 _AT_ONCE: Final = 8
 
-State = Literal["forwards", "missing", "differs", "unknown"]
+Status = Literal["forwards", "missing", "differs", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Forward:
     """How one region is; whether its rule is ours to remove; why nothing can be told."""
 
     region: str
-    state: State
+    state: Status
     ours: bool = False
     why: str = ""
 
@@ -66,25 +66,25 @@ class Forwards:
         return tuple(one for one in self.found if one.state == "unknown")
 
     def steps(self) -> Iterator[Step]:
-        """Give the steps to forwards from every region that can be looked at."""
+        """Return the steps to forwards from every region that can be looked at."""
         if self.found:
             yield from self._role.steps()
-        blind = [one.region for one in self.found if one.state in ("missing", "differs")]
-        if blind:
+        uncovered = [one.region for one in self.found if one.state in ("missing", "differs")]
+        if uncovered:
             yield Step(
-                f"forward sign-ins to {self._home} from {', '.join(blind)}",
-                partial(self._each, self._make, blind),
+                f"forward sign-ins to {self._home} from {', '.join(uncovered)}",
+                partial(self._each, self._make, uncovered),
             )
 
-    def removal(self) -> Iterator[Step]:
-        """Give the steps that take away what bears the stage's tag."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the steps that take away what bears the stage's tag."""
         ours = [one.region for one in self.found if one.ours]
         if ours:
             yield Step(
                 f"stop forwarding sign-ins from {', '.join(ours)}",
                 partial(self._each, self._remove, ours),
             )
-        yield from self._role.removal()
+        yield from self._role.removal_steps()
 
     def _each(self, change: Callable[[str], None], regions: list[str]) -> None:
         """Change one region after another; a region that a policy denies ends nothing.
@@ -98,7 +98,7 @@ class Forwards:
             except (ClientError, BotoCoreError, OpsError) as error:
                 left.append(f"  left out: {region}. {sentence(error)}")
         if left:
-            raise PartlyDone("\n".join(left))
+            raise PartialFailure("\n".join(left))
 
     def _look(self, region: str) -> Forward:
         events = self._events[region]

@@ -48,7 +48,7 @@ class StageKey:
         return self._now is None or self.arn != self._now["Arn"]
 
     def steps(self) -> Iterator[Step]:
-        """Give the steps to a key that works."""
+        """Return the steps to a key that works."""
         if self._brought:
             key_id = self._brought["KeyId"]
             if self._now is None:
@@ -66,8 +66,8 @@ class StageKey:
         else:
             yield from self._mending(self._now)
 
-    def removal(self) -> Iterator[Step]:
-        """Give the steps that take away the alias and, if `setup` made it, the key."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the steps that take away the alias and, if `setup` made it, the key."""
         if self._now is None:
             return
         key_id = self._now["KeyId"]

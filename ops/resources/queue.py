@@ -36,7 +36,6 @@ class UndeliveredQueue:
     """
 
     def __init__(self, account: Account, config: ConfigFile, stage: str) -> None:
-        """Take the stage, whose settings may name a queue, its functions' timeout and roles."""
         named = config.environment(stage).get("UNDELIVERED_QUEUE", "").strip()
         self.name = named or resource_names.undelivered_queue(stage)
         timeout = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
@@ -56,7 +55,7 @@ class UndeliveredQueue:
         self._url = self._find()
 
     def steps(self) -> Iterator[Step]:
-        """Give the steps to a queue that works."""
+        """Return the steps to a queue that works."""
         if self._url is None:
             yield Step(
                 f"make the SQS queue {self.name}: encrypted, keeps {DAYS} days, takes messages of "
@@ -71,8 +70,8 @@ class UndeliveredQueue:
                 partial(self._sqs.set_queue_attributes, QueueUrl=self._url, Attributes=differing),
             )
 
-    def removal(self) -> Iterator[Step]:
-        """Give the step that deletes the queue, if `setup` made it."""
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the step that deletes the queue, if `setup` made it."""
         if self._url and self._is_ours(self._url):
             yield Step(
                 f"delete the queue {self.name}",

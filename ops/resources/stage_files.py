@@ -49,7 +49,7 @@ class StageFiles:
         self.settings = policies.settings_of({**now, **self._given, **ciphertexts})
 
     def steps(self, kms: "KMSClient", webhooks: Mapping[str, Webhook]) -> Iterator[Step]:
-        """Give the steps that write what is missing, each of `webhooks` (by setting) encrypted."""
+        """Return the steps that write what is missing, with `webhooks` (by setting) encrypted."""
         settings = self.settings
         if webhooks:
             context = {"app": resource_names.APP, "stage": self._stage}

@@ -44,7 +44,7 @@ def to_encrypt(
     held: Collection[str],
     asked: Mapping[str, bool],
 ) -> dict[str, Webhook]:
-    """Give the webhooks that must be encrypted, by setting; ask for those that must be given.
+    """Return the webhooks that must be encrypted, by setting; ask for those that must be given.
 
     `held` names the settings that have a ciphertext, `asked` says which the operator replaces. A
     ciphertext that is no good is replaced, too, and one under another key than `key` is encrypted

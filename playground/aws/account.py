@@ -16,7 +16,7 @@ import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chalicelib import resource_names
-from chalicelib.settings import of_the_stage
+from chalicelib.settings import stage_variables
 from playground import catalogue
 from playground.aws import cloudtrail
 from playground.slack.control import SETTING as DEMO
@@ -30,13 +30,13 @@ _AGO: Final = timedelta(minutes=30)  # later than the self-check allows CloudTra
 
 
 def is_embedded() -> bool:
-    """Say whether this is the demo's own account, in which a button may break something."""
+    """Return whether this is the demo's own account, in which a button may break something."""
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     return DEMO in os.environ and url.startswith("http://127.0.0.1:")
 
 
 def function_arn(handler: str) -> str:
-    """Give the ARN of the stage's function."""
+    """Return the ARN of the stage's function."""
     return (
         f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{resource_names.function(STAGE, handler)}"
     )
@@ -56,8 +56,8 @@ def keep_log(handler: str, text: str) -> None:
 
 
 def set_functions(settings: Mapping[str, str]) -> None:
-    """Give the functions the stage's settings with these changed, as a deployment would."""
-    variables = dict(of_the_stage({**os.environ, **settings}))
+    """Return the functions the stage's settings with these changed, as a deployment would."""
+    variables = dict(stage_variables({**os.environ, **settings}))
     for function in _client("lambda").list_functions()["Functions"]:
         _client("lambda").update_function_configuration(
             FunctionName=function["FunctionName"], Environment={"Variables": variables}
@@ -90,5 +90,5 @@ def _log_stream(handler: str) -> None:
 
 @cache
 def _client(service: str) -> Any:  # noqa: ANN401 — any service's
-    """Give a client of a session of its own: boto3's default session is not for two threads."""
+    """Return a client of a session of its own: boto3's default session is not for two threads."""
     return boto3.session.Session().client(service, region_name=REGION)  # type: ignore[call-overload]

@@ -44,7 +44,7 @@ _TRUST: Final = {
 
 @cache
 def clients(aws: EmbeddedAws) -> Clients:
-    """Give a maker of clients that makes each once: that is most of what building a chain takes."""
+    """Return a maker of clients that makes each once: making them is what takes long."""
     return cache(aws.client)
 
 

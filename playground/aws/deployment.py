@@ -39,7 +39,7 @@ class Deployment:
     deployed: Mapping[str, Any]  # .chalice/deployed/<stage>.json
 
     def environment(self, handler: str) -> dict[str, str]:
-        """Give a function's variables as Lambda has them."""
+        """Return a function's variables as Lambda has them."""
         return dict(self.functions[handler].get("Environment", {}).get("Variables", {}))
 
 

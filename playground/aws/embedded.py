@@ -71,7 +71,7 @@ class EmbeddedAws(Server):
         }
 
     def client(self, service: str, region: str | None = None, *, caller: str = "testing") -> Any:  # noqa: ANN401  # any service's
-        """Give a boto3 client of this account, which signs under that access key id."""
+        """Return a boto3 client of this account, which signs under that access key id."""
         return boto3.client(  # type: ignore[call-overload]  # its overloads name each service
             service,
             endpoint_url=self.url,
@@ -133,7 +133,7 @@ class EmbeddedAws(Server):
             )
 
     def package_of(self, function: str, region: str | None = None) -> bytes:
-        """Give the zip archive that was uploaded as a Lambda function's code."""
+        """Return the zip archive that was uploaded as a Lambda function's code."""
         functions = get_backend("lambda")[ACCOUNT_ID][region or self.region]
         code: bytes = functions.get_function(function).code_bytes
         return code

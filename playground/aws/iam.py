@@ -54,7 +54,7 @@ def _allows(
 
 
 def _credential_report(response: IamResponse) -> ActionResult:
-    """Give moto's report, which moto dates from 2015."""
+    """Return moto's report, which moto dates from 2015."""
     return ActionResult(
         {
             "Content": response.backend.get_credential_report(),

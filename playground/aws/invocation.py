@@ -36,7 +36,7 @@ class Invocation:
 
 
 def matches(app: Chalice, function: str, event: Mapping[str, Any]) -> bool:
-    """Say whether the function's EventBridge rule matches an event."""
+    """Return whether the function's EventBridge rule matches an event."""
     message = cast("EventMessageType", event)
     return any(
         EventPattern(None, source.event_pattern).matches_event(message)
@@ -46,7 +46,7 @@ def matches(app: Chalice, function: str, event: Mapping[str, Any]) -> bool:
 
 
 def scheduled() -> dict[str, Any]:
-    """Give the event that a schedule sends ("Using a scheduled event", EventBridge User Guide)."""
+    """Return what a schedule sends ("Using a scheduled event", EventBridge User Guide)."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -43,14 +43,14 @@ class Poller:
         self._url = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
     def waiting(self) -> int:
-        """Give how many messages wait."""
+        """Return how many messages wait."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def first(self) -> list[dict[str, str | None]]:
-        """Give the first few that wait, in the words of the page; they stay visible."""
+        """Return the first few that wait, in the words of the page; they stay visible."""
         with _one_reader:
             messages = self._receive(hidden_seconds=0)
         return [_entry(message.get("Body", "")) for message in messages]
@@ -94,12 +94,12 @@ class Poller:
 
 @cache
 def _client() -> "SQSClient":
-    """Give a client of a session of its own: boto3's default session is not for two threads."""
+    """Return a client of a session of its own: boto3's default session is not for two threads."""
     return boto3.session.Session().client("sqs")
 
 
 def _record(message: "MessageTypeDef") -> dict[str, Any]:
-    """Give a message as Lambda does ("Using Lambda with Amazon SQS")."""
+    """Return a message as Lambda does ("Using Lambda with Amazon SQS")."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -114,7 +114,7 @@ def _record(message: "MessageTypeDef") -> dict[str, Any]:
 
 
 def _entry(body: str) -> dict[str, str | None]:
-    """Give what a person wants to know of a parked message, whatever it holds."""
+    """Return what a person wants to know of a parked message, whatever it holds."""
     try:
         parked = json.loads(body)
     except ValueError:

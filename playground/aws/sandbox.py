@@ -65,7 +65,7 @@ class Sandbox:
         self._watching.start()
 
     def hand_out(self, body: bytes, seconds: float, arn: str) -> None:
-        """Give the function its next event, and that many seconds for it."""
+        """Return the function its next event, and that many seconds for it."""
         self.events.put(_Event(body=body, seconds=seconds, arn=arn))
 
     def report(self, seconds: float) -> Report:
@@ -76,7 +76,7 @@ class Sandbox:
             return Report(kind="late", at=time.perf_counter())
 
     def new_log_lines(self) -> tuple[str, ...]:
-        """Give what was written to standard output and error since the last call."""
+        """Return what was written to standard output and error since the last call."""
         with self._log.open("rb") as log:
             log.seek(self._log_read)
             written = log.read()

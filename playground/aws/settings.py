@@ -8,7 +8,7 @@ from playground.slack.receiver import Receiver
 ACCOUNTS = {"111122223333": "prod", "444455556666": "dev"}
 
 
-def equip(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, str]:
+def provision(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, str]:
     """Make a stage's key, ciphertext and queue; give the settings that follow from them."""
     context = {"app": "signin-monitor", "stage": stage}
     alias = f"alias/signin-monitor-{stage}"

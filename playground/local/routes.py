@@ -64,37 +64,37 @@ routes = Blueprint(__name__)
 
 @routes.route("/")
 def index() -> Response:
-    """Give the page."""
+    """Return the page."""
     return _file("index.html", "text/html")
 
 
 @routes.route("/style.css")
 def style() -> Response:
-    """Give the page's style."""
+    """Return the page's style."""
     return _file("style.css", "text/css")
 
 
 @routes.route("/app.js")
 def script() -> Response:
-    """Give the page's script."""
+    """Return the page's script."""
     return _file("app.js", "text/javascript")
 
 
 @routes.route("/message.js")
 def message_script() -> Response:
-    """Give the script that draws a message."""
+    """Return the script that draws a message."""
     return _file("message.js", "text/javascript")
 
 
 @routes.route("/icon.svg")
 def icon() -> Response:
-    """Give the icon of the page and of the app that posts."""
+    """Return the icon of the page and of the app that posts."""
     return _file("icon.svg", "image/svg+xml")
 
 
 @routes.route("/stage")
 def stage() -> dict[str, Any]:
-    """Tell what the stage can do and what it lacks."""
+    """Return what the stage can do and what it lacks."""
     return {
         "missing": _missing(),
         "consequence": _consequence(),
@@ -114,7 +114,7 @@ def stage() -> dict[str, Any]:
 
 @routes.route("/sign-ins/{name}")
 def sign_in(name: str) -> dict[str, Any]:
-    """Give a sign-in to try."""
+    """Return a sign-in to try."""
     try:
         return catalogue.read(name)
     except KeyError:
@@ -147,7 +147,7 @@ def send() -> Any:  # noqa: ANN401 — JSON, or a Response
 
 @routes.route("/channel")
 def channel() -> dict[str, Any]:
-    """Tell what reached the channel after a post's number, and what waits in the queue."""
+    """Return what reached the channel after a post's number, and what waits in the queue."""
     query = cast("Mapping[str, str] | None", routes.current_request.query_params) or {}
     after = int(query.get("after", "0"))
     receiver = ReceiverControl.of_environment()
@@ -180,7 +180,7 @@ def choose_answer() -> dict[str, str]:
 
 @routes.route("/deliveries", methods=["POST"])
 def deliver() -> dict[str, Any]:
-    """Give what waits in the undelivered queue to `on_undelivered`, as Lambda's poller would."""
+    """Return what waits in the undelivered queue to `on_undelivered`, as Lambda's poller would."""
     settings = _settings(routes.current_request.json_body)
 
     def on_undelivered(batch: dict[str, Any]) -> None:
@@ -216,11 +216,11 @@ def check() -> dict[str, Any]:
     with account.stopped_rule():
         account.sign_in_unheard()
         broken = _on_schedule("self_check", settings)
-    mended = _on_schedule("self_check", settings)
+    resolved = _on_schedule("self_check", settings)
     return {
         "found": broken.returned and broken.returned["found"],
-        "error": _error(broken.fault or mended.fault),
-        "milliseconds": broken.milliseconds + mended.milliseconds,
+        "error": _error(broken.fault or resolved.fault),
+        "milliseconds": broken.milliseconds + resolved.milliseconds,
     }
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from playground.aws import cloudtrail, deployed_stage, iam  # noqa: F401 — two of them teach moto
 from playground.aws.embedded import EmbeddedAws
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.control import SETTING
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
@@ -52,7 +52,7 @@ def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[Loca
     is. Raises NotStarted.
     """
     with deployed_stage.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
-        settings = equip("local", aws=aws, receiver=receiver) | SCHEDULES
+        settings = provision("local", aws=aws, receiver=receiver) | SCHEDULES
         deployed_stage.build(aws, settings)
         aws.leave_alone(settings["UNDELIVERED_QUEUE"])  # the page's button delivers what waits
         aws.make_user("alice", has_password=True, has_mfa=True)
@@ -115,7 +115,7 @@ def _wait_until_it_serves(stage: "subprocess.Popen[str]", serving: threading.Eve
 def _pass_on(
     stage: "subprocess.Popen[str]", say: Callable[[str], object], serving: threading.Event
 ) -> None:
-    """Tell what else chalice says: a traceback, or that it starts again after a change."""
+    """Return what else chalice says: a traceback, or that it starts again after a change."""
     assert stage.stdout  # noqa: S101 — it is a pipe
     with stage.stdout:
         for line in stage.stdout:
@@ -126,7 +126,7 @@ def _pass_on(
 
 
 def _free_port(wanted: int) -> int:
-    """Give the wanted port, or any other if that is taken or 0.
+    """Return the wanted port, or any other if that is taken or 0.
 
     None that the system gives to whoever asks for any: it might be gone before chalice takes it.
     """

@@ -33,7 +33,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
     def head(self) -> bytes:
-        """Give the status line and the headers, the length of the body among them."""
+        """Return the status line and the headers, the length of the body among them."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"Content-Type: {self.content_type}",
@@ -43,12 +43,12 @@ class Answer:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def whole(self) -> bytes:
-        """Give the answer as it goes over the wire."""
+        """Return the answer as it goes over the wire."""
         return self.head() + self.body.encode()
 
 
 def rate_limited(retry_after: int) -> Answer:
-    """Give Slack's 429, which asks to wait that many seconds."""
+    """Return Slack's 429, which asks to wait that many seconds."""
     return Answer(
         status=429,
         body=json.dumps({"retry_after": retry_after, "ok": False, "error": "rate_limited"}),
@@ -58,7 +58,7 @@ def rate_limited(retry_after: int) -> Answer:
 
 
 def redirect(location: str) -> Answer:
-    """Give a 302 to another address."""
+    """Return a 302 to another address."""
     return Answer(status=302, headers=(("Location", location),))
 
 

@@ -21,12 +21,12 @@ class ReceiverControl:
 
     @classmethod
     def of_environment(cls) -> Self | None:
-        """Give the receiver that the environment names, if it names one."""
+        """Return the receiver that the environment names, if it names one."""
         host = os.environ.get(SETTING, "")
         return cls(host) if host else None
 
     def posts(self, after: int = 0) -> list[dict[str, Any]]:
-        """Give the posts with a number above `after`, oldest first."""
+        """Return the posts with a number above `after`, oldest first."""
         posts: list[dict[str, Any]] = self._call("GET", f"posts?after={after}")
         return posts
 

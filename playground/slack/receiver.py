@@ -156,7 +156,7 @@ class Receiver:
             self._visits.clear()
 
     def wait_for(self, count: int, seconds: float = 10) -> list[Post]:
-        """Give the messages once there are `count` of them.
+        """Return the messages once there are `count` of them.
 
         Raises TimeoutError if that takes longer than `seconds`.
         """

@@ -21,7 +21,7 @@ _HEX_COLOUR_LENGTHS = (3, 6)
 
 
 def refusal(payload: object) -> str | None:
-    """Give Slack's word for what is wrong with a payload, or None if Slack would show it."""
+    """Return Slack's word for what is wrong with a payload, or None if Slack would show it."""
     if not isinstance(payload, dict):
         return "invalid_payload"
     text, blocks, attachments = (payload.get(key) for key in ("text", "blocks", "attachments"))

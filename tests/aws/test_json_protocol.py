@@ -18,10 +18,10 @@ from chalicelib.errors import AWSCallError, AWSUnreachable
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.support.bed import SECRET_PATH
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
 from tests.support.secrecy import everything_logged, everything_said_by, shows_secret
+from tests.support.stage_harness import SECRET_PATH
 
 SECRET: Final = f"https://hooks.slack.com{SECRET_PATH}"
 SECRET_ANSWER: Final = b'{"Plaintext": "%s"}' % base64.b64encode(SECRET.encode())

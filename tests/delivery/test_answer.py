@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.delivery.answer import Answer, verdict
+from chalicelib.delivery import answer as answers
+from chalicelib.delivery.answer import Answer
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from playground.slack.answers import ANSWERS, HTML_PAGE
 
@@ -33,14 +34,14 @@ BUSY_WORDS = ["rate_limited", "rollup_error"]
 STATUSES = [200, 400, 403, 404, 410, 429, 500, 503]
 
 
-def judge(
+def error_for(
     status: int, body: str = "", retry_after: str | None = None, *, is_slack: bool = True
 ) -> PostError | None:
-    return verdict(Answer(status, body, retry_after), is_slack=is_slack)
+    return answers.error_for(Answer(status, body, retry_after), is_slack=is_slack)
 
 
 def wait(status: int, body: str = "", retry_after: str | None = None) -> float | None:
-    failure = judge(status, body, retry_after)
+    failure = error_for(status, body, retry_after)
     assert isinstance(failure, RefusedForNow)
     return failure.retry_after
 
@@ -50,7 +51,7 @@ def wait(status: int, body: str = "", retry_after: str | None = None) -> float |
 def test_a_word_about_the_payload_calls_the_developers_whatever_the_status(
     word: str, status: int
 ) -> None:
-    failure = judge(status, word)
+    failure = error_for(status, word)
     assert isinstance(failure, PayloadInvalid)
     assert (failure.reason, failure.act) == (word, "developers")
     assert word in str(failure)
@@ -62,7 +63,7 @@ def test_a_word_about_the_payload_calls_the_developers_whatever_the_status(
 def test_a_word_about_the_webhook_calls_the_operator_whatever_the_status(
     word: str, status: int
 ) -> None:
-    failure = judge(status, word)
+    failure = error_for(status, word)
     assert isinstance(failure, WebhookDead)
     assert (failure.reason, failure.act) == (word, "operator")
     assert word in str(failure)
@@ -75,14 +76,14 @@ def test_a_word_about_the_webhook_calls_the_operator_whatever_the_status(
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("word", BUSY_WORDS)
 def test_a_word_about_being_busy_calls_nobody_whatever_the_status(word: str, status: int) -> None:
-    failure = judge(status, word)
+    failure = error_for(status, word)
     assert isinstance(failure, RefusedForNow)
     assert (failure.reason, failure.act) == (word, "nobody")
     assert word in str(failure)
 
 
 def test_the_word_may_stand_in_json() -> None:
-    failure = judge(500, json.dumps({"ok": False, "error": "no_service"}))
+    failure = error_for(500, json.dumps({"ok": False, "error": "no_service"}))
     assert isinstance(failure, WebhookDead)
     assert failure.reason == "no_service"
 
@@ -90,25 +91,25 @@ def test_the_word_may_stand_in_json() -> None:
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 599])
 @pytest.mark.parametrize("body", ["", HTML_PAGE, "what_is_this", "ok"])
 def test_too_many_requests_and_a_broken_server_are_for_later(status: int, body: str) -> None:
-    assert isinstance(judge(status, body), RefusedForNow)
+    assert isinstance(error_for(status, body), RefusedForNow)
 
 
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_bad_request_in_no_known_word_is_most_likely_the_payloads_fault(status: int) -> None:
-    failure = judge(status, HTML_PAGE)
+    failure = error_for(status, HTML_PAGE)
     assert isinstance(failure, PayloadInvalid)
     assert failure.reason == f"http_{status}"
 
 
 @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
 def test_any_other_status_is_a_dead_webhook(status: int) -> None:
-    failure = judge(status, HTML_PAGE)
+    failure = error_for(status, HTML_PAGE)
     assert isinstance(failure, WebhookDead)
     assert failure.reason == f"http_{status}"
 
 
 def test_a_word_that_is_new_is_quoted() -> None:
-    failure = judge(403, "moon_is_full")
+    failure = error_for(403, "moon_is_full")
     assert isinstance(failure, WebhookDead)
     assert failure.reason == "moon_is_full"
 
@@ -128,47 +129,47 @@ def test_a_word_that_is_new_is_quoted() -> None:
     ],
 )
 def test_what_is_no_word_is_not_quoted(body: str) -> None:
-    failure = judge(403, body)
+    failure = error_for(403, body)
     assert isinstance(failure, WebhookDead)
     assert failure.reason == "http_403"
     assert body not in str(failure)
 
 
 def test_a_word_may_be_as_long_as_slacks_longest() -> None:
-    failure = judge(403, "x" * 64)
+    failure = error_for(403, "x" * 64)
     assert failure
     assert failure.reason == "x" * 64
 
 
 def test_slack_took_a_message_only_if_it_says_ok() -> None:
-    assert judge(200, "ok") is None
+    assert error_for(200, "ok") is None
 
 
 @pytest.mark.parametrize("body", ["", "OK", "okay", '{"ok": true}', HTML_PAGE, "{}"])
 def test_a_200_of_slacks_without_ok_is_no_success(body: str) -> None:
-    failure = judge(200, body)
+    failure = error_for(200, body)
     assert isinstance(failure, WebhookDead)
 
 
 @pytest.mark.parametrize("status", [199, 300, 304, 404])
 def test_ok_with_a_status_of_failure_is_no_success(status: int) -> None:
-    failure = judge(status, "ok")
+    failure = error_for(status, "ok")
     assert isinstance(failure, WebhookDead)
     assert failure.reason == f"http_{status}"
-    assert isinstance(judge(status, "", is_slack=False), WebhookDead)
+    assert isinstance(error_for(status, "", is_slack=False), WebhookDead)
 
 
 @pytest.mark.parametrize("body", ["ok", "", "{}", "[]", '{"ok": true}', '{"success": true}'])
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_another_receiver_may_say_ok_or_nothing_or_json(body: str, status: int) -> None:
-    assert judge(status, body, is_slack=False) is None
+    assert error_for(status, body, is_slack=False) is None
 
 
 @pytest.mark.parametrize(
     "body", [HTML_PAGE, "Accepted", '{"ok": false}', '{"success": false, "ok": true}', "null"]
 )
 def test_another_receiver_that_says_no_or_shows_a_page_took_nothing(body: str) -> None:
-    assert isinstance(judge(200, body, is_slack=False), WebhookDead)
+    assert isinstance(error_for(200, body, is_slack=False), WebhookDead)
 
 
 def test_the_header_says_how_many_seconds_to_wait() -> None:
@@ -212,4 +213,4 @@ def test_a_wait_that_cannot_be_read_is_a_second_if_limited_and_none_if_broken(
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_of_all_that_the_receiver_can_say_slack_means_only_ok_as_success(name: str) -> None:
     answer = ANSWERS[name]
-    assert (judge(answer.status, answer.body) is None) == (name == "ok")
+    assert (error_for(answer.status, answer.body) is None) == (name == "ok")

@@ -57,7 +57,7 @@ def critical_receiver() -> Iterator[Receiver]:
 
 @contextmanager
 def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
-    """Give a delivery whose KMS decrypts so often and no more: None is a failure of KMS."""
+    """Return a delivery whose KMS decrypts so often and no more: None is a failure of KMS."""
     settings = stage(WEBHOOK_HOSTS=",".join(urlsplit(text or "").netloc for text in plaintexts))
     kms = kms_client("us-east-1")
     with Stubber(kms) as stub:

@@ -30,7 +30,7 @@ def queue(aws: EmbeddedAws) -> Undelivered:
 
 @pytest.fixture
 def small_queue(aws: EmbeddedAws) -> Undelivered:
-    """Give a queue that takes 16 KB at most, as one that somebody made long ago may."""
+    """Return a queue that takes 16 KB at most, as one that somebody made long ago may."""
     aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
     return Undelivered(aws.client("sqs"), "undelivered")
 
@@ -56,7 +56,7 @@ def count(aws: EmbeddedAws) -> int:
 
 
 def parked(aws: EmbeddedAws) -> dict[str, Any]:
-    """Give the event of the queue's one message."""
+    """Return the event of the queue's one message."""
     (record,) = records(aws)
     return dict(Parked.from_record(record).event)
 
@@ -70,7 +70,7 @@ def padded(event: dict[str, Any], padding: str) -> dict[str, Any]:
 
 
 def random_text(length: int) -> str:
-    """Give a text that can be compressed to about half its length and no further."""
+    """Return a text that can be compressed to about half its length and no further."""
     return Random(7).randbytes(length // 2).hex()
 
 

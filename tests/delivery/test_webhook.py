@@ -46,7 +46,7 @@ def refusal(kms: Any, setting: str = MAIN, **variables: str) -> WebhookError:  #
 
 
 def refusal_of(code: str, status: int = 400) -> WebhookError:
-    """Give the error of a KMS that refuses so: moto never does."""
+    """Return the error of a KMS that refuses so: moto never does."""
     kms = kms_client("us-east-1")
     with Stubber(kms) as stub:
         stub.add_client_error("decrypt", code, http_status_code=status)

@@ -12,9 +12,9 @@ from chalicelib.errors import NoAnswer, PayloadInvalid, RefusedForNow, WebhookDe
 from chalicelib.timeout import Deadline
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.support.bed import SECRET_PATH, SLACK
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
+from tests.support.stage_harness import SECRET_PATH, SLACK
 
 HELLO = {"text": "hello"}
 SOON = 60.0  # seconds

@@ -10,7 +10,7 @@ from moto.iam.models import IAMBackend
 from playground.aws.deployment import Deployment, ProjectCopy
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from playground.aws.runtime import LambdaFunction
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
 
@@ -47,7 +47,7 @@ def deployment(
 ) -> Deployment:
     project = ProjectCopy(tmp_path_factory.mktemp("audit"))
     for stage, schedule in {"prod": WEEKLY, "dev": ""}.items():
-        settings = equip(stage, aws=aws, receiver=receiver)
+        settings = provision(stage, aws=aws, receiver=receiver)
         project.configure(stage, settings | {"MFA_AUDIT_SCHEDULE": schedule})
         project.write_policies(stage)
     project.deploy("dev", aws=aws)

@@ -17,17 +17,17 @@ from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import Severity, judge
+from chalicelib.signin.severity import Severity, assess
 from playground.aws.deployment import PROJECT, Deployment, deploy
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from playground.aws.runtime import LambdaFunction
 from playground.aws.sandbox import link_runtime
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.catalogue import renewed
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.support.bed import Bed
 from tests.support.records import EVENTS, event
+from tests.support.stage_harness import StageHarness
 
 OLDER_BOTO3 = "1.34.162"
 FUNCTION = "signin-monitor-prod-on_sign_in"
@@ -56,7 +56,7 @@ def deployed(
     with EmbeddedAws() as aws, Receiver(tls=certificates.good) as receiver:
         deployment = deploy(
             "prod",
-            equip("prod", aws=aws, receiver=receiver),
+            provision("prod", aws=aws, receiver=receiver),
             aws=aws,
             scratch=tmp_path_factory.mktemp("deployed"),
             shell_region="eu-west-1",
@@ -90,7 +90,7 @@ def test_a_function_has_a_minute_and_the_smallest_memory(deployed: Deployed) -> 
 
 
 def statements(deployed: Deployed, function: str) -> list[dict[str, Any]]:
-    """Give what the role of a function may do, an action a statement."""
+    """Return what the role of a function may do, an action a statement."""
     iam = deployed.aws.client("iam")
     (policy,) = iam.list_role_policies(RoleName=function)["PolicyNames"]
     answer = iam.get_role_policy(RoleName=function, PolicyName=policy)
@@ -258,22 +258,22 @@ def test_every_kind_of_sign_in_becomes_the_message_that_the_builder_makes(
 ) -> None:
     happened = sign_in(name)
     settings = Settings.from_environment(deployed.deployment.environment("on_sign_in"))
-    judged = judge(read_sign_in(happened))
+    assessed = assess(read_sign_in(happened))
     ignored = (
-        judged.severity is Severity.INFO
-        and judged.sign_in.outcome is Outcome.SUCCESS
-        and judged.sign_in.event_name in settings.ignored_events
+        assessed.severity is Severity.INFO
+        and assessed.sign_in.outcome is Outcome.SUCCESS
+        and assessed.sign_in.event_name in settings.ignored_events
     )
     deployed.receiver.forget()
     result = deployed.function.invoke(happened)
     assert result.error is None
     assert result.value["decision"] == ("ignored" if ignored else "posted")
-    expected = [] if ignored else [sign_in_message(judged, settings, None).payload]
+    expected = [] if ignored else [sign_in_message(assessed, settings, None).payload]
     assert [message.payload for message in deployed.receiver.messages] == expected
 
 
 def test_a_warm_function_decrypts_once_and_keeps_its_connection(
-    deployment: Deployment, bed: Bed
+    deployment: Deployment, bed: StageHarness
 ) -> None:
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         for _ in range(3):
@@ -282,7 +282,7 @@ def test_a_warm_function_decrypts_once_and_keeps_its_connection(
     assert {message.connection for message in bed.receiver.wait_for(3)} == {1}
 
 
-def test_a_warm_function_posts_an_event_once(deployment: Deployment, bed: Bed) -> None:
+def test_a_warm_function_posts_an_event_once(deployment: Deployment, bed: StageHarness) -> None:
     happened = sign_in("root-without-mfa")
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         decisions = [function.invoke(happened).value["decision"] for _ in range(2)]
@@ -291,7 +291,7 @@ def test_a_warm_function_posts_an_event_once(deployment: Deployment, bed: Bed) -
 
 
 def test_without_a_queue_a_failed_post_is_a_function_error(
-    deployment: Deployment, bed: Bed
+    deployment: Deployment, bed: StageHarness
 ) -> None:
     del bed.settings["UNDELIVERED_QUEUE"]
     bed.receiver.behave("no_service")
@@ -307,7 +307,7 @@ def test_without_a_queue_a_failed_post_is_a_function_error(
 
 
 def test_what_was_parked_is_brought_once_the_webhook_works(
-    deployment: Deployment, bed: Bed
+    deployment: Deployment, bed: StageHarness
 ) -> None:
     happened = [sign_in(name) for name in ("iam-user-with-mfa", "root-without-mfa", "saml-role")]
     bed.receiver.behave("no_service")
@@ -326,7 +326,9 @@ def test_what_was_parked_is_brought_once_the_webhook_works(
     assert "2 " in texts[1]
 
 
-def test_what_stays_undelivered_fails_the_invocation(deployment: Deployment, bed: Bed) -> None:
+def test_what_stays_undelivered_fails_the_invocation(
+    deployment: Deployment, bed: StageHarness
+) -> None:
     bed.receiver.behave("no_service")
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         function.invoke(sign_in("iam-user-with-mfa"))
@@ -355,7 +357,7 @@ def older_boto3(pytestconfig: pytest.Config) -> Path:
 
 
 def test_the_package_works_with_an_older_boto3_than_todays(
-    older_boto3: Path, deployment: Deployment, bed: Bed, tmp_path: Path
+    older_boto3: Path, deployment: Deployment, bed: StageHarness, tmp_path: Path
 ) -> None:
     # Lambda's runtime lags behind, and the package's urllib3 is newer than the one it came with.
     runtime = link_runtime(tmp_path / "runtime")

@@ -88,10 +88,10 @@ def test_a_deployed_function_has_the_settings_of_its_stage(deployment: Deploymen
 
 
 def test_a_deployment_that_fails_says_why(aws: EmbeddedAws, project: Path, tmp_path: Path) -> None:
-    broken = ProjectCopy(tmp_path, project=project)
-    (broken.path / "app.py").write_text("raise SystemExit('no such setting')")
+    new = ProjectCopy(tmp_path, project=project)
+    (new.path / "app.py").write_text("raise SystemExit('no such setting')")
     with pytest.raises(ChaliceFailed, match="no such setting"):
-        broken.deploy("prod", aws=aws)
+        new.deploy("prod", aws=aws)
 
 
 def test_the_package_brings_its_own_requests_and_lambda_brings_boto3(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.health import deployment as health
-from chalicelib.health.checks import inspect
-from chalicelib.health.result import State
+from chalicelib.health.checks import run_checks
+from chalicelib.health.result import Status
 from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
@@ -17,9 +17,9 @@ from playground.aws import cloudtrail
 from playground.aws.deployment import Deployment, ProjectCopy
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from playground.aws.runtime import LambdaFunction
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
-from tests.support import whole_chain
+from tests.support import deployed_stage
 from tests.support.records import event
 
 RULE = "signin-monitor-prod-on_sign_in-event"
@@ -30,7 +30,7 @@ LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
     with EmbeddedAws() as aws, pytest.MonkeyPatch.context() as patch:
-        whole_chain.shrink_the_world(patch)
+        deployed_stage.limit_regions(patch)
         yield aws
 
 
@@ -45,7 +45,7 @@ def deployment(
     aws: EmbeddedAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     project = ProjectCopy(tmp_path_factory.mktemp("self-check"))
-    settings = equip("prod", aws=aws, receiver=receiver)
+    settings = provision("prod", aws=aws, receiver=receiver)
     project.configure("prod", settings | {"SELF_CHECK_SCHEDULE": "rate(1 hour)"})
     project.write_policies("prod")
     return project.deploy("prod", aws=aws)
@@ -58,8 +58,8 @@ def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> health.Deploymen
         account_id=ACCOUNT_ID,
         pattern=SIGN_IN_PATTERN,
     )
-    whole_chain.trail(aws)
-    whole_chain.forwards(aws, whole)
+    deployed_stage.trail(aws)
+    deployed_stage.forwards(aws, whole)
     return whole
 
 
@@ -72,7 +72,7 @@ class SelfCheck:
         self._receiver = receiver
 
     def run(self) -> list[str]:
-        """Give what the channel was told."""
+        """Return what the channel was told."""
         self._receiver.forget()
         schedule = {
             "version": "0",
@@ -122,8 +122,8 @@ def sign_in(aws: EmbeddedAws, region: str) -> None:
 def test_a_real_deployment_is_a_whole_chain(
     aws: EmbeddedAws, deployed_chain: health.Deployment
 ) -> None:
-    links = list(inspect(deployed_chain, whole_chain.clients(aws)))
-    assert [link for link in links if link.state is not State.OK] == []
+    results = list(run_checks(deployed_chain, deployed_stage.clients(aws)))
+    assert [result for result in results if result.state is not Status.OK] == []
 
 
 def test_it_has_the_memory_and_processor_to_speak_to_every_region(deployment: Deployment) -> None:
@@ -154,7 +154,9 @@ def rule(verb: str, name: str, region: str) -> Change:
 
 
 def trail(verb: str) -> Change:
-    return lambda aws: getattr(aws.client("cloudtrail"), f"{verb}_logging")(Name=whole_chain.TRAIL)
+    return lambda aws: getattr(aws.client("cloudtrail"), f"{verb}_logging")(
+        Name=deployed_stage.TRAIL
+    )
 
 
 def throttle(aws: EmbeddedAws) -> None:
@@ -213,12 +215,12 @@ def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fau
 ) -> None:
     break_it(aws)
     sign_in(aws, region)
-    late, broken = self_check.run()
+    late, new = self_check.run()
     assert late.startswith("<!here> [Critical] root signed in to prod (111122223333)")
     assert cause in str(receiver.messages[0].payload)
-    assert fault in broken
+    assert fault in new
     assert self_check.run() == []
     mend_it(aws)
-    (mended,) = self_check.run()
-    assert mended.startswith("Mended in account 123456789012: ")
+    (resolved,) = self_check.run()
+    assert resolved.startswith("Mended in account 123456789012: ")
     assert self_check.run() == []

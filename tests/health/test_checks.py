@@ -16,15 +16,15 @@ from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
 from chalicelib.aws.clients import clients_of
-from chalicelib.health.checks import CHECKS, inspect
+from chalicelib.health.checks import CHECKS, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.rights import READ_ACTIONS
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
-from tests.support import whole_chain
-from tests.support.whole_chain import QUEUE, TRAIL
+from tests.support import deployed_stage
+from tests.support.deployed_stage import QUEUE, TRAIL
 
 Break = Callable[[EmbeddedAws, Deployment], object]
 BREAKS: list[Any] = []
@@ -39,23 +39,25 @@ def running() -> Iterator[EmbeddedAws]:
 @pytest.fixture
 def aws(running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
     running.reset()
-    whole_chain.shrink_the_world(monkeypatch)
+    deployed_stage.limit_regions(monkeypatch)
     return running
 
 
 @pytest.fixture
 def deployment(aws: EmbeddedAws) -> Deployment:
-    return whole_chain.build(aws)
+    return deployed_stage.build(aws)
 
 
-def faults(deployment: Deployment, aws: EmbeddedAws) -> list[Link]:
+def faults(deployment: Deployment, aws: EmbeddedAws) -> list[CheckResult]:
     return [
-        link for link in inspect(deployment, whole_chain.clients(aws)) if link.state is State.FAULT
+        result
+        for result in run_checks(deployment, deployed_stage.clients(aws))
+        if result.state is Status.FAULT
     ]
 
 
 def breaks(code: str, remedy: str) -> Callable[[Break], Break]:
-    """Say which fault a way to break the chain must be told as, and what its remedy contains."""
+    """Return which fault a way to break the chain must be told as, and what its remedy contains."""
 
     def keep(break_it: Break) -> Break:
         BREAKS.append(pytest.param(break_it, code, remedy, id=break_it.__name__))
@@ -245,7 +247,7 @@ def timeout_of_three_seconds(aws: EmbeddedAws, deployment: Deployment) -> None:
 
 @breaks("settings_differ", "chalice deploy --stage prod")
 def setting_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
-    changed = {**whole_chain.variables(aws, deployment), "MINIMUM_SEVERITY": "critical"}
+    changed = {**deployed_stage.variables(aws, deployment), "MINIMUM_SEVERITY": "critical"}
     configure(aws, deployment, Environment={"Variables": changed})
 
 
@@ -256,7 +258,7 @@ def function_runs_another_handler(aws: EmbeddedAws, deployment: Deployment) -> N
 
 @breaks("settings_differ", "chalice deploy --stage prod")
 def setting_removed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
-    changed = {**whole_chain.variables(aws, deployment), "WEBHOOK_URL_ENCRYPTED": ""}
+    changed = {**deployed_stage.variables(aws, deployment), "WEBHOOK_URL_ENCRYPTED": ""}
     configure(aws, deployment, Environment={"Variables": changed})
 
 
@@ -367,9 +369,9 @@ def logs_never_expire(aws: EmbeddedAws, deployment: Deployment) -> None:
 def test_a_whole_chain_has_no_fault_and_nothing_in_doubt(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    links = list(inspect(deployment, whole_chain.clients(aws)))
-    assert {link.state for link in links} == {State.OK}
-    assert list(dict.fromkeys(link.name for link in links)) == [
+    results = list(run_checks(deployment, deployed_stage.clients(aws)))
+    assert {result.state for result in results} == {Status.OK}
+    assert list(dict.fromkeys(result.name for result in results)) == [
         "trail",
         "forward",
         "rule",
@@ -459,16 +461,16 @@ def test_what_waits_in_the_queue_for_minutes_only_is_no_fault(
 
 
 def test_a_stage_without_a_queue_has_no_link_for_one(aws: EmbeddedAws) -> None:
-    deployment = whole_chain.build(aws, UNDELIVERED_QUEUE="")
-    links = list(inspect(deployment, whole_chain.clients(aws)))
-    assert {link.state for link in links} == {State.OK}
-    assert not {"queue", "redelivery"} & {link.name for link in links}
+    deployment = deployed_stage.build(aws, UNDELIVERED_QUEUE="")
+    results = list(run_checks(deployment, deployed_stage.clients(aws)))
+    assert {result.state for result in results} == {Status.OK}
+    assert not {"queue", "redelivery"} & {result.name for result in results}
 
 
 def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
     aws: EmbeddedAws,
 ) -> None:
-    deployment = whole_chain.build(aws, "https://example.com/services/T0/B0/fake")
+    deployment = deployed_stage.build(aws, "https://example.com/services/T0/B0/fake")
     (fault,) = faults(deployment, aws)
     assert fault.code == "webhook_unusable"
     assert "on the host example.com, which WEBHOOK_HOSTS does not name" in fault.facts["why"]
@@ -477,17 +479,17 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
 
 def doubt_where_denied(
     aws: EmbeddedAws, deployment: Deployment, service: str, operation: str, region: str
-) -> Link:
+) -> CheckResult:
     """Look with an action denied in a region; give the one link that is in doubt then."""
 
     def deny(**_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
 
-    calls = whole_chain.clients(aws)(service, region).meta.events
+    calls = deployed_stage.clients(aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
-    links = list(inspect(deployment, whole_chain.clients(aws)))
+    results = list(run_checks(deployment, deployed_stage.clients(aws)))
     calls.unregister(f"before-call.*.{operation}", deny)
-    (doubt,) = [link for link in links if link.state is State.CANNOT_TELL]
+    (doubt,) = [result for result in results if result.state is Status.UNKNOWN]
     return doubt
 
 
@@ -507,16 +509,16 @@ def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
 
 
 def test_what_there_is_no_time_for_cannot_be_told(deployment: Deployment, aws: EmbeddedAws) -> None:
-    links = list(inspect(deployment, aws.client, until=time.monotonic()))
-    assert {(link.state, link.code) for link in links} == {(State.CANNOT_TELL, "no_time")}
-    assert len(links) == len(CHECKS)
+    results = list(run_checks(deployment, aws.client, until=time.monotonic()))
+    assert {(result.state, result.code) for result in results} == {(Status.UNKNOWN, "no_time")}
+    assert len(results) == len(CHECKS)
 
 
 def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -> None:
     blob = aws.encrypt("https://hooks.slack.com/services/T0/B1/fake", deployment.key_alias)
     settings = replace(deployment.settings, critical_webhook_url_encrypted=base64.b64decode(blob))
-    links = inspect(replace(deployment, settings=settings), whole_chain.clients(aws))
-    (wrong,) = [link for link in links if link.code == "ciphertext_wrong"]
+    results = run_checks(replace(deployment, settings=settings), deployed_stage.clients(aws))
+    (wrong,) = [result for result in results if result.code == "ciphertext_wrong"]
     assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
     assert wrong.remedy == "python -m ops setup --stage prod --critical-webhook"
 
@@ -534,7 +536,7 @@ def test_a_console_is_that_of_the_region_s_partition(
 ) -> None:
     aws.reset()
     settings = replace(deployment.settings, sign_in_region=region)
-    trail, *_ = inspect(replace(deployment, settings=settings), aws.client, [CHECKS[0]])
+    trail, *_ = run_checks(replace(deployment, settings=settings), aws.client, [CHECKS[0]])
     assert trail.remedy == f"https://{host}/cloudtrailv2/home?region={region}#/create"
 
 
@@ -567,10 +569,10 @@ def test_a_denied_action_is_named_and_says_nothing_of_the_link(
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
     session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
     check_rights(aws, "0")
-    links = list(inspect(deployment, clients_of(session)))
+    results = list(run_checks(deployment, clients_of(session)))
     check_rights(aws, "inf")
-    assert not [link for link in links if link.code != "denied"]
-    assert {link.name: link.facts["action"] for link in links} == {
+    assert not [result for result in results if result.code != "denied"]
+    assert {result.name: result.facts["action"] for result in results} == {
         "trail": "cloudtrail:DescribeTrails",
         "forward": "ec2:DescribeRegions",
         "rule": "events:DescribeRule",
@@ -592,21 +594,21 @@ def test_without_an_answer_nothing_can_be_told(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # nobody listens there
     session = boto3.Session("testing", "testing")
-    links = list(inspect(deployment, clients_of(session), CHECKS[:3]))
-    assert {(link.state, link.code) for link in links} == {(State.CANNOT_TELL, "no_answer")}
+    results = list(run_checks(deployment, clients_of(session), CHECKS[:3]))
+    assert {(result.state, result.code) for result in results} == {(Status.UNKNOWN, "no_answer")}
 
 
 def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    called = set()
+    with_mention = set()
 
     def clients(service: str, region: str) -> object:
         client = aws.client(service, region)
         client.meta.events.register(
-            "before-call", lambda model, **_: called.add(f"{service}:{model.name}")
+            "before-call", lambda model, **_: with_mention.add(f"{service}:{model.name}")
         )
         return client
 
-    list(inspect(deployment, clients))
-    assert called <= {*READ_ACTIONS, "kms:Decrypt"}
+    list(run_checks(deployment, clients))
+    assert with_mention <= {*READ_ACTIONS, "kms:Decrypt"}

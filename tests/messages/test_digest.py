@@ -9,7 +9,7 @@ import pytest
 from chalicelib.messages.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
 from chalicelib.messages.sign_in import Message
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import Judged, Severity, judge
+from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from tests.support.records import changed, event
 from tests.support.slack_validator import faults, texts
 from tests.support.stage import LANGUAGES, stage
@@ -20,24 +20,24 @@ FAILURE = event("iam-user-wrong-password")
 LONGEST = "&" * 150
 
 
-def judged(found: dict[str, Any]) -> Judged:
-    return judge(read_sign_in(found))
+def assessed(found: dict[str, Any]) -> AssessedSignIn:
+    return assess(read_sign_in(found))
 
 
-def named(found: dict[str, Any], name: str) -> Judged:
-    return judged(changed(found, "detail", "userIdentity", "userName", to=name))
+def named(found: dict[str, Any], name: str) -> AssessedSignIn:
+    return assessed(changed(found, "detail", "userIdentity", "userName", to=name))
 
 
-def people(found: dict[str, Any], count: int) -> list[Judged]:
+def people(found: dict[str, Any], count: int) -> list[AssessedSignIn]:
     return [named(found, f"person-{number}.") for number in range(count)]
 
 
 def lines(message: Message) -> list[str]:
-    """Give the lines of a digest, its title left out."""
+    """Return the lines of a digest, its title left out."""
     return [line for text in list(texts(message.payload))[2:] for line in text.split("\n")]
 
 
-def told(many: Sequence[Judged]) -> list[list[str]]:
+def told(many: Sequence[AssessedSignIn]) -> list[list[str]]:
     return [lines(message) for message, _ in digests(many, stage())]
 
 
@@ -47,7 +47,7 @@ def test_nothing_gives_no_message() -> None:
 
 def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
     times = ("2026-06-01T10:17:00Z", "2026-06-01T10:02:00Z")
-    many = [judged(changed(FAILURE, "detail", "eventTime", to=time)) for time in times]
+    many = [assessed(changed(FAILURE, "detail", "eventTime", to=time)) for time in times]
     ((line,),) = told(many)
     assert line == (
         "2 × IAM user alice · prod (111122223333) · Console sign-in · Failure"
@@ -68,7 +68,7 @@ def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
 def test_sign_ins_that_differ_in_what_a_line_tells_have_a_line_each(
     path: tuple[str, ...], other: object
 ) -> None:
-    ((first, second),) = told([judged(FAILURE), judged(changed(FAILURE, *path, to=other))])
+    ((first, second),) = told([assessed(FAILURE), assessed(changed(FAILURE, *path, to=other))])
     assert first != second
 
 
@@ -76,13 +76,13 @@ def test_switches_into_different_roles_have_a_line_each() -> None:
     switch = event("switch-role-in-home-account")
     arn = "arn:aws:iam::111122223333:role/ReadOnly"
     other = changed(switch, "detail", "additionalEventData", "SwitchTo", to=arn)
-    ((first, second),) = told([judged(switch), judged(other)])
+    ((first, second),) = told([assessed(switch), assessed(other)])
     assert "(role Admin)" in first
     assert "(role ReadOnly)" in second
 
 
 def test_a_line_says_of_mfa_what_matters() -> None:
-    many = [judged(event(f"iam-user-{how}")) for how in ("without-mfa", "wrong-mfa-code")]
+    many = [assessed(event(f"iam-user-{how}")) for how in ("without-mfa", "wrong-mfa-code")]
     ((failed, without),) = told(many)
     assert "Failure, MFA was not passed" in failed
     assert "Success, without MFA" in without
@@ -90,11 +90,11 @@ def test_a_line_says_of_mfa_what_matters() -> None:
 
 def test_the_gravest_come_first_then_who_may_have_the_password_then_the_most_frequent() -> None:
     many = [
-        judged(SUCCESS),
+        assessed(SUCCESS),
         named(FAILURE, "once"),
         *[named(FAILURE, "often")] * 3,
-        judged(event("root-wrong-password")),
-        judged(event("iam-user-wrong-mfa-code")),
+        assessed(event("root-wrong-password")),
+        assessed(event("iam-user-wrong-mfa-code")),
     ]
     (found,) = told(many)
     firsts = [line.split(" · ")[0] for line in found]
@@ -121,7 +121,7 @@ def test_messages_share_the_lines_evenly() -> None:
 
 
 def test_only_failures_are_cut_and_counted() -> None:
-    many = [*people(FAILURE, 300), *people(SUCCESS, 3), judged(event("iam-user-unknown-name"))]
+    many = [*people(FAILURE, 300), *people(SUCCESS, 3), assessed(event("iam-user-unknown-name"))]
     (found,) = told(many)
     assert sum("Failure" in line for line in found) == NAMED_FAILURES
     assert sum("Success" in line for line in found) == 3
@@ -132,7 +132,7 @@ def test_only_failures_are_cut_and_counted() -> None:
 
 def test_whoever_may_have_the_password_is_never_lost_in_a_storm() -> None:
     storm = [*people(FAILURE, 300), *[named(FAILURE, "frequent")] * 5]
-    ((first, *_),) = told([*storm, judged(event("iam-user-wrong-mfa-code"))])
+    ((first, *_),) = told([*storm, assessed(event("iam-user-wrong-mfa-code"))])
     assert "MFA was not passed" in first
 
 
@@ -147,7 +147,7 @@ def test_each_sign_in_is_counted_in_exactly_one_message(count: int) -> None:
 
 
 def test_the_sentence_counts_failures_people_addresses_and_time() -> None:
-    ((message, _),) = digests([*people(FAILURE, 3), judged(SUCCESS)], stage())
+    ((message, _),) = digests([*people(FAILURE, 3), assessed(SUCCESS)], stage())
     assert message.payload["text"] == (
         "This digest tells of 4 sign-ins, 3 of them failed"
         " (user names: 4, source addresses: 2, 2026-05-12 07:58 – 2026-05-14 03:40 UTC)."
@@ -161,7 +161,7 @@ def test_where_none_failed_no_failure_is_spoken_of() -> None:
 
 
 def test_names_that_aws_hides_are_not_counted_as_one_person() -> None:
-    hidden = judged(event("iam-user-unknown-name"))
+    hidden = assessed(event("iam-user-unknown-name"))
     ((message, _),) = digests([hidden, hidden, *people(FAILURE, 2)], stage())
     assert "4 failed sign-ins (user names: 3 or more," in message.payload["text"]
 
@@ -189,10 +189,10 @@ def test_the_longest_and_most_hostile_names_break_no_limit(language: str) -> Non
         found["detail"]["userIdentity"] |= {"userName": f"{number}{LONGEST}"}
         found["detail"]["additionalEventData"] = {"SwitchTo": arn}
         found["detail"]["eventTime"] = f"{1_900 + number}-01-01T00:00:00Z"
-        many.append(judged(found))
-        many.append(judged(changed(found, "detail", "eventName", to=LONGEST)))
+        many.append(assessed(found))
+        many.append(assessed(changed(found, "detail", "eventName", to=LONGEST)))
         failure = {"SwitchRole": "Failure"}
-        many.append(judged(changed(found, "detail", "responseElements", to=failure)))
+        many.append(assessed(changed(found, "detail", "responseElements", to=failure)))
     names = '{"111122223333": "' + LONGEST + '"}'
     for message, _ in digests(many, stage(MESSAGE_LANGUAGE=language, ACCOUNT_NAMES=names)):
         assert faults(message.payload) == []

@@ -8,17 +8,17 @@ from chalicelib.messages.payload import (
     CONTEXT_LIMIT,
     FIELDS_LIMIT,
     HEADER_LIMIT,
-    called,
     clean,
     context,
     envelope,
     escape,
+    fallback_text,
     fields,
+    format_local,
+    format_utc,
     header,
-    local_moment,
-    moment,
     payload,
-    spoken,
+    with_mention,
 )
 from chalicelib.signin.severity import Severity
 from tests.support.stage import stage
@@ -67,20 +67,20 @@ def test_no_escape_is_cut_in_two() -> None:
 
 
 def test_a_sentence_has_no_live_link_from_outside() -> None:
-    assert spoken("see https://evil.example\nnow", 80) == "see https[:]//evil.example now"
+    assert fallback_text("see https://evil.example\nnow", 80) == "see https[:]//evil.example now"
 
 
 def test_a_spoken_part_keeps_its_limit_once_escaped() -> None:
-    assert len(spoken("<" * 500, 200)) <= 200
-    assert len(spoken("://" * 500, 200)) <= 200
+    assert len(fallback_text("<" * 500, 200)) <= 200
+    assert len(fallback_text("://" * 500, 200)) <= 200
 
 
 def test_a_moment_is_written_whole_and_in_utc() -> None:
-    assert moment(MAY) == "2026-05-04 02:17:36 UTC"
+    assert format_utc(MAY) == "2026-05-04 02:17:36 UTC"
 
 
 def test_slack_shows_a_moment_in_each_readers_zone() -> None:
-    assert local_moment(MAY) == (
+    assert format_local(MAY) == (
         "<!date^1777861056^{date_short_pretty} {time_secs}|2026-05-04 02:17:36 UTC>"
     )
 
@@ -104,16 +104,16 @@ def test_blocks_are_kept_within_slacks_limits() -> None:
 )
 def test_whom_the_stage_has_set_is_mentioned_by_keyword_or_id(target: str, mention: str) -> None:
     settings = stage(CRITICAL_MENTION=target)
-    assert called("Root!", Severity.CRITICAL, settings) == f"{mention} Root!"
+    assert with_mention("Root!", Severity.CRITICAL, settings) == f"{mention} Root!"
 
 
 @pytest.mark.parametrize("severity", [Severity.INFO, Severity.WARNING])
 def test_what_is_not_critical_mentions_nobody(severity: Severity) -> None:
-    assert called("Alice.", severity, stage(CRITICAL_MENTION="here")) == "Alice."
+    assert with_mention("Alice.", severity, stage(CRITICAL_MENTION="here")) == "Alice."
 
 
 def test_without_a_setting_nobody_is_mentioned() -> None:
-    assert called("Root!", Severity.CRITICAL, stage()) == "Root!"
+    assert with_mention("Root!", Severity.CRITICAL, stage()) == "Root!"
 
 
 def test_a_payload_unfurls_nothing_and_leaves_the_addressee_to_slack() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.messages.sign_in import Message, console_link, plain_alert, sign_in_message
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import Severity, judge
+from chalicelib.signin.severity import Severity, assess
 from tests.support.records import EVENTS, changed, event, without
 from tests.support.slack_validator import faults, texts
 from tests.support.stage import LANGUAGES, stage
@@ -16,7 +16,7 @@ EXTRA = ("detail", "additionalEventData")
 
 
 def built(found: dict[str, Any], late: timedelta | None = None, **settings: str) -> Message:
-    return sign_in_message(judge(read_sign_in(found)), stage(**settings), late)
+    return sign_in_message(assess(read_sign_in(found)), stage(**settings), late)
 
 
 def sentence(found: dict[str, Any], late: timedelta | None = None, **settings: str) -> str:
@@ -223,7 +223,7 @@ def test_only_a_critical_one_mentions_whom_the_stage_has_set() -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: str) -> None:
     sign_in = read_sign_in(event(name))
-    alert = plain_alert(judge(sign_in), stage(MESSAGE_LANGUAGE=language))
+    alert = plain_alert(assess(sign_in), stage(MESSAGE_LANGUAGE=language))
     assert set(alert) == {"text", "unfurl_links", "unfurl_media"}
     assert (sign_in.account_id or "") in alert["text"]
     assert (sign_in.event_id or "") in alert["text"]
@@ -231,7 +231,7 @@ def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: 
 
 
 def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:
-    alert = plain_alert(judge(read_sign_in({})), stage())
+    alert = plain_alert(assess(read_sign_in({})), stage())
     assert "Unknown, unknown. Look for event unknown" in alert["text"]
 
 
@@ -246,10 +246,10 @@ def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:
 )
 def test_the_link_leads_to_the_event_in_its_partitions_console(region: str, console: str) -> None:
     found = changed(event("iam-user-with-mfa"), "detail", "awsRegion", to=region)
-    link = console_link(read_sign_in(found))
-    assert link
-    assert link.startswith(f"https://{console}/cloudtrailv2/home?region=")
-    assert link.endswith(f"#/events/{found['detail']['eventID']}")
+    result = console_link(read_sign_in(found))
+    assert result
+    assert result.startswith(f"https://{console}/cloudtrailv2/home?region=")
+    assert result.endswith(f"#/events/{found['detail']['eventID']}")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from chalicelib.delivery.slack import Slack
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.support.notifier_bench import KEY, Bench
+from tests.support.notifier_harness import KEY, NotifierHarness
 
 
 @pytest.fixture
@@ -22,15 +22,15 @@ def critical_receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def bench(
+def harness(
     aws: EmbeddedAws,
     receiver: Receiver,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Bench:
+) -> NotifierHarness:
     aws.make_key(KEY)
-    bench = Bench(aws, receiver, capsys)
+    harness = NotifierHarness(aws, receiver, capsys)
     monkeypatch.setattr(
-        "chalicelib.delivery.channel.Slack", partial(Slack, sleep=bench.slept.append)
+        "chalicelib.delivery.channel.Slack", partial(Slack, sleep=harness.slept.append)
     )
-    return bench
+    return harness

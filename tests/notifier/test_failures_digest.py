@@ -2,22 +2,24 @@
 
 import pytest
 
-from tests.support.notifier_bench import SECONDS, Bench, decided, event
+from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, event
 
 
 @pytest.mark.parametrize(
     "name", ["iam-user-wrong-password", "iam-user-unknown-name", "switch-role-refused"]
 )
-def test_failures_wait_for_their_digest_where_the_stage_wants_one(name: str, bench: Bench) -> None:
+def test_failures_wait_for_their_digest_where_the_stage_wants_one(
+    name: str, harness: NotifierHarness
+) -> None:
     received = event(name)
-    decision = bench.notifier(FAILURES="digest").tell(received, SECONDS)
+    decision = harness.notifier(FAILURES="digest").notify(received, SECONDS)
     assert (decision["decision"], decision["reason"], decision["act"]) == (
         "parked",
         "digest",
         "nobody",
     )
-    assert bench.parked == [{"reason": "digest", "act": "nobody", "event": received}]
-    assert bench.receiver.posts == []
+    assert harness.parked == [{"reason": "digest", "act": "nobody", "event": received}]
+    assert harness.receiver.posts == []
 
 
 @pytest.mark.parametrize(
@@ -32,15 +34,15 @@ def test_failures_wait_for_their_digest_where_the_stage_wants_one(name: str, ben
     ],
 )
 def test_roots_failures_those_at_the_mfa_step_and_all_else_are_told_at_once(
-    name: str, bench: Bench
+    name: str, harness: NotifierHarness
 ) -> None:
-    assert decided(bench.notifier(FAILURES="digest"), event(name)) == ("posted", None)
+    assert decided(harness.notifier(FAILURES="digest"), event(name)) == ("posted", None)
 
 
-def test_a_failure_that_cannot_wait_in_the_queue_is_told_at_once(bench: Bench) -> None:
-    notifier = bench.notifier(FAILURES="digest", UNDELIVERED_QUEUE="never-made")
+def test_a_failure_that_cannot_wait_in_the_queue_is_told_at_once(harness: NotifierHarness) -> None:
+    notifier = harness.notifier(FAILURES="digest", UNDELIVERED_QUEUE="never-made")
     assert decided(notifier, event("iam-user-wrong-password")) == ("posted", None)
 
 
-def test_without_that_setting_each_failure_is_told_at_once(bench: Bench) -> None:
-    assert decided(bench.notifier(), event("iam-user-wrong-password")) == ("posted", None)
+def test_without_that_setting_each_failure_is_told_at_once(harness: NotifierHarness) -> None:
+    assert decided(harness.notifier(), event("iam-user-wrong-password")) == ("posted", None)

@@ -9,23 +9,25 @@ import pytest
 from chalicelib import notifier as module
 from chalicelib.errors import WebhookDead
 from playground.slack.receiver import Receiver
-from tests.support.notifier_bench import SECONDS, Bench, decided, event, id_of
+from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, event, id_of
 from tests.support.records import changed, without
 
 
-def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(bench: Bench) -> None:
-    decision = bench.notifier().tell(event("iam-user-with-mfa"), SECONDS)
+def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(
+    harness: NotifierHarness,
+) -> None:
+    decision = harness.notifier().notify(event("iam-user-with-mfa"), SECONDS)
     assert (decision["decision"], decision["reason"], decision["Stage"]) == ("posted", None, "prod")
-    assert len(bench.texts) == 1
-    assert "alice" in bench.texts[0]
-    assert bench.log()[-1] == decision
+    assert len(harness.texts) == 1
+    assert "alice" in harness.texts[0]
+    assert harness.log()[-1] == decision
 
 
-def test_the_event_is_logged_with_its_credentials_redacted(bench: Bench) -> None:
+def test_the_event_is_logged_with_its_credentials_redacted(harness: NotifierHarness) -> None:
     received = event("get-signin-token")
     received["detail"]["responseElements"]["credentials"]["sessionToken"] = "fake-session-token"
-    bench.notifier().tell(received, SECONDS)
-    line = bench.log()[0]
+    harness.notifier().notify(received, SECONDS)
+    line = harness.log()[0]
     assert (line["level"], line["message"]) == ("INFO", "Received event")
     assert line["event"]["detail"]["userAgent"] == received["detail"]["userAgent"]
     assert "fake-session-token" not in json.dumps(line)
@@ -33,22 +35,24 @@ def test_the_event_is_logged_with_its_credentials_redacted(bench: Bench) -> None
 
 @pytest.mark.parametrize("field", ["eventName", "errorMessage", "userAgent"])
 def test_a_credential_in_a_text_shows_neither_in_the_log_nor_in_the_channel(
-    field: str, bench: Bench
+    field: str, harness: NotifierHarness
 ) -> None:
     received = changed(
         event("iam-user-wrong-password"), "detail", field, to="see https://a.example/?code=hush"
     )
-    bench.notifier().tell(received, SECONDS)
-    bench.receiver.behave("no_service")
-    bench.notifier().tell(received, SECONDS)
-    shown = [post.payload for post in bench.receiver.posts]
-    assert "hush" not in json.dumps([*shown, *bench.log(), *bench.parked])
+    harness.notifier().notify(received, SECONDS)
+    harness.receiver.behave("no_service")
+    harness.notifier().notify(received, SECONDS)
+    shown = [post.payload for post in harness.receiver.posts]
+    assert "hush" not in json.dumps([*shown, *harness.log(), *harness.parked])
 
 
-def test_with_log_events_off_names_and_addresses_stay_out_of_the_log(bench: Bench) -> None:
+def test_with_log_events_off_names_and_addresses_stay_out_of_the_log(
+    harness: NotifierHarness,
+) -> None:
     received = event("iam-user-with-mfa")
-    bench.notifier(LOG_EVENTS="false").tell(received, SECONDS)
-    (line,) = bench.log()
+    harness.notifier(LOG_EVENTS="false").notify(received, SECONDS)
+    (line,) = harness.log()
     assert line["decision"] == "posted"
     assert received["detail"]["sourceIPAddress"] not in json.dumps(line)
     assert "alice" not in json.dumps(line).lower()
@@ -64,11 +68,11 @@ def test_with_log_events_off_names_and_addresses_stay_out_of_the_log(bench: Benc
     ],
 )
 def test_a_principal_that_is_to_be_ignored_is_ignored(
-    name: str, pattern: str, bench: Bench
+    name: str, pattern: str, harness: NotifierHarness
 ) -> None:
-    notifier = bench.notifier(IGNORED_PRINCIPALS=pattern)
+    notifier = harness.notifier(IGNORED_PRINCIPALS=pattern)
     assert decided(notifier, event(name)) == ("ignored", "ignored_principal")
-    assert bench.texts == []
+    assert harness.texts == []
 
 
 @pytest.mark.parametrize(
@@ -85,14 +89,14 @@ def test_a_principal_that_is_to_be_ignored_is_ignored(
     ],
 )
 def test_nobody_else_is_ignored_nor_a_failure_nor_a_warning(
-    name: str, pattern: str, bench: Bench
+    name: str, pattern: str, harness: NotifierHarness
 ) -> None:
-    notifier = bench.notifier(IGNORED_PRINCIPALS=pattern)
+    notifier = harness.notifier(IGNORED_PRINCIPALS=pattern)
     assert decided(notifier, event(name)) == ("posted", None)
 
 
-def test_an_event_that_is_to_be_ignored_is_ignored(bench: Bench) -> None:
-    notifier = bench.notifier(IGNORED_EVENTS="ConsoleLogin,SwitchRole")
+def test_an_event_that_is_to_be_ignored_is_ignored(harness: NotifierHarness) -> None:
+    notifier = harness.notifier(IGNORED_EVENTS="ConsoleLogin,SwitchRole")
     assert decided(notifier, event("iam-user-with-mfa")) == ("ignored", "ignored_event")
     assert decided(notifier, event("check-mfa-virtual")) == ("posted", None)
 
@@ -108,18 +112,18 @@ def test_an_event_that_is_to_be_ignored_is_ignored(bench: Bench) -> None:
     ids=["critical", "warning", "failure", "unknown outcome"],
 )
 def test_an_event_to_be_ignored_is_posted_if_it_is_more_than_a_usual_success(
-    received: dict[str, Any], bench: Bench
+    received: dict[str, Any], harness: NotifierHarness
 ) -> None:
-    assert decided(bench.notifier(IGNORED_EVENTS="ConsoleLogin"), received) == ("posted", None)
+    assert decided(harness.notifier(IGNORED_EVENTS="ConsoleLogin"), received) == ("posted", None)
 
 
 @pytest.mark.parametrize(
     ("minimum", "posted"), [("info", "iwc"), ("warning", "wc"), ("critical", "c")]
 )
 def test_what_is_below_the_minimum_severity_is_not_posted_failures_included(
-    minimum: str, posted: str, bench: Bench
+    minimum: str, posted: str, harness: NotifierHarness
 ) -> None:
-    notifier = bench.notifier(MINIMUM_SEVERITY=minimum)
+    notifier = harness.notifier(MINIMUM_SEVERITY=minimum)
     for letter, name in (
         ("i", "iam-user-with-mfa"),
         ("w", "iam-user-wrong-password"),
@@ -140,50 +144,52 @@ def test_what_is_below_the_minimum_severity_is_not_posted_failures_included(
     ],
 )
 def test_what_cannot_be_posted_is_parked_with_the_reason_and_who_must_act(
-    answer: str, act: str, bench: Bench
+    answer: str, act: str, harness: NotifierHarness
 ) -> None:
-    bench.receiver.behave(answer)
+    harness.receiver.behave(answer)
     received = event("iam-user-with-mfa")
-    decision = bench.notifier().tell(received, SECONDS)
-    (body,) = bench.parked
+    decision = harness.notifier().notify(received, SECONDS)
+    (body,) = harness.parked
     assert (decision["decision"], decision["act"], body["act"]) == ("parked", act, act)
     assert decision["reason"] == body["reason"]
     assert decision["reason"] in decision["message"]
     assert body["event"] == received
-    assert bench.log()[-1] == decision
+    assert harness.log()[-1] == decision
 
 
-def test_a_webhook_that_cannot_be_had_parks_the_event_too(bench: Bench) -> None:
-    notifier = bench.notifier(WEBHOOK_URL_ENCRYPTED="AAAA")
+def test_a_webhook_that_cannot_be_had_parks_the_event_too(harness: NotifierHarness) -> None:
+    notifier = harness.notifier(WEBHOOK_URL_ENCRYPTED="AAAA")
     assert decided(notifier, event("root-with-mfa")) == ("parked", "kms_invalid_ciphertext")
-    assert len(bench.parked) == 1
+    assert len(harness.parked) == 1
 
 
 def test_without_a_queue_what_cannot_be_posted_fails_the_invocation_and_is_logged(
-    bench: Bench,
+    harness: NotifierHarness,
 ) -> None:
-    bench.receiver.behave("no_service")
+    harness.receiver.behave("no_service")
     received = event("iam-user-with-mfa")
     with pytest.raises(WebhookDead):
-        bench.notifier(UNDELIVERED_QUEUE="").tell(received, SECONDS)
-    line = bench.log()[-1]
+        harness.notifier(UNDELIVERED_QUEUE="").notify(received, SECONDS)
+    line = harness.log()[-1]
     assert (line["decision"], line["reason"], line["act"]) == ("failed", "no_service", "operator")
     assert "rotate-webhook" in line["message"]
     assert line["Failed"] == 1
 
 
-def test_a_queue_that_refuses_fails_the_invocation_and_the_log_says_both(bench: Bench) -> None:
-    bench.receiver.behave("no_service")
+def test_a_queue_that_refuses_fails_the_invocation_and_the_log_says_both(
+    harness: NotifierHarness,
+) -> None:
+    harness.receiver.behave("no_service")
     with pytest.raises(WebhookDead):
-        bench.notifier(UNDELIVERED_QUEUE="never-made").tell(event("root-with-mfa"), SECONDS)
-    refused, failed = bench.log()[-2:]
+        harness.notifier(UNDELIVERED_QUEUE="never-made").notify(event("root-with-mfa"), SECONDS)
+    refused, failed = harness.log()[-2:]
     assert refused["level"] == "ERROR"
     assert "queue never-made did not take" in refused["message"]
     assert failed["decision"] == "failed"
 
 
 def test_a_queue_that_hangs_fails_the_invocation_in_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
 
@@ -191,70 +197,70 @@ def test_a_queue_that_hangs_fails_the_invocation_in_time(
         released.wait(10)
 
     monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.1)
-    bench.sqs.meta.events.register("before-send.sqs", hang)
-    bench.receiver.behave("no_service")
+    harness.sqs.meta.events.register("before-send.sqs", hang)
+    harness.receiver.behave("no_service")
     with pytest.raises(WebhookDead):
-        bench.notifier().tell(event("root-with-mfa"), SECONDS)
+        harness.notifier().notify(event("root-with-mfa"), SECONDS)
     released.set()
-    slow, failed = bench.log()[-2:]
+    slow, failed = harness.log()[-2:]
     assert (slow["level"], slow["message"]) == ("ERROR", "The undelivered queue is too slow.")
     assert failed["decision"] == "failed"
 
 
-def test_a_receiver_that_hangs_leaves_time_to_park(bench: Bench) -> None:
-    bench.receiver.behave("hang")
-    decision = bench.notifier().tell(event("iam-user-with-mfa"), seconds_left=5)
+def test_a_receiver_that_hangs_leaves_time_to_park(harness: NotifierHarness) -> None:
+    harness.receiver.behave("hang")
+    decision = harness.notifier().notify(event("iam-user-with-mfa"), seconds_left=5)
     assert (decision["decision"], decision["reason"]) == ("parked", "timeout_error")
-    assert len(bench.parked) == 1
+    assert len(harness.parked) == 1
 
 
-def test_only_a_critical_message_waits_long_for_its_turn(bench: Bench) -> None:
-    notifier = bench.notifier()
-    bench.receiver.behave("rate_limited", times=1, retry_after=30)
+def test_only_a_critical_message_waits_long_for_its_turn(harness: NotifierHarness) -> None:
+    notifier = harness.notifier()
+    harness.receiver.behave("rate_limited", times=1, retry_after=30)
     assert decided(notifier, event("root-with-mfa")) == ("posted", None)
-    assert bench.slept == [30]
-    notifier = bench.notifier()
-    bench.receiver.behave("rate_limited", times=1, retry_after=30)
+    assert harness.slept == [30]
+    notifier = harness.notifier()
+    harness.receiver.behave("rate_limited", times=1, retry_after=30)
     assert decided(notifier, event("iam-user-without-mfa")) == ("parked", "rate_limited")
-    assert bench.slept == [30]
+    assert harness.slept == [30]
 
 
 def test_a_message_that_slack_calls_invalid_is_posted_in_plain_text_and_the_reason_says_so(
-    bench: Bench,
+    harness: NotifierHarness,
 ) -> None:
-    bench.receiver.behave("invalid_attachments", times=1)
-    assert decided(bench.notifier(), event("saml-role")) == ("posted", "invalid_attachments")
-    assert bench.texts[0].startswith("A sign-in event could not be shown in full")
+    harness.receiver.behave("invalid_attachments", times=1)
+    assert decided(harness.notifier(), event("saml-role")) == ("posted", "invalid_attachments")
+    assert harness.texts[0].startswith("A sign-in event could not be shown in full")
 
 
 def test_a_message_that_cannot_be_built_goes_out_in_plain_text_as_grave_as_it_is(
-    bench: Bench, critical_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    harness: NotifierHarness, critical_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError("fake-secret")
 
     monkeypatch.setattr(module, "sign_in_message", fail)
-    bench.lead_critical_to(critical_receiver)
+    harness.lead_critical_to(critical_receiver)
     received = event("root-with-mfa")
-    assert decided(bench.notifier(), received) == ("posted", None)
+    assert decided(harness.notifier(), received) == ("posted", None)
     (post,) = critical_receiver.messages
     assert set(post.payload) == {"text", "unfurl_links", "unfurl_media"}
     assert id_of(received) in post.payload["text"]
-    told = bench.log()[1]
+    told = harness.log()[1]
     assert (told["message"], told["error"]) == ("The message could not be built.", "ValueError")
     assert "fake-secret" not in json.dumps(told)
 
 
 def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError
 
     monkeypatch.setattr(module, "sign_in_message", fail)
-    bench.receiver.behave("invalid_payload", times=1)
-    assert decided(bench.notifier(), event("saml-role")) == ("posted", "invalid_payload")
-    first, second = bench.receiver.posts
+    harness.receiver.behave("invalid_payload", times=1)
+    assert decided(harness.notifier(), event("saml-role")) == ("posted", "invalid_payload")
+    first, second = harness.receiver.posts
     assert first.payload == second.payload
 
 
@@ -262,25 +268,25 @@ def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice
 def test_a_sign_in_told_more_than_five_minutes_after_it_says_so(
     minutes: float,
     late: bool,  # noqa: FBT001 — the parameter is the case
-    bench: Bench,
+    harness: NotifierHarness,
 ) -> None:
-    bench.notifier().tell(event("iam-user-with-mfa", minutes_ago=minutes), SECONDS)
-    assert (" late" in bench.texts[0]) == late
+    harness.notifier().notify(event("iam-user-with-mfa", minutes_ago=minutes), SECONDS)
+    assert (" late" in harness.texts[0]) == late
 
 
-def test_a_sign_in_of_an_unknown_time_is_not_called_late(bench: Bench) -> None:
+def test_a_sign_in_of_an_unknown_time_is_not_called_late(harness: NotifierHarness) -> None:
     received = without(without(event("iam-user-with-mfa"), "detail", "eventTime"), "time")
-    assert decided(bench.notifier(), received) == ("posted", None)
-    assert " late" not in bench.texts[0]
+    assert decided(harness.notifier(), received) == ("posted", None)
+    assert " late" not in harness.texts[0]
 
 
-def test_what_is_no_sign_in_at_all_is_posted(bench: Bench) -> None:
-    assert decided(bench.notifier(), {}) == ("posted", None)
-    assert len(bench.texts) == 1
+def test_what_is_no_sign_in_at_all_is_posted(harness: NotifierHarness) -> None:
+    assert decided(harness.notifier(), {}) == ("posted", None)
+    assert len(harness.texts) == 1
 
 
-def test_a_report_is_posted_as_grave_as_it_is(bench: Bench) -> None:
+def test_a_report_is_posted_as_grave_as_it_is(harness: NotifierHarness) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
-    decision = bench.notifier().tell(report, SECONDS)
+    decision = harness.notifier().notify(report, SECONDS)
     assert (decision["decision"], decision["severity"]) == ("posted", "warning")
-    assert "without MFA" in bench.texts[0]
+    assert "without MFA" in harness.texts[0]

@@ -9,248 +9,256 @@ import pytest
 from chalicelib import notifier as module
 from chalicelib.errors import StillUndelivered
 from playground.slack.receiver import Receiver
-from tests.support.notifier_bench import SECONDS, Bench, event, events, id_of, stuck
+from tests.support.notifier_harness import SECONDS, NotifierHarness, event, events, id_of, stuck
 from tests.support.records import changed
 
 
-def test_one_event_alone_is_told_as_itself_and_how_late(bench: Bench) -> None:
+def test_one_event_alone_is_told_as_itself_and_how_late(harness: NotifierHarness) -> None:
     received = event("iam-user-with-mfa", minutes_ago=3)
-    bench.notifier().tell_parked(bench.park(received), SECONDS)
-    (text,) = bench.texts
+    harness.notifier().redeliver(harness.park(received), SECONDS)
+    (text,) = harness.texts
     assert "alice" in text
     assert "posted 3 min late" in text
-    assert bench.decisions() == [("posted", None, id_of(received))]
+    assert harness.decisions() == [("posted", None, id_of(received))]
 
 
-def test_deleting_a_batch_that_was_told_whole_is_left_to_lambda(bench: Bench) -> None:
-    records = bench.park(*events("iam-user-with-mfa", "saml-role"))
-    bench.notifier().tell_parked(records, SECONDS)
-    assert len(bench.records()) == 2
+def test_deleting_a_batch_that_was_told_whole_is_left_to_lambda(harness: NotifierHarness) -> None:
+    records = harness.park(*events("iam-user-with-mfa", "saml-role"))
+    harness.notifier().redeliver(records, SECONDS)
+    assert len(harness.records()) == 2
 
 
-def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(bench: Bench) -> None:
+def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
+    harness: NotifierHarness,
+) -> None:
     received = events(
         "iam-user-with-mfa", "root-with-mfa", "iam-user-wrong-password", "root-wrong-mfa-code"
     )
-    bench.notifier().tell_parked(bench.park(*received), SECONDS)
-    assert [text.startswith("[Critical]") for text in bench.texts] == [True, True, False]
-    assert bench.texts[2].startswith("This digest tells of 2 sign-ins, 1 of them failed")
-    assert sorted(bench.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
+    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
+    assert harness.texts[2].startswith("This digest tells of 2 sign-ins, 1 of them failed")
+    assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
 
 
-def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(bench: Bench) -> None:
+def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
+    harness: NotifierHarness,
+) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
     received = [report, *events("saml-role", "root-with-mfa", "iam-user-with-mfa")]
-    bench.notifier().tell_parked(bench.park(*received), SECONDS)
-    critical, audit, digest = bench.texts
+    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    critical, audit, digest = harness.texts
     assert critical.startswith("[Critical]")
     assert "without MFA" in audit
     assert "This digest tells of" in digest
 
 
-def test_messages_keep_slacks_pace_of_one_a_second(bench: Bench) -> None:
-    records = bench.park(*events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code"))
-    bench.notifier().tell_parked(records, SECONDS)
-    assert bench.slept == [1, 1]
+def test_messages_keep_slacks_pace_of_one_a_second(harness: NotifierHarness) -> None:
+    records = harness.park(*events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code"))
+    harness.notifier().redeliver(records, SECONDS)
+    assert harness.slept == [1, 1]
 
 
-def test_a_message_of_the_queue_waits_its_turn(bench: Bench) -> None:
-    bench.receiver.behave("rate_limited", times=1, retry_after=20)
-    bench.notifier().tell_parked(bench.park(event("saml-role")), SECONDS)
-    assert bench.slept == [20]
-    assert len(bench.texts) == 1
+def test_a_message_of_the_queue_waits_its_turn(harness: NotifierHarness) -> None:
+    harness.receiver.behave("rate_limited", times=1, retry_after=20)
+    harness.notifier().redeliver(harness.park(event("saml-role")), SECONDS)
+    assert harness.slept == [20]
+    assert len(harness.texts) == 1
 
 
-def test_with_no_time_left_nothing_is_told_and_everything_stays(bench: Bench) -> None:
-    records = bench.park(*events("root-with-mfa", "root-without-mfa", "saml-role"))
+def test_with_no_time_left_nothing_is_told_and_everything_stays(harness: NotifierHarness) -> None:
+    records = harness.park(*events("root-with-mfa", "root-without-mfa", "saml-role"))
     with pytest.raises(StillUndelivered, match="3 of 3 events stay in the undelivered queue"):
-        bench.notifier().tell_parked(records, seconds_left=0)
-    assert bench.slept == [0]
-    assert len(bench.records()) == 3
+        harness.notifier().redeliver(records, seconds_left=0)
+    assert harness.slept == [0]
+    assert len(harness.records()) == 3
 
 
 def test_what_was_told_is_deleted_before_the_invocation_fails_for_the_rest(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
-    bench.receiver.behave("no_service")
+    harness.lead_critical_to(critical_receiver)
+    harness.receiver.behave("no_service")
     root, *others = events("root-with-mfa", "saml-role", "iam-user-with-mfa")
-    text = stuck(bench.notifier(), bench.park(root, *others))
+    text = stuck(harness.notifier(), harness.park(root, *others))
     assert text == "2 of 3 events stay in the undelivered queue"
     assert len(critical_receiver.messages) == 1
-    assert {id_of(body["event"]) for body in bench.parked} == {id_of(one) for one in others}
-    assert bench.decisions() == [
+    assert {id_of(body["event"]) for body in harness.parked} == {id_of(one) for one in others}
+    assert harness.decisions() == [
         ("posted", None, id_of(root)),
         *(("parked", "no_service", id_of(one)) for one in others),
     ]
 
 
-def test_what_stays_in_the_queue_says_who_must_act(bench: Bench) -> None:
-    bench.receiver.behave("no_service")
-    stuck(bench.notifier(), bench.park(event("saml-role")))
-    line = bench.log()[-1]
+def test_what_stays_in_the_queue_says_who_must_act(harness: NotifierHarness) -> None:
+    harness.receiver.behave("no_service")
+    stuck(harness.notifier(), harness.park(event("saml-role")))
+    line = harness.log()[-1]
     assert (line["decision"], line["act"], line["Parked"]) == ("parked", "operator", 1)
     assert "rotate-webhook" in line["message"]
 
 
-def test_a_batch_of_which_nothing_was_told_stays_whole(bench: Bench) -> None:
-    bench.receiver.behave("html_500")
-    stuck(bench.notifier(), bench.park(*events("saml-role", "iam-user-with-mfa")))
-    assert len(bench.records()) == 2
+def test_a_batch_of_which_nothing_was_told_stays_whole(harness: NotifierHarness) -> None:
+    harness.receiver.behave("html_500")
+    stuck(harness.notifier(), harness.park(*events("saml-role", "iam-user-with-mfa")))
+    assert len(harness.records()) == 2
 
 
 def test_a_destination_that_failed_is_not_tried_again_in_the_same_batch(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
+    harness.lead_critical_to(critical_receiver)
     critical_receiver.behave("html_500")
     *roots, other = events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code", "saml-role")
-    text = stuck(bench.notifier(), bench.park(*roots, other))
+    text = stuck(harness.notifier(), harness.park(*roots, other))
     assert text == "3 of 4 events stay in the undelivered queue"
     assert len(critical_receiver.posts) == 1
-    assert len(bench.texts) == 1
-    assert bench.decisions() == [
+    assert len(harness.texts) == 1
+    assert harness.decisions() == [
         *(("parked", "http_500", id_of(root)) for root in roots),
         ("posted", None, id_of(other)),
     ]
-    assert {id_of(body["event"]) for body in bench.parked} == {id_of(root) for root in roots}
+    assert {id_of(body["event"]) for body in harness.parked} == {id_of(root) for root in roots}
 
 
-def test_a_message_that_slack_calls_invalid_keeps_no_other_back(bench: Bench) -> None:
-    bench.receiver.behave("invalid_payload", times=2)
+def test_a_message_that_slack_calls_invalid_keeps_no_other_back(harness: NotifierHarness) -> None:
+    harness.receiver.behave("invalid_payload", times=2)
     first, second = events("root-with-mfa", "root-without-mfa")
-    text = stuck(bench.notifier(), bench.park(first, second))
+    text = stuck(harness.notifier(), harness.park(first, second))
     assert text == "1 of 2 events stay in the undelivered queue"
-    assert bench.decisions() == [
+    assert harness.decisions() == [
         ("parked", "invalid_payload", id_of(first)),
         ("posted", None, id_of(second)),
     ]
 
 
 def test_copies_of_an_event_are_told_once_and_all_deleted(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
-    bench.receiver.behave("html_500")
+    harness.lead_critical_to(critical_receiver)
+    harness.receiver.behave("html_500")
     twice, other = events("root-with-mfa", "saml-role")
-    text = stuck(bench.notifier(), bench.park(twice, other, twice))
+    text = stuck(harness.notifier(), harness.park(twice, other, twice))
     assert text == "1 of 2 events stay in the undelivered queue"
     assert len(critical_receiver.messages) == 1
-    assert [id_of(body["event"]) for body in bench.parked] == [id_of(other)]
+    assert [id_of(body["event"]) for body in harness.parked] == [id_of(other)]
 
 
-def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(bench: Bench) -> None:
+def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(harness: NotifierHarness) -> None:
     real = event("root-with-mfa")
     forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
     report = {**real, "detail-type": "signin-monitor MFA audit"}
-    bench.notifier().tell_parked(bench.park(forged, report, real, real), SECONDS)
-    assert len(bench.texts) == 3
-    assert bench.texts[0].startswith("[Critical] root signed in")
+    harness.notifier().redeliver(harness.park(forged, report, real, real), SECONDS)
+    assert len(harness.texts) == 3
+    assert harness.texts[0].startswith("[Critical] root signed in")
 
 
 def test_an_event_that_this_function_told_before_is_ignored_and_deleted(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
-    notifier = bench.notifier()
+    harness.lead_critical_to(critical_receiver)
+    notifier = harness.notifier()
     told, fresh = events("root-with-mfa", "saml-role")
-    records = bench.park(told, told, fresh)
-    notifier.tell(told, SECONDS)
-    bench.log()
-    bench.receiver.behave("html_500")
+    records = harness.park(told, told, fresh)
+    notifier.notify(told, SECONDS)
+    harness.log()
+    harness.receiver.behave("html_500")
     assert stuck(notifier, records) == "1 of 2 events stay in the undelivered queue"
     assert len(critical_receiver.posts) == 1
-    assert bench.decisions() == [
+    assert harness.decisions() == [
         ("ignored", "duplicate", id_of(told)),
         ("parked", "http_500", id_of(fresh)),
     ]
-    assert [id_of(body["event"]) for body in bench.parked] == [id_of(fresh)]
+    assert [id_of(body["event"]) for body in harness.parked] == [id_of(fresh)]
 
 
-def test_what_a_batch_told_is_not_told_by_the_next_one(bench: Bench) -> None:
-    notifier = bench.notifier()
-    records = bench.park(*events("root-with-mfa", "saml-role", "iam-user-with-mfa"))
-    notifier.tell_parked(records, SECONDS)
-    notifier.tell_parked(records, SECONDS)
-    assert len(bench.texts) == 2
+def test_what_a_batch_told_is_not_told_by_the_next_one(harness: NotifierHarness) -> None:
+    notifier = harness.notifier()
+    records = harness.park(*events("root-with-mfa", "saml-role", "iam-user-with-mfa"))
+    notifier.redeliver(records, SECONDS)
+    notifier.redeliver(records, SECONDS)
+    assert len(harness.texts) == 2
 
 
-def test_a_replay_in_the_queue_is_told_though_the_event_was_told_before(bench: Bench) -> None:
-    notifier, received = bench.notifier(), event("root-with-mfa")
-    notifier.tell(received, SECONDS)
-    notifier.tell_parked(bench.park({**received, "replay-name": "again"}), SECONDS)
-    assert len(bench.texts) == 2
+def test_a_replay_in_the_queue_is_told_though_the_event_was_told_before(
+    harness: NotifierHarness,
+) -> None:
+    notifier, received = harness.notifier(), event("root-with-mfa")
+    notifier.notify(received, SECONDS)
+    notifier.redeliver(harness.park({**received, "replay-name": "again"}), SECONDS)
+    assert len(harness.texts) == 2
 
 
-def test_poisoned_messages_are_told_as_events_that_are_not_understood(bench: Bench) -> None:
+def test_poisoned_messages_are_told_as_events_that_are_not_understood(
+    harness: NotifierHarness,
+) -> None:
     records: list[dict[str, Any]] = [
         {"body": "no JSON", "receiptHandle": "a"},
         {"body": None, "receiptHandle": "b"},
-        *bench.park(event("saml-role")),
+        *harness.park(event("saml-role")),
     ]
-    bench.notifier().tell_parked(records, SECONDS)
-    (text,) = bench.texts
+    harness.notifier().redeliver(records, SECONDS)
+    (text,) = harness.texts
     assert text.startswith("This digest tells of 3 sign-ins")
 
 
-def test_of_large_messages_one_at_a_time_is_in_memory(bench: Bench) -> None:
+def test_of_large_messages_one_at_a_time_is_in_memory(harness: NotifierHarness) -> None:
     large = json.dumps({"event": {"detail": [{}] * 50_000}})
-    notifier, peaks = bench.notifier(), []
+    notifier, peaks = harness.notifier(), []
     notifier.warm_up()
     for number in (1, 4):
         tracemalloc.start()
-        notifier.tell_parked([{"body": large}] * number, SECONDS)
+        notifier.redeliver([{"body": large}] * number, SECONDS)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
 
 
-def test_one_poisoned_message_shows_what_it_holds(bench: Bench) -> None:
-    bench.notifier().tell_parked([{"body": "buy now", "receiptHandle": "a"}], SECONDS)
-    assert "buy now" in json.dumps(bench.receiver.messages[0].payload)
+def test_one_poisoned_message_shows_what_it_holds(harness: NotifierHarness) -> None:
+    harness.notifier().redeliver([{"body": "buy now", "receiptHandle": "a"}], SECONDS)
+    assert "buy now" in json.dumps(harness.receiver.messages[0].payload)
 
 
 def test_a_digest_that_cannot_be_built_is_replaced_by_its_messages_critical_first(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError("fake-secret")
 
     monkeypatch.setattr(module, "digests", fail)
     received = events("saml-role", "iam-user-with-mfa", "root-with-mfa")
-    bench.notifier().tell_parked(bench.park(*received), SECONDS)
-    assert [text.startswith("[Critical]") for text in bench.texts] == [True, False, False]
-    failed = bench.log()[0]
+    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    assert [text.startswith("[Critical]") for text in harness.texts] == [True, False, False]
+    failed = harness.log()[0]
     assert (failed["message"], failed["error"]) == ("The digest could not be built.", "ValueError")
     assert "fake-secret" not in json.dumps(failed)
 
 
 def test_what_sqs_does_not_delete_is_logged_and_the_invocation_still_fails(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
-    bench.receiver.behave("no_service")
-    records = bench.park(*events("root-with-mfa", "saml-role"))
+    harness.lead_critical_to(critical_receiver)
+    harness.receiver.behave("no_service")
+    records = harness.park(*events("root-with-mfa", "saml-role"))
     for record in records:
         record["receiptHandle"] = "unknown"
-    stuck(bench.notifier(), records)
-    line = bench.log()[-1]
+    stuck(harness.notifier(), records)
+    line = harness.log()[-1]
     assert line["level"] == "ERROR"
     assert "(ReceiptHandleIsInvalid)" in line["message"]
 
 
 def test_a_function_without_a_queue_of_its_own_still_fails_for_the_rest(
-    bench: Bench, critical_receiver: Receiver
+    harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    bench.lead_critical_to(critical_receiver)
-    bench.receiver.behave("no_service")
-    records = bench.park(*events("root-with-mfa", "saml-role"))
-    text = stuck(bench.notifier(UNDELIVERED_QUEUE=""), records)
+    harness.lead_critical_to(critical_receiver)
+    harness.receiver.behave("no_service")
+    records = harness.park(*events("root-with-mfa", "saml-role"))
+    text = stuck(harness.notifier(UNDELIVERED_QUEUE=""), records)
     assert text == "1 of 2 events stay in the undelivered queue"
 
 
-def test_an_event_that_had_to_go_out_in_plain_text_says_why(bench: Bench) -> None:
-    bench.receiver.behave("invalid_blocks", times=1)
+def test_an_event_that_had_to_go_out_in_plain_text_says_why(harness: NotifierHarness) -> None:
+    harness.receiver.behave("invalid_blocks", times=1)
     received = event("saml-role")
-    bench.notifier().tell_parked(bench.park(received), SECONDS)
-    assert bench.decisions() == [("posted", "invalid_blocks", id_of(received))]
+    harness.notifier().redeliver(harness.park(received), SECONDS)
+    assert harness.decisions() == [("posted", "invalid_blocks", id_of(received))]

@@ -8,14 +8,14 @@ import pytest
 from chalicelib.errors import SettingsError, WebhookDead
 from chalicelib.notifier import notifier, warm_up
 from playground.slack.receiver import Receiver
-from tests.support.notifier_bench import KEY, SECONDS, Bench, decided, event
+from tests.support.notifier_harness import KEY, SECONDS, NotifierHarness, decided, event
 
 
 @pytest.fixture
-def environ(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    for name, value in bench.aws.environment.items():
+def environ(harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    for name, value in harness.aws.environment.items():
         monkeypatch.setenv(name, value)
-    return dict(bench.variables)
+    return dict(harness.variables)
 
 
 @pytest.fixture(autouse=True)
@@ -34,31 +34,31 @@ def test_a_warm_function_keeps_its_notifier_while_its_settings_are_the_same(
 
 
 def test_a_rotated_webhook_is_picked_up_at_once(
-    environ: dict[str, str], bench: Bench, critical_receiver: Receiver
+    environ: dict[str, str], harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
-    notifier(environ).tell(event("saml-role"), SECONDS)
+    notifier(environ).notify(event("saml-role"), SECONDS)
     rotated = {
-        "WEBHOOK_URL_ENCRYPTED": bench.aws.encrypt(critical_receiver.url, KEY),
+        "WEBHOOK_URL_ENCRYPTED": harness.aws.encrypt(critical_receiver.url, KEY),
         "WEBHOOK_HOSTS": critical_receiver.host,
     }
-    notifier(environ | rotated).tell(event("saml-role"), SECONDS)
-    assert (len(bench.receiver.messages), len(critical_receiver.messages)) == (1, 1)
+    notifier(environ | rotated).notify(event("saml-role"), SECONDS)
+    assert (len(harness.receiver.messages), len(critical_receiver.messages)) == (1, 1)
 
 
 def test_the_stages_queue_takes_what_cannot_be_posted(
-    environ: dict[str, str], bench: Bench
+    environ: dict[str, str], harness: NotifierHarness
 ) -> None:
-    bench.receiver.behave("no_service")
+    harness.receiver.behave("no_service")
     assert decided(notifier(environ), event("saml-role")) == ("parked", "no_service")
-    assert len(bench.parked) == 1
+    assert len(harness.parked) == 1
 
 
 def test_without_a_queue_the_invocation_of_a_stage_fails(
-    environ: dict[str, str], bench: Bench
+    environ: dict[str, str], harness: NotifierHarness
 ) -> None:
-    bench.receiver.behave("no_service")
+    harness.receiver.behave("no_service")
     with pytest.raises(WebhookDead):
-        notifier(environ | {"UNDELIVERED_QUEUE": ""}).tell(event("saml-role"), SECONDS)
+        notifier(environ | {"UNDELIVERED_QUEUE": ""}).notify(event("saml-role"), SECONDS)
 
 
 def test_wrong_settings_fail_every_invocation_with_the_same_text() -> None:
@@ -67,10 +67,12 @@ def test_wrong_settings_fail_every_invocation_with_the_same_text() -> None:
             notifier({"STAGE": "prod"})
 
 
-def test_warming_up_decrypts_ahead_and_posts_nothing(environ: dict[str, str], bench: Bench) -> None:
+def test_warming_up_decrypts_ahead_and_posts_nothing(
+    environ: dict[str, str], harness: NotifierHarness
+) -> None:
     warm_up(environ)
-    assert (bench.receiver.posts, bench.receiver.visits, bench.log()) == ([], [], [])
-    bench.aws.reset()  # the key is gone
+    assert (harness.receiver.posts, harness.receiver.visits, harness.log()) == ([], [], [])
+    harness.aws.reset()  # the key is gone
     assert decided(notifier(environ), event("saml-role")) == ("posted", None)
 
 
@@ -84,17 +86,17 @@ def test_pythons_collector_works_on_after_warming_up_but_not_on_what_that_made(
 
 
 def test_warming_up_without_a_webhook_warns_and_is_made_good_by_the_first_event(
-    environ: dict[str, str], bench: Bench
+    environ: dict[str, str], harness: NotifierHarness
 ) -> None:
-    broken = environ | {"WEBHOOK_URL_ENCRYPTED": "AAAA"}
-    warm_up(broken)
-    (line,) = bench.log()
+    new = environ | {"WEBHOOK_URL_ENCRYPTED": "AAAA"}
+    warm_up(new)
+    (line,) = harness.log()
     assert (line["level"], line["reason"]) == ("WARNING", "kms_invalid_ciphertext")
     assert line["message"].startswith("Not ready yet. KMS cannot decrypt WEBHOOK_URL_ENCRYPTED")
 
 
-def test_warming_up_with_wrong_settings_logs_them(bench: Bench) -> None:
+def test_warming_up_with_wrong_settings_logs_them(harness: NotifierHarness) -> None:
     warm_up({"STAGE": "prod"})
-    (line,) = bench.log()
+    (line,) = harness.log()
     assert line["level"] == "ERROR"
     assert "WEBHOOK_URL_ENCRYPTED is missing" in line["message"]

@@ -5,9 +5,9 @@ import pytest
 
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
+from tests.support.cli import Cli
+from tests.support.deployed_stage import limit_regions
 from tests.support.gate import Gate
-from tests.support.operator import Operator
-from tests.support.whole_chain import shrink_the_world
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def embedded() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(autouse=True)
 def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    shrink_the_world(monkeypatch)
+    limit_regions(monkeypatch)
 
 
 @pytest.fixture
@@ -39,5 +39,5 @@ def project(tmp_path: Path) -> ProjectCopy:
 
 
 @pytest.fixture
-def operator(project: ProjectCopy, aws: EmbeddedAws) -> Operator:
-    return Operator(project, aws)
+def cli(project: ProjectCopy, aws: EmbeddedAws) -> Cli:
+    return Cli(project, aws)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from playground.aws.deployment import ProjectCopy
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support.aws_front import AwsFront
-from tests.support.operator import Operator
+from tests.support.cli import Cli
 
 PROD = ("--stage", "prod")
 FUNCTION = "signin-monitor-prod-on_sign_in"
-Clone = Callable[..., Operator]
+Clone = Callable[..., Cli]
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def strict() -> Iterator[AwsFront]:
 def clone(strict: AwsFront, tmp_path: Path) -> Clone:
     """Make a clone of the project with the stage's settings, some of them changed."""
     with Receiver() as receiver:
-        settings = equip("prod", aws=strict, receiver=receiver)
+        settings = provision("prod", aws=strict, receiver=receiver)
 
-    def make(**changes: str) -> Operator:
+    def make(**changes: str) -> Cli:
         project = ProjectCopy(tmp_path / str(len(list(tmp_path.iterdir()))))
         project.configure("prod", settings | changes)
         project.write_policies("prod")
-        return Operator(project, strict)
+        return Cli(project, strict)
 
     return make
 
@@ -48,8 +48,8 @@ def deployed(aws: AwsFront) -> dict[str, int]:
     }
 
 
-def do(operator: Operator, *arguments: str) -> str:
-    answer = operator.chalice(*arguments, *PROD)
+def do(cli: Cli, *arguments: str) -> str:
+    answer = cli.chalice(*arguments, *PROD)
     assert answer.status == 0, answer.text
     return answer.text
 
@@ -89,11 +89,11 @@ def test_the_record_is_read_anew_in_the_same_command(clone: Clone) -> None:
 def test_nothing_is_changed_while_aws_does_not_say_what_is_deployed(
     command: str, clone: Clone, strict: AwsFront
 ) -> None:
-    operator = clone()
-    do(operator, "deploy")
+    cli = clone()
+    do(cli, "deploy")
     before = deployed(strict)
     strict.deny("lambda:ListEventSourceMappings")
-    answer = operator.chalice(command, *PROD)
+    answer = cli.chalice(command, *PROD)
     assert answer.status == 1
     assert len(answer.text.splitlines()) == 1
     assert "AWS denies lambda:ListEventSourceMappings" in answer.text
@@ -122,12 +122,12 @@ def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, strict: Aw
 def test_a_stage_of_a_stack_is_left_to_cloudformation(
     command: str, clone: Clone, strict: AwsFront
 ) -> None:
-    operator = clone()
-    do(operator, "deploy")
+    cli = clone()
+    do(cli, "deploy")
     functions = strict.client("lambda")
     arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
     functions.tag_resource(Resource=arn, Tags={"aws:cloudformation:stack-name": "theirs"})
-    answer = operator.chalice(command, *PROD)
+    answer = cli.chalice(command, *PROD)
     assert answer.status == 1
     assert "belongs to the CloudFormation stack theirs" in answer.text
     assert "delete-stack --region us-east-1 --stack-name theirs" in answer.text

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
-from tests.support.operator import Operator
+from tests.support.cli import Cli
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -24,8 +24,8 @@ def people(aws: EmbeddedAws) -> None:
     iam.enable_mfa_device(UserName="careful", SerialNumber=device["SerialNumber"], **codes)
 
 
-def test_it_names_those_without_mfa_and_says_what_it_covers(operator: Operator) -> None:
-    answer = operator.process("audit")
+def test_it_names_those_without_mfa_and_says_what_it_covers(cli: Cli) -> None:
+    answer = cli.process("audit")
     assert answer.status == 0, answer.text
     first, _, heading, *lines = answer.text.splitlines()
     assert first == f"Account {ACCOUNT_ID}: 2 of the 3 who can sign in to the console have no MFA."
@@ -36,8 +36,8 @@ def test_it_names_those_without_mfa_and_says_what_it_covers(operator: Operator) 
     assert "careful " not in answer.text
 
 
-def test_csv_holds_everyone_who_can_sign_in(operator: Operator) -> None:
-    answer = operator.process("audit", "--csv")
+def test_csv_holds_everyone_who_can_sign_in(cli: Cli) -> None:
+    answer = cli.process("audit", "--csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["user"]: row["mfa"] for row in rows} == {
         "'=sum": "no",
@@ -48,18 +48,18 @@ def test_csv_holds_everyone_who_can_sign_in(operator: Operator) -> None:
     assert all(row["password_since"] and row["report_time"] for row in rows)
 
 
-def test_it_needs_no_stage_and_no_deployment(operator: Operator) -> None:
-    operator.config_file.unlink()
-    assert operator.process("audit").status == 0
+def test_it_needs_no_stage_and_no_deployment(cli: Cli) -> None:
+    cli.config_file.unlink()
+    assert cli.process("audit").status == 0
 
 
-def test_without_credentials_it_says_so_in_a_sentence(operator: Operator) -> None:
-    operator.shell |= {
+def test_without_credentials_it_says_so_in_a_sentence(cli: Cli) -> None:
+    cli.shell |= {
         "AWS_ACCESS_KEY_ID": "",
         "AWS_SECRET_ACCESS_KEY": "",
         "AWS_SESSION_TOKEN": "",
     }
-    answer = operator.process("audit")
+    answer = cli.process("audit")
     assert answer.status == 2
     assert "No AWS credentials were found." in answer.text
     assert "Traceback" not in answer.text

@@ -9,7 +9,7 @@ import pytest
 
 from playground.aws.deployment import ChaliceFailed, ProjectCopy
 from playground.aws.embedded import EmbeddedAws
-from tests.support.operator import Operator
+from tests.support.cli import Cli
 
 CIPHERTEXT = {"WEBHOOK_URL_ENCRYPTED": "AAAA"}
 SHELL = "eu-west-3"
@@ -107,11 +107,11 @@ def test_a_stage_that_is_not_in_the_file_is_refused_with_those_that_are(
 
 
 def test_a_stage_of_ones_own_can_be_deployed(
-    project: ProjectCopy, aws: EmbeddedAws, operator: Operator
+    project: ProjectCopy, aws: EmbeddedAws, cli: Cli
 ) -> None:
     name = "signin-monitor-team-a-on_sign_in"
     project.configure("team-a", CIPHERTEXT | {"STAGE": "team-a"})
-    operator.ops("policies", "--stage", "team-a")
+    cli.ops("policies", "--stage", "team-a")
     project.chalice("deploy", "--stage", "team-a", aws=aws)
     assert aws.client("lambda").get_function(FunctionName=name)
 
@@ -185,14 +185,14 @@ def test_a_policy_file_that_cannot_be_read_is_refused(
 
 
 def test_a_queue_needs_the_right_to_send_and_policies_gives_it(
-    ready: ProjectCopy, aws: EmbeddedAws, operator: Operator
+    ready: ProjectCopy, aws: EmbeddedAws, cli: Cli
 ) -> None:
     aws.make_queue("parked")
     ready.configure("prod", {"UNDELIVERED_QUEUE": "parked"})
     text = refusal(ready, aws)
     assert "does not allow sqs:SendMessage on arn:aws:sqs:us-east-1:*:parked" in text
     assert ".chalice/policy-prod-on_undelivered.json" in text
-    operator.ops("policies", "--stage", "prod")
+    cli.ops("policies", "--stage", "prod")
     deployment = ready.deploy("prod", aws=aws)
     assert set(deployment.functions) == {"on_sign_in", "on_undelivered"}
 
@@ -218,7 +218,7 @@ def test_a_role_of_the_operators_own_needs_no_policy_file(
 
 
 def readable_by_lambda(archive: Path) -> list[str]:
-    """Give an archive's entries that another user than the packing one may read."""
+    """Return an archive's entries that another user than the packing one may read."""
     with zipfile.ZipFile(archive) as content:
         return [one.filename for one in content.infolist() if one.external_attr >> 16 & 0o004]
 

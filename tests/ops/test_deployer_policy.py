@@ -7,8 +7,8 @@ import botocore.session
 
 from playground.aws import cloudtrail, iam
 from playground.aws.deployment import PROJECT
+from tests.support.cli import WEBHOOK, Cli
 from tests.support.gate import Gate
-from tests.support.operator import WEBHOOK, Operator
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies
@@ -56,22 +56,22 @@ def actions() -> set[str]:
     return {action for statement in STATEMENTS for action in listed(statement["Action"])}
 
 
-def test_it_allows_every_call_from_setup_to_teardown(operator: Operator, gate: Gate) -> None:
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, gate: Gate) -> None:
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
     organization = ("--organization", "o-a1b2c3d4e5")
     prod = ("--stage", "prod")
     life = [
-        (operator.ops, ("setup", *prod, "--yes", "--alarm-email", "security@example.com")),
-        (operator.chalice, ("deploy", *prod)),
-        (operator.ops, ("regions", *prod, "--apply", "--yes", *organization)),
-        (operator.ops, ("setup", *prod, "--rotate-webhook", "--yes")),
-        (operator.chalice, ("deploy", *prod)),
-        (operator.ops, ("regions", *prod, "--remove", "--yes")),
-        (operator.ops, ("audit",)),
-        (operator.ops, ("history", "--since", "1d", "--all-regions")),
-        (operator.ops, ("doctor", *prod)),
-        (operator.chalice, ("delete", *prod)),
-        (operator.ops, ("teardown", *prod, "--yes")),
+        (cli.ops, ("setup", *prod, "--yes", "--alarm-email", "security@example.com")),
+        (cli.chalice, ("deploy", *prod)),
+        (cli.ops, ("regions", *prod, "--apply", "--yes", *organization)),
+        (cli.ops, ("setup", *prod, "--rotate-webhook", "--yes")),
+        (cli.chalice, ("deploy", *prod)),
+        (cli.ops, ("regions", *prod, "--remove", "--yes")),
+        (cli.ops, ("audit",)),
+        (cli.ops, ("history", "--since", "1d", "--all-regions")),
+        (cli.ops, ("doctor", *prod)),
+        (cli.chalice, ("delete", *prod)),
+        (cli.ops, ("teardown", *prod, "--yes")),
     ]
     for command, arguments in life:
         stdin = {"stdin": f"{WEBHOOK}\n"} if arguments[0] == "setup" else {}

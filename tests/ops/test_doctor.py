@@ -14,9 +14,9 @@ from ops.resources.alarms import Alarms
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.support import whole_chain
+from tests.support import deployed_stage
+from tests.support.cli import Cli
 from tests.support.gate import Gate
-from tests.support.operator import Operator
 from tests.support.records import event
 
 assert iam  # teaches moto to simulate policies
@@ -24,7 +24,7 @@ assert iam  # teaches moto to simulate policies
 
 @pytest.fixture(autouse=True)
 def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole_chain.shrink_the_world(monkeypatch)
+    deployed_stage.limit_regions(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def deployment(
-    aws: EmbeddedAws, operator: Operator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    aws: EmbeddedAws, cli: Cli, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> Deployment:
     receiver.forget()
-    deployment = whole_chain.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
-    operator.project.configure("prod", whole_chain.variables(aws, deployment))
+    deployment = deployed_stage.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
+    cli.project.configure("prod", deployed_stage.variables(aws, deployment))
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     alarms = Alarms(Account.open(None, "us-east-1"), "prod")
@@ -53,16 +53,16 @@ def faults(output: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_whole_chain_has_no_fault(operator: Operator) -> None:
-    run = operator.process("doctor", "--stage", "prod")
+def test_a_whole_chain_has_no_fault(cli: Cli) -> None:
+    run = cli.process("doctor", "--stage", "prod")
     assert run.status == 0, run.text
     assert not faults(run.text)
     doubts = [line for line in run.text.splitlines() if line.startswith("?")]
     assert doubts == ["?      webhook              not tried: --post-test does"]
 
 
-def test_an_empty_account_shows_every_gap_with_what_mends_it(operator: Operator) -> None:
-    run = operator.ops("doctor", "--stage", "prod")
+def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
+    run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 1
     assert faults(run.text) == [
         "settings",
@@ -84,11 +84,9 @@ def test_an_empty_account_shows_every_gap_with_what_mends_it(operator: Operator)
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_fault_is_told_in_a_sentence_with_its_remedy_below(
-    aws: EmbeddedAws, operator: Operator
-) -> None:
-    aws.client("cloudtrail").stop_logging(Name=whole_chain.TRAIL)
-    lines = operator.ops("doctor", "--stage", "prod").text.splitlines()
+def test_a_fault_is_told_in_a_sentence_with_its_remedy_below(aws: EmbeddedAws, cli: Cli) -> None:
+    aws.client("cloudtrail").stop_logging(Name=deployed_stage.TRAIL)
+    lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
     (number,) = [number for number, line in enumerate(lines) if line.startswith("FAULT")]
     assert "The trail all-regions does not log" in lines[number]
     remedy = "aws cloudtrail start-logging --region us-east-1 --name all-regions"
@@ -100,25 +98,25 @@ def test_a_fault_is_told_in_a_sentence_with_its_remedy_below(
     ("role", "remedy"),
     [
         ("signin-monitor-prod-on_sign_in", "python -m ops policies --stage prod"),
-        (whole_chain.FORWARD_ROLE, "python -m ops regions --stage prod --apply"),
+        (deployed_stage.FORWARD_ROLE, "python -m ops regions --stage prod --apply"),
     ],
 )
 def test_a_role_without_its_policy_is_named(
-    aws: EmbeddedAws, operator: Operator, role: str, remedy: str
+    aws: EmbeddedAws, cli: Cli, role: str, remedy: str
 ) -> None:
     aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert faults(run.text) == ["role"]
     assert f"The role {role} may not do all it must" in run.text
     assert remedy in run.text
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, operator: Operator) -> None:
-    role = whole_chain.FORWARD_ROLE
+def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, cli: Cli) -> None:
+    role = deployed_stage.FORWARD_ROLE
     aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)
     aws.client("iam").delete_role(RoleName=role)
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert f"The role {role} is missing" in run.text
 
 
@@ -132,19 +130,19 @@ def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, operator: Operator) -> N
             "aws iam update-assume-role-policy --region us-east-1 --role-name signin-monitor-prod-",
         ),
         (
-            whole_chain.FORWARD_ROLE,
+            deployed_stage.FORWARD_ROLE,
             "events.amazonaws.com",
             "python -m ops regions --stage prod --apply",
         ),
     ],
 )
 def test_a_role_that_its_service_may_not_use_is_named(
-    aws: EmbeddedAws, operator: Operator, role: str, service: str, remedy: str
+    aws: EmbeddedAws, cli: Cli, role: str, service: str, remedy: str
 ) -> None:
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     aws.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=document)
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert faults(run.text) == ["role"]
     assert f"The role {role} does not trust {service}" in run.text
     assert remedy in run.text
@@ -160,32 +158,30 @@ def test_a_role_that_its_service_may_not_use_is_named(
     ],
 )
 def test_a_queue_that_would_lose_something_is_named(
-    aws: EmbeddedAws, operator: Operator, attribute: str, value: str
+    aws: EmbeddedAws, cli: Cli, attribute: str, value: str
 ) -> None:
     sqs = aws.client("sqs")
-    url = sqs.get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     sqs.tag_queue(QueueUrl=url, Tags={"signin-monitor": "prod"})
-    assert operator.ops("setup", "--stage", "prod", "--home-region-only", "--yes").status == 0
+    assert cli.ops("setup", "--stage", "prod", "--home-region-only", "--yes").status == 0
     sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: value})
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert faults(run.text) == ["undelivered"]
     (told,) = [line for line in run.text.splitlines() if "is not as setup makes it" in line]
     assert attribute in told
 
 
 @pytest.mark.usefixtures("deployment")
-def test_an_alarm_that_does_nothing_is_a_fault(aws: EmbeddedAws, operator: Operator) -> None:
+def test_an_alarm_that_does_nothing_is_a_fault(aws: EmbeddedAws, cli: Cli) -> None:
     aws.client("cloudwatch").disable_alarm_actions(AlarmNames=["signin-monitor-prod-failed"])
-    assert faults(operator.ops("doctor", "--stage", "prod").text) == ["alarms"]
+    assert faults(cli.ops("doctor", "--stage", "prod").text) == ["alarms"]
 
 
 @pytest.mark.usefixtures("deployment")
-def test_where_no_region_may_be_read_no_sign_ins_are_counted(
-    operator: Operator, gate: Gate
-) -> None:
+def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, gate: Gate) -> None:
     gate.deny("cloudtrail:LookupEvents")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    run = operator.ops("doctor", "--stage", "prod")
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert "seen none" not in run.text
     assert "cloudtrail:LookupEvents is denied" in run.text
@@ -197,59 +193,57 @@ def test_where_no_region_may_be_read_no_sign_ins_are_counted(
     ["cloudwatch:DescribeAlarms", "iam:GetRole", "sns:ListTopics", "sqs:ListQueueTags"],
 )
 def test_an_action_that_is_denied_is_named_with_its_service(
-    operator: Operator, gate: Gate, action: str
+    cli: Cli, gate: Gate, action: str
 ) -> None:
     gate.deny(action)
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    run = operator.ops("doctor", "--stage", "prod")
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert f"{action} is denied" in run.text
 
 
 @pytest.mark.usefixtures("deployment")
-def test_alarms_that_are_gone_are_a_fault(aws: EmbeddedAws, operator: Operator) -> None:
+def test_alarms_that_are_gone_are_a_fault(aws: EmbeddedAws, cli: Cli) -> None:
     aws.client("cloudwatch").delete_alarms(AlarmNames=["signin-monitor-prod-failed"])
-    assert faults(operator.ops("doctor", "--stage", "prod").text) == ["alarms"]
+    assert faults(cli.ops("doctor", "--stage", "prod").text) == ["alarms"]
 
 
 @pytest.mark.usefixtures("deployment")
-def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, operator: Operator) -> None:
+def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
     sns = aws.client("sns")
     for one in sns.list_subscriptions()["Subscriptions"]:
         sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert "nobody is subscribed to signin-monitor-prod-alarms" in run.text
     assert "python -m ops setup --stage prod --alarm-email ADDRESS" in run.text
 
 
 @pytest.mark.usefixtures("deployment")
-def test_the_sign_ins_of_the_last_days_are_counted_by_region(
-    aws: EmbeddedAws, operator: Operator
-) -> None:
+def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, cli: Cli) -> None:
     for region in ("us-east-1", "eu-west-1", "eu-west-1"):
         one = copy.deepcopy(event("root-without-mfa"))
         one["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         cloudtrail.remember(aws.url, one, region=region)
     cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
-    run = operator.ops("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert "seen eu-west-1 2, us-east-1 1" in run.text
     assert "cloudtrail:LookupEvents is denied (sa-east-1)" in run.text
     assert run.status == 0
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_test_message_is_posted_when_asked_for(operator: Operator, receiver: Receiver) -> None:
-    run = operator.ops("doctor", "--stage", "prod", "--post-test")
+def test_a_test_message_is_posted_when_asked_for(cli: Cli, receiver: Receiver) -> None:
+    run = cli.ops("doctor", "--stage", "prod", "--post-test")
     assert run.status == 0, run.text
     (post,) = receiver.messages
     assert post.payload["text"].startswith("A test: messages of signin-monitor (stage prod)")
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_dead_webhook_is_told_and_stays_secret(operator: Operator, receiver: Receiver) -> None:
+def test_a_dead_webhook_is_told_and_stays_secret(cli: Cli, receiver: Receiver) -> None:
     receiver.behave("no_service", 1)
-    run = operator.ops("doctor", "--stage", "prod", "--post-test")
+    run = cli.ops("doctor", "--stage", "prod", "--post-test")
     assert run.status == 1
     assert faults(run.text) == ["webhook"]
     assert "python -m ops setup --stage prod --rotate-webhook" in run.text
@@ -257,12 +251,12 @@ def test_a_dead_webhook_is_told_and_stays_secret(operator: Operator, receiver: R
 
 
 @pytest.mark.usefixtures("deployment")
-def test_machines_get_json(aws: EmbeddedAws, operator: Operator) -> None:
+def test_machines_get_json(aws: EmbeddedAws, cli: Cli) -> None:
     aws.client("events", "eu-west-1").disable_rule(Name="forward")
-    run = operator.ops("doctor", "--stage", "prod", "--json")
+    run = cli.ops("doctor", "--stage", "prod", "--json")
     assert run.status == 1
-    links: list[dict[str, Any]] = json.loads(run.text)["links"]
-    assert [link for link in links if link["state"] == "fault"] == [
+    results: list[dict[str, Any]] = json.loads(run.text)["links"]
+    assert [result for result in results if result["state"] == "fault"] == [
         {
             "name": "forward",
             "state": "fault",
@@ -284,14 +278,14 @@ def test_machines_get_json(aws: EmbeddedAws, operator: Operator) -> None:
     ],
 )
 def test_what_cannot_be_looked_at_exits_2_in_a_sentence(
-    operator: Operator, arguments: tuple[str, ...], said: str
+    cli: Cli, arguments: tuple[str, ...], said: str
 ) -> None:
-    run = operator.ops("doctor", *arguments)
+    run = cli.ops("doctor", *arguments)
     assert run.status == 2
     assert said in run.text
     assert "Traceback" not in run.text
 
 
-def test_help_teaches_by_example(operator: Operator) -> None:
-    run = operator.ops("doctor", "--help")
+def test_help_teaches_by_example(cli: Cli) -> None:
+    run = cli.ops("doctor", "--help")
     assert "python -m ops doctor --stage prod --post-test" in run.text

@@ -4,23 +4,23 @@ import click
 import pytest
 
 from ops.__main__ import main
+from tests.support.cli import WEBHOOK, Cli
 from tests.support.gate import Gate
-from tests.support.operator import WEBHOOK, Operator
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 REGIONS = ("regions", "--stage", "prod")
 
 
-def told(operator: Operator, *arguments: str) -> str:
-    answer = operator.process(*(arguments or REGIONS), stdin=f"{WEBHOOK}\n")
+def told(cli: Cli, *arguments: str) -> str:
+    answer = cli.process(*(arguments or REGIONS), stdin=f"{WEBHOOK}\n")
     assert answer.status == 2
     assert "Traceback" not in answer.text
     return answer.text
 
 
-def test_no_credentials(operator: Operator) -> None:
-    operator.shell |= NOBODY
-    assert "No AWS credentials were found." in told(operator)
+def test_no_credentials(cli: Cli) -> None:
+    cli.shell |= NOBODY
+    assert "No AWS credentials were found." in told(cli)
 
 
 @pytest.mark.parametrize(
@@ -34,70 +34,66 @@ def test_no_credentials(operator: Operator) -> None:
         ("ServiceUnavailable", "AWS refused GetCallerIdentity: in AWS's words"),
     ],
 )
-def test_credentials_that_aws_refuses(
-    operator: Operator, gate: Gate, code: str, sentence: str
-) -> None:
+def test_credentials_that_aws_refuses(cli: Cli, gate: Gate, code: str, sentence: str) -> None:
     gate.refuse("sts:GetCallerIdentity", code, "in AWS's words")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    assert sentence in told(operator)
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    assert sentence in told(cli)
 
 
-def test_a_profile_that_is_not_there(operator: Operator) -> None:
-    assert "aws configure list-profiles" in told(operator, *REGIONS, "--profile", "nobody")
+def test_a_profile_that_is_not_there(cli: Cli) -> None:
+    assert "aws configure list-profiles" in told(cli, *REGIONS, "--profile", "nobody")
 
 
 @pytest.mark.parametrize("action", ["kms:DescribeKey", "sqs:GetQueueUrl", "ec2:DescribeRegions"])
-def test_a_denied_action_is_named(operator: Operator, gate: Gate, action: str) -> None:
+def test_a_denied_action_is_named(cli: Cli, gate: Gate, action: str) -> None:
     gate.deny(action)
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    text = told(operator, "setup", "--stage", "prod", "--yes")
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    text = told(cli, "setup", "--stage", "prod", "--yes")
     assert f"AWS denies {action} to these credentials." in text
     assert "ops/deployer-policy.json" in text
     assert "fake" not in text
 
 
-def test_an_endpoint_that_does_not_answer(operator: Operator) -> None:
-    operator.shell["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
-    operator.shell["AWS_MAX_ATTEMPTS"] = "1"
-    assert "AWS cannot be reached" in told(operator)
+def test_an_endpoint_that_does_not_answer(cli: Cli) -> None:
+    cli.shell["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    cli.shell["AWS_MAX_ATTEMPTS"] = "1"
+    assert "AWS cannot be reached" in told(cli)
 
 
-def test_an_account_that_is_not_the_stages(operator: Operator) -> None:
-    record = operator.project.path / ".chalice" / "deployed" / "prod.json"
+def test_an_account_that_is_not_the_stages(cli: Cli) -> None:
+    record = cli.project.path / ".chalice" / "deployed" / "prod.json"
     record.parent.mkdir()
     arn = "arn:aws:lambda:us-east-1:444455556666:function:signin-monitor-prod-on_sign_in"
     record.write_text(f'{{"resources": [{{"lambda_arn": "{arn}"}}]}}')
     post = ("history", "--since", "1d", "--post")
     for command in (("setup",), ("regions",), ("teardown",), ("doctor",), post):
-        text = told(operator, *command, "--stage", "prod")
+        text = told(cli, *command, "--stage", "prod")
         assert "the stage prod is deployed in 444455556666" in text
         assert "--profile NAME" in text
 
 
-def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(
-    operator: Operator, gate: Gate
-) -> None:
+def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, gate: Gate) -> None:
     gate.refuse("sts:GetCallerIdentity", "ServiceUnavailable", "busy")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    assert "Traceback" in operator.process(*REGIONS, "--debug").text
-    assert "Traceback" in operator.process("--debug", *REGIONS).text
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    assert "Traceback" in cli.process(*REGIONS, "--debug").text
+    assert "Traceback" in cli.process("--debug", *REGIONS).text
 
 
-def test_a_place_without_the_project_is_told(operator: Operator) -> None:
-    operator.config_file.unlink()
-    assert "where app.py is" in told(operator)
+def test_a_place_without_the_project_is_told(cli: Cli) -> None:
+    cli.config_file.unlink()
+    assert "where app.py is" in told(cli)
 
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
-def test_each_commands_help_teaches_by_examples(operator: Operator, command: str) -> None:
-    answer = operator.process(command, "--help")
+def test_each_commands_help_teaches_by_examples(cli: Cli, command: str) -> None:
+    answer = cli.process(command, "--help")
     assert answer.status == 0
     assert f"  python -m ops {command}" in answer.text
     assert "--debug" in answer.text
 
 
-def test_a_pipe_gets_no_colour_and_a_terminal_does(operator: Operator) -> None:
-    assert "\x1b[" not in operator.process(*REGIONS).text
-    with operator.terminal(*REGIONS) as terminal:
+def test_a_pipe_gets_no_colour_and_a_terminal_does(cli: Cli) -> None:
+    assert "\x1b[" not in cli.process(*REGIONS).text
+    with cli.terminal(*REGIONS) as terminal:
         assert terminal.wait() == 0
     assert "\x1b[" in terminal.screen

@@ -19,8 +19,8 @@ from chalicelib.notifier import notifier
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.support import whole_chain
-from tests.support.operator import Operator
+from tests.support import deployed_stage
+from tests.support.cli import Cli
 from tests.support.records import event
 
 NOW = datetime.now(UTC)
@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(autouse=True)
 def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole_chain.shrink_the_world(monkeypatch)
+    deployed_stage.limit_regions(monkeypatch)
 
 
 def happened(
@@ -61,9 +61,9 @@ def words(line: str) -> list[str]:
 
 @pytest.mark.usefixtures("two_weeks")
 def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
-    operator: Operator,
+    cli: Cli,
 ) -> None:
-    run = operator.process("history", "--since", "7d")
+    run = cli.process("history", "--since", "7d")
     assert run.status == 0, run.text
     header, *rows, summary = run.text.splitlines()
     assert words(header)[:4] == ["TIME", "SEVERITY", "WHO", "EVENT"]
@@ -97,34 +97,32 @@ def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
         (("--since", "7d", "--event", "CheckMfa", "--event", "ConsoleLogin"), 4),
     ],
 )
-def test_only_what_is_asked_for_is_shown(
-    operator: Operator, arguments: tuple[str, ...], count: int
-) -> None:
-    run = operator.ops("history", *arguments)
+def test_only_what_is_asked_for_is_shown(cli: Cli, arguments: tuple[str, ...], count: int) -> None:
+    run = cli.ops("history", *arguments)
     assert run.status == 0, run.text
     assert f"Sign-in events: {count} (" in run.text
 
 
 @pytest.mark.usefixtures("two_weeks")
-def test_messages_are_shown_in_full_in_the_stage_s_language(operator: Operator) -> None:
-    operator.project.configure(
+def test_messages_are_shown_in_full_in_the_stage_s_language(cli: Cli) -> None:
+    cli.project.configure(
         "dev", {"MESSAGE_LANGUAGE": "ko", "ACCOUNT_NAMES": '{"111122223333": "본사"}'}
     )
     arguments = ("--since", "7d", "--user", "root", "--full", "--stage", "dev")
-    run = operator.ops("history", *arguments)
+    run = cli.ops("history", *arguments)
     assert "[긴급] 루트 사용자가 MFA 없이 본사(111122223333) 계정에" in run.text
 
 
 @pytest.mark.usefixtures("two_weeks")
 def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
-    aws: EmbeddedAws, operator: Operator
+    aws: EmbeddedAws, cli: Cli
 ) -> None:
     one = copy.deepcopy(event("iam-user-wrong-password"))
     one["detail"]["userIdentity"]["userName"] = "=HYPERLINK(1)"
     one["detail"]["sourceIPAddress"] = "+1"
     one["detail"]["eventTime"] = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
     cloudtrail.remember(aws.url, one)
-    run = operator.ops("history", "--since", "7d", "--csv")
+    run = cli.ops("history", "--since", "7d", "--csv")
     lines = [line for line in run.text.splitlines() if not line.startswith("Sign-in events")]
     rows = list(csv.DictReader(lines))
     assert rows[2] == {
@@ -142,11 +140,9 @@ def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
 
 
 @pytest.mark.usefixtures("two_weeks")
-def test_a_region_that_refuses_is_named_and_the_others_shown(
-    aws: EmbeddedAws, operator: Operator
-) -> None:
+def test_a_region_that_refuses_is_named_and_the_others_shown(aws: EmbeddedAws, cli: Cli) -> None:
     cloudtrail.refuse(aws.url, "eu-west-1", "AccessDeniedException")
-    run = operator.ops("history", "--since", "7d", "--all-regions")
+    run = cli.ops("history", "--since", "7d", "--all-regions")
     assert run.status == 0
     assert "Sign-in events: 4 (" in run.text
     assert "cloudtrail:LookupEvents is denied (eu-west-1)" in run.text
@@ -164,10 +160,10 @@ def test_a_region_that_refuses_is_named_and_the_others_shown(
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
-    aws: EmbeddedAws, operator: Operator, arguments: tuple[str, ...], said: str
+    aws: EmbeddedAws, cli: Cli, arguments: tuple[str, ...], said: str
 ) -> None:
     cloudtrail.refuse(aws.url, "us-east-1", "AccessDeniedException")
-    run = operator.ops("history", *arguments)
+    run = cli.ops("history", *arguments)
     assert run.status == 2
     assert said in run.text
     assert "Traceback" not in run.text
@@ -181,27 +177,27 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def deployed(
-    aws: EmbeddedAws, operator: Operator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    aws: EmbeddedAws, cli: Cli, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deploy a stage whose function moto runs here, where it would start Docker."""
-    deployment = whole_chain.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
-    variables = whole_chain.variables(aws, deployment)
-    operator.project.configure("prod", variables)
+    deployment = deployed_stage.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
+    variables = deployed_stage.variables(aws, deployment)
+    cli.project.configure("prod", variables)
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
 
     def run(_: LambdaFunction, event: dict[str, Any]) -> tuple[str, bool, str]:
-        return json.dumps(notifier(variables).tell(event, 60)), False, ""
+        return json.dumps(notifier(variables).notify(event, 60)), False, ""
 
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
 def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
-    operator: Operator, receiver: Receiver
+    cli: Cli, receiver: Receiver
 ) -> None:
     arguments = ("--since", "150m", "--stage", "prod", "--post")
-    run = operator.ops("history", *arguments, stdin="y\n")
+    run = cli.ops("history", *arguments, stdin="y\n")
     assert run.status == 0, run.text
     assert "To post by the stage prod: 2." in run.text
     assert "posted: 2" in run.text
@@ -215,21 +211,21 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
 
 @pytest.mark.usefixtures("two_weeks")
 def test_a_stage_that_is_not_deployed_posts_nothing_and_says_what_to_do(
-    operator: Operator,
+    cli: Cli,
 ) -> None:
-    run = operator.ops("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
+    run = cli.ops("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
     assert run.status == 2
     assert "The stage prod is not deployed. First: chalice deploy --stage prod" in run.text
 
 
 @pytest.mark.usefixtures("two_weeks")
-def test_a_reader_that_has_seen_enough_gets_no_complaint(operator: Operator) -> None:
+def test_a_reader_that_has_seen_enough_gets_no_complaint(cli: Cli) -> None:
     gone, pipe = os.pipe()
     os.close(gone)
     run = subprocess.run(
         [sys.executable, "-m", "ops", "history", "--since", "7d", "--csv"],
-        cwd=operator.project.path,
-        env=operator.environment,
+        cwd=cli.project.path,
+        env=cli.environment,
         stdout=pipe,
         stderr=subprocess.PIPE,
         text=True,
@@ -242,7 +238,7 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint(operator: Operator) -> 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
 def test_a_slow_function_is_waited_for_and_not_asked_twice(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -255,22 +251,22 @@ def test_a_slow_function_is_waited_for_and_not_asked_twice(
     hasty = Config(read_timeout=1, retries={"total_max_attempts": 2})
     monkeypatch.setattr("chalicelib.aws.clients._CONFIG", hasty)
     arguments = ("--since", "90m", "--stage", "prod", "--post", "--yes")
-    answer = operator.ops("history", *arguments)
+    answer = cli.ops("history", *arguments)
     assert answer.text.endswith("posted: 1\n")
     assert len(asked) == 1
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
-def test_nothing_is_posted_without_a_yes(operator: Operator, receiver: Receiver) -> None:
+def test_nothing_is_posted_without_a_yes(cli: Cli, receiver: Receiver) -> None:
     arguments = ("--since", "150m", "--stage", "prod", "--post")
-    run = operator.ops("history", *arguments, stdin="n\n")
+    run = cli.ops("history", *arguments, stdin="n\n")
     assert run.status == 1
     assert not receiver.posts
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
 def test_a_function_that_fails_ends_the_posting_with_its_reason(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: LambdaFunction, event: object) -> tuple[str, bool, str]:
         assert event
@@ -278,6 +274,6 @@ def test_a_function_that_fails_ends_the_posting_with_its_reason(
 
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", fail)
     arguments = ("--since", "150m", "--stage", "prod", "--post", "--yes")
-    run = operator.ops("history", *arguments)
+    run = cli.ops("history", *arguments)
     assert run.status == 2
     assert "failed after 0 of 2 sign-ins: The settings are wrong." in run.text

@@ -16,11 +16,11 @@ import pytest
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.catalogue import renewed
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.support.operator import Operator
+from tests.support.cli import Cli
 from tests.support.records import event
 
 SCHEDULES = {"SELF_CHECK_SCHEDULE": "rate(1 hour)", "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)"}
@@ -37,14 +37,14 @@ def receiver(certificates: Certificates) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def team(operator: Operator, receiver: Receiver) -> Operator:
-    """Give an operator whose stage has every handler, and has been packaged into `build`."""
-    settings = equip("prod", aws=operator.aws, receiver=receiver) | SCHEDULES
-    operator.project.configure("prod", settings)
-    operator.project.write_policies("prod")
-    answer = operator.process("package", "--stage", "prod")
+def team(cli: Cli, receiver: Receiver) -> Cli:
+    """Return an operator whose stage has every handler, and has been packaged into `build`."""
+    settings = provision("prod", aws=cli.aws, receiver=receiver) | SCHEDULES
+    cli.project.configure("prod", settings)
+    cli.project.write_policies("prod")
+    answer = cli.process("package", "--stage", "prod")
     assert answer.status == 0, answer.text
-    return operator
+    return cli
 
 
 def template(project: ProjectCopy) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def template(project: ProjectCopy) -> dict[str, Any]:
     return document
 
 
-def deploy_stack(team: Operator) -> None:
+def deploy_stack(team: Cli) -> None:
     """Upload what the template names beside itself, and make a stack of it."""
     document = template(team.project)
     storage = team.aws.client("s3")
@@ -68,7 +68,7 @@ def deploy_stack(team: Operator) -> None:
 
 
 def deployed(aws: EmbeddedAws) -> dict[str, Any]:
-    """Give what is deployed, by kind and name, as whoever relies on names sees it."""
+    """Return what is deployed, by kind and name, as whoever relies on names sees it."""
     functions, events, iam = aws.client("lambda"), aws.client("events"), aws.client("iam")
     return {
         "functions": {
@@ -100,7 +100,7 @@ def deployed(aws: EmbeddedAws) -> dict[str, Any]:
     }
 
 
-def test_the_template_makes_what_chalice_deploy_makes(team: Operator) -> None:
+def test_the_template_makes_what_chalice_deploy_makes(team: Cli) -> None:
     deploy_stack(team)
     by_stack = deployed(team.aws)
     team.aws.client("cloudformation").delete_stack(StackName=STACK)
@@ -110,7 +110,7 @@ def test_the_template_makes_what_chalice_deploy_makes(team: Operator) -> None:
 
 
 def test_any_sign_in_passes_through_the_stack(
-    team: Operator, receiver: Receiver, certificates: Certificates, tmp_path: Path
+    team: Cli, receiver: Receiver, certificates: Certificates, tmp_path: Path
 ) -> None:
     deploy_stack(team)
     name = "signin-monitor-prod-on_sign_in"
@@ -129,7 +129,7 @@ def test_any_sign_in_passes_through_the_stack(
     assert len(receiver.messages) == 1
 
 
-def test_cfn_lint_has_nothing_to_say(team: Operator) -> None:
+def test_cfn_lint_has_nothing_to_say(team: Cli) -> None:
     team.edit_stage(
         tags={"team": "security"},
         subnet_ids=["subnet-0123456789abcdef0"],
@@ -148,17 +148,17 @@ def test_cfn_lint_has_nothing_to_say(team: Operator) -> None:
     assert (run.stdout, run.returncode) == ("", 0)
 
 
-def test_a_stage_that_cannot_work_is_not_packaged(operator: Operator) -> None:
-    operator.project.configure("prod", {"MESSAGE_LANGUAGE": "fr"})
-    answer = operator.process("package", "--stage", "prod")
+def test_a_stage_that_cannot_work_is_not_packaged(cli: Cli) -> None:
+    cli.project.configure("prod", {"MESSAGE_LANGUAGE": "fr"})
+    answer = cli.process("package", "--stage", "prod")
     assert answer.status == 2
     assert "MESSAGE_LANGUAGE must be one of en, ja, ko." in answer.text
     assert "WEBHOOK_URL_ENCRYPTED is missing" in answer.text
-    assert not (operator.project.path / "build").exists()
+    assert not (cli.project.path / "build").exists()
 
 
-def test_chalice_package_is_refused_in_favour_of_ours(operator: Operator) -> None:
-    answer = operator.chalice("package", "--stage", "prod", "--pkg-format", "terraform", "out")
+def test_chalice_package_is_refused_in_favour_of_ours(cli: Cli) -> None:
+    answer = cli.chalice("package", "--stage", "prod", "--pkg-format", "terraform", "out")
     assert answer.status == 1
     assert answer.text.rstrip().endswith("python -m ops package --stage prod --out build")
     assert len(answer.text.splitlines()) == 1

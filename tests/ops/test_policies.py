@@ -13,7 +13,7 @@ from ops.commands.policies import path_of, settings_of
 from ops.iam import grants
 from ops.project.config_file import ConfigFile
 from playground.aws.deployment import PROJECT
-from tests.support.operator import Operator
+from tests.support.cli import Cli
 
 ENVIRONMENT = {
     "STAGE": "prod",
@@ -36,7 +36,7 @@ def statements(handler: str, **changes: str) -> list[dict[str, Any]]:
 
 
 def granted(handler: str, **changes: str) -> dict[str, list[str]]:
-    """Give the resources of each action."""
+    """Return the resources of each action."""
     return {
         action: statement["Resource"]
         for statement in statements(handler, **changes)
@@ -154,16 +154,16 @@ def test_without_a_context_the_webhook_is_bound_to_the_alias_alone() -> None:
 def test_a_handler_is_deployed_where_the_stage_names_its_queue_or_schedule(
     changes: Mapping[str, str], handlers: tuple[str, ...]
 ) -> None:
-    assert resource_names.registered(settings(**changes)) == handlers
+    assert resource_names.deployed_handlers(settings(**changes)) == handlers
 
 
-def test_handlers_that_shared_a_file_get_one_each(operator: Operator) -> None:
-    config = json.loads(operator.config_file.read_text())
+def test_handlers_that_shared_a_file_get_one_each(cli: Cli) -> None:
+    config = json.loads(cli.config_file.read_text())
     config["iam_policy_file"] = "all.json"
     config["stages"]["prod"]["lambda_functions"] = {"self_check": {"iam_policy_file": "own.json"}}
-    operator.config_file.write_text(json.dumps(config))
-    assert operator.process("policies", "--stage", "prod").status == 0
-    functions = json.loads(operator.config_file.read_text())["stages"]["prod"]["lambda_functions"]
+    cli.config_file.write_text(json.dumps(config))
+    assert cli.process("policies", "--stage", "prod").status == 0
+    functions = json.loads(cli.config_file.read_text())["stages"]["prod"]["lambda_functions"]
     assert {name: one["iam_policy_file"] for name, one in functions.items()} == {
         "on_sign_in": "policy-prod.json",
         "on_undelivered": "policy-prod-on_undelivered.json",

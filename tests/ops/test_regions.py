@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from tests.support.cli import WEBHOOK, Cli
 from tests.support.gate import Gate
-from tests.support.operator import WEBHOOK, Operator
 
 HOME_BUS = f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default"
 NAME = "signin-monitor-prod-forward"
@@ -38,15 +38,15 @@ def bus_policy(aws: EmbeddedAws) -> list[dict[str, Any]]:
     return statements
 
 
-def apply(operator: Operator, *options: str) -> None:
-    answer = operator.ops("regions", "--stage", "prod", "--apply", "--yes", *options)
+def apply(cli: Cli, *options: str) -> None:
+    answer = cli.ops("regions", "--stage", "prod", "--apply", "--yes", *options)
     assert answer.status == 0, answer.text
 
 
 def test_every_region_forwards_what_the_app_asks_for_to_the_home_bus(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    apply(operator)
+    apply(cli)
     for region in others(aws):
         found = rule(aws, region)
         assert found
@@ -59,10 +59,8 @@ def test_every_region_forwards_what_the_app_asks_for_to_the_home_bus(
     assert rule(aws, "me-central-1") is None  # it is not enabled
 
 
-def test_the_role_may_send_to_the_home_bus_and_nothing_else(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
-    apply(operator)
+def test_the_role_may_send_to_the_home_bus_and_nothing_else(cli: Cli, aws: EmbeddedAws) -> None:
+    apply(cli)
     iam = aws.client("iam")
     (granted,) = iam.get_role_policy(RoleName=NAME, PolicyName=NAME)["PolicyDocument"]["Statement"]
     assert granted == {"Effect": "Allow", "Action": "events:PutEvents", "Resource": HOME_BUS}
@@ -71,28 +69,26 @@ def test_the_role_may_send_to_the_home_bus_and_nothing_else(
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
 
 
-def test_without_an_order_regions_only_shows(operator: Operator, aws: EmbeddedAws) -> None:
-    answer = operator.ops("regions", "--stage", "prod")
+def test_without_an_order_regions_only_shows(cli: Cli, aws: EmbeddedAws) -> None:
+    answer = cli.ops("regions", "--stage", "prod")
     assert answer.status == 0
     assert answer.text.count("blind") == len(others(aws))
     assert not aws.client("iam").list_roles()["Roles"]
 
 
-def test_setup_makes_the_forwards_too(operator: Operator, aws: EmbeddedAws) -> None:
+def test_setup_makes_the_forwards_too(cli: Cli, aws: EmbeddedAws) -> None:
     arguments = ("setup", "--stage", "prod", "--yes")
-    answer = operator.ops(*arguments, stdin=f"{WEBHOOK}\n")
+    answer = cli.ops(*arguments, stdin=f"{WEBHOOK}\n")
     assert answer.status == 0, answer.text
     assert all(rule(aws, region) for region in others(aws))
-    assert "Nothing to do" in operator.ops(*arguments).text
+    assert "Nothing to do" in cli.ops(*arguments).text
 
 
 @pytest.mark.parametrize("broken", ["disabled", "other pattern", "no target", "no role"])
-def test_a_forward_that_is_broken_is_seen_and_mended(
-    operator: Operator, aws: EmbeddedAws, broken: str
-) -> None:
-    apply(operator)
+def test_a_forward_that_is_broken_is_seen_and_mended(cli: Cli, aws: EmbeddedAws, new: str) -> None:
+    apply(cli)
     events = aws.client("events", "eu-west-1")
-    match broken:
+    match new:
         case "disabled":
             events.disable_rule(Name=NAME)
         case "other pattern":
@@ -101,40 +97,40 @@ def test_a_forward_that_is_broken_is_seen_and_mended(
             events.remove_targets(Rule=NAME, Ids=["home"])
         case "no role":
             events.put_targets(Rule=NAME, Targets=[{"Id": "home", "Arn": HOME_BUS}])
-    seen = operator.ops("regions", "--stage", "prod").text
+    seen = cli.ops("regions", "--stage", "prod").text
     assert [line.split()[0] for line in seen.splitlines() if "blind" in line] == ["eu-west-1"]
-    apply(operator)
-    assert "blind" not in operator.ops("regions", "--stage", "prod").text
+    apply(cli)
+    assert "blind" not in cli.ops("regions", "--stage", "prod").text
 
 
-def test_a_role_that_lost_its_right_gets_it_back(operator: Operator, aws: EmbeddedAws) -> None:
-    apply(operator)
+def test_a_role_that_lost_its_right_gets_it_back(cli: Cli, aws: EmbeddedAws) -> None:
+    apply(cli)
     iam = aws.client("iam")
     iam.delete_role_policy(RoleName=NAME, PolicyName=NAME)
-    apply(operator)
+    apply(cli)
     assert iam.get_role_policy(RoleName=NAME, PolicyName=NAME)
 
 
 @pytest.mark.parametrize("action", ["events:DescribeRule", "events:PutRule"])
 def test_a_region_that_a_policy_denies_is_named_and_the_others_forward(
-    operator: Operator, aws: EmbeddedAws, gate: Gate, action: str
+    cli: Cli, aws: EmbeddedAws, gate: Gate, action: str
 ) -> None:
     gate.deny(action, region="sa-east-1")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    answer = operator.ops("regions", "--stage", "prod", "--apply", "--yes")
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    answer = cli.ops("regions", "--stage", "prod", "--apply", "--yes")
     assert re.search(rf"sa-east-1\W.*AWS denies {action}", answer.text)
     assert [one for one in others(aws) if rule(aws, one) is None] == ["sa-east-1"]
     assert "Traceback" not in answer.text
 
 
-def test_only_what_was_made_here_is_taken_away(operator: Operator, aws: EmbeddedAws) -> None:
-    apply(operator)
+def test_only_what_was_made_here_is_taken_away(cli: Cli, aws: EmbeddedAws) -> None:
+    apply(cli)
     foreign = aws.client("events", "sa-east-1")
     foreign.remove_targets(Rule=NAME, Ids=["home"])
     foreign.delete_rule(Name=NAME)
     foreign.put_rule(Name=NAME, EventPattern=json.dumps(SIGN_IN_PATTERN))
     foreign.put_rule(Name="theirs", EventPattern=json.dumps(SIGN_IN_PATTERN))
-    answer = operator.ops("regions", "--stage", "prod", "--remove", "--yes")
+    answer = cli.ops("regions", "--stage", "prod", "--remove", "--yes")
     assert answer.status == 0, answer.text
     assert [one for one in others(aws) if rule(aws, one)] == ["sa-east-1"]
     assert foreign.describe_rule(Name="theirs")
@@ -142,9 +138,9 @@ def test_only_what_was_made_here_is_taken_away(operator: Operator, aws: Embedded
 
 
 def test_an_organisations_accounts_may_send_sign_ins_and_nothing_else(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    apply(operator, "--organization", ORGANIZATION)
+    apply(cli, "--organization", ORGANIZATION)
     (statement,) = bus_policy(aws)
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == "events:PutEvents"
@@ -155,15 +151,15 @@ def test_an_organisations_accounts_may_send_sign_ins_and_nothing_else(
     }
 
 
-def test_other_statements_of_the_bus_policy_stay(operator: Operator, aws: EmbeddedAws) -> None:
+def test_other_statements_of_the_bus_policy_stay(cli: Cli, aws: EmbeddedAws) -> None:
     aws.client("events").put_permission(
         Action="events:PutEvents", Principal="111122223333", StatementId="theirs"
     )
-    apply(operator, "--organization", ORGANIZATION)
+    apply(cli, "--organization", ORGANIZATION)
     assert len(bus_policy(aws)) == 2
-    again = operator.ops(*("regions", "--stage", "prod", "--apply", "--organization", ORGANIZATION))
+    again = cli.ops(*("regions", "--stage", "prod", "--apply", "--organization", ORGANIZATION))
     assert "Nothing to do." in again.text
-    operator.ops("regions", "--stage", "prod", "--remove", "--yes")
+    cli.ops("regions", "--stage", "prod", "--remove", "--yes")
     assert [one["Sid"] for one in bus_policy(aws)] == ["theirs"]
 
 
@@ -171,6 +167,6 @@ def test_other_statements_of_the_bus_policy_stay(operator: Operator, aws: Embedd
     "options", [("--organization", ORGANIZATION), ("--apply", "--organization", "example.com")]
 )
 def test_an_organisation_is_named_by_its_id_and_with_apply(
-    operator: Operator, options: tuple[str, ...]
+    cli: Cli, options: tuple[str, ...]
 ) -> None:
-    assert operator.ops("regions", "--stage", "prod", *options).status == 2
+    assert cli.ops("regions", "--stage", "prod", *options).status == 2

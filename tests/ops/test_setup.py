@@ -4,8 +4,8 @@ import json
 import pytest
 
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from tests.support.cli import WEBHOOK, Cli
 from tests.support.gate import Gate
-from tests.support.operator import WEBHOOK, Operator
 
 ALIAS = "alias/signin-monitor-prod"
 QUEUE = "signin-monitor-prod-undelivered"
@@ -13,9 +13,9 @@ CONTEXT = {"app": "signin-monitor", "stage": "prod"}
 ANOTHER = "https://hooks.slack.com/services/T0/B0/another"
 
 
-def decrypted(aws: EmbeddedAws, operator: Operator, name: str = "WEBHOOK_URL_ENCRYPTED") -> str:
+def decrypted(aws: EmbeddedAws, cli: Cli, name: str = "WEBHOOK_URL_ENCRYPTED") -> str:
     answer = aws.client("kms").decrypt(
-        CiphertextBlob=base64.b64decode(operator.settings()[name]), EncryptionContext=CONTEXT
+        CiphertextBlob=base64.b64decode(cli.settings()[name]), EncryptionContext=CONTEXT
     )
     plaintext: bytes = answer["Plaintext"]
     return plaintext.decode()
@@ -44,33 +44,29 @@ def attributes(aws: EmbeddedAws, name: str = QUEUE) -> dict[str, str]:
 
 
 def test_the_webhook_is_encrypted_under_a_key_of_the_stages_own_and_its_context(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    operator.set_up()
+    cli.set_up()
     kms = aws.client("kms")
-    assert decrypted(aws, operator) == WEBHOOK
-    assert json.loads(operator.settings()["WEBHOOK_ENCRYPTION_CONTEXT"]) == CONTEXT
+    assert decrypted(aws, cli) == WEBHOOK
+    assert json.loads(cli.settings()["WEBHOOK_ENCRYPTION_CONTEXT"]) == CONTEXT
     key = kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"]
     assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
     assert keys(aws) == [key]
 
 
-def test_the_queue_keeps_a_megabyte_for_14_days_encrypted(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
-    operator.set_up()
+def test_the_queue_keeps_a_megabyte_for_14_days_encrypted(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
     queue = attributes(aws)
-    assert operator.settings()["UNDELIVERED_QUEUE"] == QUEUE
+    assert cli.settings()["UNDELIVERED_QUEUE"] == QUEUE
     assert queue["SqsManagedSseEnabled"] == "true"
     assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
     assert queue["MaximumMessageSize"] == str(1024 * 1024)
     assert queue["VisibilityTimeout"] == str(6 * 60 + 60)
 
 
-def test_only_the_stages_own_functions_may_send_to_the_queue(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
-    operator.set_up()
+def test_only_the_stages_own_functions_may_send_to_the_queue(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
     allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
     role = f"arn:aws:iam::{ACCOUNT_ID}:role/signin-monitor-prod-on_sign_in"
     assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
@@ -78,22 +74,20 @@ def test_only_the_stages_own_functions_may_send_to_the_queue(
     assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
 
 
-def test_a_role_of_the_operators_own_may_send_to_the_queue(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
+def test_a_role_of_the_operators_own_may_send_to_the_queue(cli: Cli, aws: EmbeddedAws) -> None:
     role = f"arn:aws:iam::{ACCOUNT_ID}:role/own"
-    config = json.loads(operator.config_file.read_text())
+    config = json.loads(cli.config_file.read_text())
     own = {"manage_iam_role": False, "iam_role_arn": role}
     config["stages"]["prod"]["lambda_functions"]["on_sign_in"] |= own
-    operator.config_file.write_text(json.dumps(config))
-    operator.set_up()
+    cli.config_file.write_text(json.dumps(config))
+    cli.set_up()
     allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
     assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
     assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
 
 
-def test_the_alarms_tell_by_mail_what_slack_cannot(operator: Operator, aws: EmbeddedAws) -> None:
-    text = operator.set_up("--alarm-email", "security@example.com").text
+def test_the_alarms_tell_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -> None:
+    text = cli.set_up("--alarm-email", "security@example.com").text
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     watched = {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms}
     assert watched == {
@@ -111,63 +105,61 @@ def test_the_alarms_tell_by_mail_what_slack_cannot(operator: Operator, aws: Embe
     assert "Nobody hears the alarms" not in text
 
 
-def test_alarms_that_nobody_hears_are_mentioned(operator: Operator) -> None:
-    assert "Nobody hears the alarms yet" in operator.set_up().text
+def test_alarms_that_nobody_hears_are_mentioned(cli: Cli) -> None:
+    assert "Nobody hears the alarms yet" in cli.set_up().text
 
 
 def test_failed_sign_ins_that_wait_for_their_digest_alarm_nobody(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    operator.project.configure("prod", {"FAILURES": "digest", "UNDELIVERED_QUEUE": QUEUE})
-    operator.set_up()
+    cli.project.configure("prod", {"FAILURES": "digest", "UNDELIVERED_QUEUE": QUEUE})
+    cli.set_up()
     names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert "signin-monitor-prod-parked" not in names
     assert "signin-monitor-prod-stuck" in names
 
 
-def test_what_setup_leaves_can_be_deployed(operator: Operator) -> None:
-    operator.set_up()
-    deployed = operator.chalice("deploy", "--stage", "prod")
+def test_what_setup_leaves_can_be_deployed(cli: Cli) -> None:
+    cli.set_up()
+    deployed = cli.chalice("deploy", "--stage", "prod")
     assert deployed.status == 0, deployed.text
 
 
 def test_a_second_run_says_that_there_is_nothing_to_do_and_does_nothing(
-    operator: Operator, gate: Gate
+    cli: Cli, gate: Gate
 ) -> None:
-    operator.set_up("--alarm-email", "security@example.com")
-    written = operator.config_file.read_bytes()
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    again = operator.ops("setup", "--stage", "prod", "--home-region-only")
+    cli.set_up("--alarm-email", "security@example.com")
+    written = cli.config_file.read_bytes()
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    again = cli.ops("setup", "--stage", "prod", "--home-region-only")
     assert again.status == 0
     assert "Nothing to do: the stage prod is set up." in again.text
-    assert operator.config_file.read_bytes() == written
+    assert cli.config_file.read_bytes() == written
     looks = ("Decrypt", "Describe", "Get", "List")
     assert {
         one.action for one in gate.seen if not one.action.split(":")[1].startswith(looks)
     } == set()
 
 
-def test_the_rest_of_the_file_stays_as_it_was(operator: Operator) -> None:
-    text = operator.config_file.read_text().replace(
-        '"version"', '"tags": {"a":   "b"},\n  "version"'
-    )
-    operator.config_file.write_text(text)
-    operator.set_up()
-    before, after = text.splitlines(), operator.config_file.read_text().splitlines()
+def test_the_rest_of_the_file_stays_as_it_was(cli: Cli) -> None:
+    text = cli.config_file.read_text().replace('"version"', '"tags": {"a":   "b"},\n  "version"')
+    cli.config_file.write_text(text)
+    cli.set_up()
+    before, after = text.splitlines(), cli.config_file.read_text().splitlines()
     changed = [line.split('"')[1] for line in after if line not in before]
     assert changed == ["WEBHOOK_URL_ENCRYPTED", "UNDELIVERED_QUEUE"]
 
 
-def test_a_policy_that_was_narrowed_by_hand_stays(operator: Operator, aws: EmbeddedAws) -> None:
-    operator.set_up()
-    file = operator.project.path / ".chalice" / "policy-prod.json"
+def test_a_policy_that_was_narrowed_by_hand_stays(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
+    file = cli.project.path / ".chalice" / "policy-prod.json"
     narrow = file.read_text().replace(
         "arn:*:kms:*:*:key/*", f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/{keys(aws)[0]}"
     )
     file.write_text(narrow)
-    assert "Nothing to do" in operator.set_up().text
+    assert "Nothing to do" in cli.set_up().text
     assert file.read_text() == narrow
-    assert operator.chalice("deploy", "--stage", "prod").status == 0
+    assert cli.chalice("deploy", "--stage", "prod").status == 0
 
 
 @pytest.mark.parametrize(
@@ -181,28 +173,28 @@ def test_a_policy_that_was_narrowed_by_hand_stays(operator: Operator, aws: Embed
     ],
 )
 def test_a_webhook_that_cannot_work_is_refused_before_anything_is_made(
-    operator: Operator, aws: EmbeddedAws, webhook: str, told: str
+    cli: Cli, aws: EmbeddedAws, webhook: str, told: str
 ) -> None:
-    answer = operator.ops("setup", "--stage", "prod", "--yes", "--debug", stdin=f"{webhook}\n")
+    answer = cli.ops("setup", "--stage", "prod", "--yes", "--debug", stdin=f"{webhook}\n")
     assert answer.status == 2
     assert told in answer.text
     assert "fake" not in answer.text
     assert nothing_was_made(aws)
 
 
-def test_a_webhook_as_the_article_writes_it_will_do(operator: Operator, aws: EmbeddedAws) -> None:
-    answer = operator.ops(
+def test_a_webhook_as_the_article_writes_it_will_do(cli: Cli, aws: EmbeddedAws) -> None:
+    answer = cli.ops(
         *("setup", "--stage", "prod", "--yes", "--home-region-only"),
         stdin=f"{WEBHOOK.removeprefix('https:')}\n",
     )
     assert answer.status == 0
-    assert decrypted(aws, operator) == WEBHOOK
+    assert decrypted(aws, cli) == WEBHOOK
 
 
 def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_a_yes(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    with operator.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
+    with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
         terminal.wait_for("it is not shown")
         terminal.type(WEBHOOK)
         terminal.wait_for("Do it? [y/N]")
@@ -210,90 +202,86 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
         terminal.type("y")
         assert terminal.wait() == 0
     assert "fake" not in terminal.screen
-    assert decrypted(aws, operator) == WEBHOOK
+    assert decrypted(aws, cli) == WEBHOOK
 
 
-def test_without_a_yes_nothing_is_made(operator: Operator, aws: EmbeddedAws) -> None:
-    written = operator.config_file.read_bytes()
-    with operator.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
+def test_without_a_yes_nothing_is_made(cli: Cli, aws: EmbeddedAws) -> None:
+    written = cli.config_file.read_bytes()
+    with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
         terminal.wait_for("it is not shown")
         terminal.type(WEBHOOK)
         terminal.wait_for("Do it?")
         terminal.type("n")
         assert terminal.wait() == 1
-    piped = operator.ops("setup", "--stage", "prod", stdin=f"{WEBHOOK}\n")
+    piped = cli.ops("setup", "--stage", "prod", stdin=f"{WEBHOOK}\n")
     assert piped.status == 2
     assert "Agree with --yes." in piped.text
     assert nothing_was_made(aws)
-    assert operator.config_file.read_bytes() == written
+    assert cli.config_file.read_bytes() == written
 
 
-def test_the_webhook_is_replaced_and_nothing_else(operator: Operator, aws: EmbeddedAws) -> None:
-    operator.set_up()
-    answer = operator.ops(
+def test_the_webhook_is_replaced_and_nothing_else(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
+    answer = cli.ops(
         *("setup", "--stage", "prod", "--home-region-only", "--rotate-webhook", "--yes"),
         stdin=f"{ANOTHER}\n",
     )
     assert answer.text.count("  + ") == 1
     assert "chalice deploy --stage prod" in answer.text
-    assert decrypted(aws, operator) == ANOTHER
+    assert decrypted(aws, cli) == ANOTHER
 
 
-def test_critical_messages_may_have_a_webhook_of_their_own(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
-    answer = operator.ops(
+def test_critical_messages_may_have_a_webhook_of_their_own(cli: Cli, aws: EmbeddedAws) -> None:
+    answer = cli.ops(
         *("setup", "--stage", "prod", "--home-region-only", "--critical-webhook", "--yes"),
         stdin=f"{WEBHOOK}\n{ANOTHER}\n",
     )
     assert answer.status == 0
-    assert decrypted(aws, operator) == WEBHOOK
-    assert decrypted(aws, operator, "CRITICAL_WEBHOOK_URL_ENCRYPTED") == ANOTHER
+    assert decrypted(aws, cli) == WEBHOOK
+    assert decrypted(aws, cli, "CRITICAL_WEBHOOK_URL_ENCRYPTED") == ANOTHER
 
 
 @pytest.mark.parametrize("ciphertext", ["AAAA", "not base64", WEBHOOK])
 def test_a_ciphertext_that_cannot_be_read_is_replaced(
-    operator: Operator, aws: EmbeddedAws, ciphertext: str
+    cli: Cli, aws: EmbeddedAws, ciphertext: str
 ) -> None:
-    operator.project.configure("prod", {"WEBHOOK_URL_ENCRYPTED": ciphertext})
-    operator.set_up()
-    assert decrypted(aws, operator) == WEBHOOK
+    cli.project.configure("prod", {"WEBHOOK_URL_ENCRYPTED": ciphertext})
+    cli.set_up()
+    assert decrypted(aws, cli) == WEBHOOK
 
 
-def test_a_ciphertext_that_the_operator_may_not_read_is_left(
-    operator: Operator, gate: Gate
-) -> None:
-    operator.set_up()
+def test_a_ciphertext_that_the_operator_may_not_read_is_left(cli: Cli, gate: Gate) -> None:
+    cli.set_up()
     gate.deny("kms:Decrypt")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    again = operator.ops("setup", "--stage", "prod", "--home-region-only")
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    again = cli.ops("setup", "--stage", "prod", "--home-region-only")
     assert "Nothing to do" in again.text
 
 
 def test_a_ciphertext_that_kms_could_not_open_just_now_is_not_given_up(
-    operator: Operator, gate: Gate
+    cli: Cli, gate: Gate
 ) -> None:
-    operator.set_up()
-    written = operator.config_file.read_bytes()
+    cli.set_up()
+    written = cli.config_file.read_bytes()
     gate.refuse("kms:Decrypt", "KMSInternalException", "try again")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
-    again = operator.ops(*arguments, stdin=f"{ANOTHER}\n")
+    again = cli.ops(*arguments, stdin=f"{ANOTHER}\n")
     assert (again.status, "AWS refused Decrypt: try again" in again.text) == (2, True)
-    assert operator.config_file.read_bytes() == written
+    assert cli.config_file.read_bytes() == written
 
 
 def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
-    operator: Operator, aws: EmbeddedAws, gate: Gate
+    cli: Cli, aws: EmbeddedAws, gate: Gate
 ) -> None:
-    operator.set_up()
+    cli.set_up()
     aws.reset()
     gate.deny("kms:Decrypt")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
-    text = operator.set_up().text
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    text = cli.set_up().text
     assert "WEBHOOK_URL_ENCRYPTED holds cannot be decrypted here" in text
     assert "this is the stage's account" in text
-    assert decrypted(aws, operator) == WEBHOOK
+    assert decrypted(aws, cli) == WEBHOOK
 
 
 @pytest.mark.parametrize(
@@ -308,64 +296,56 @@ def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
     ],
 )
 def test_a_run_that_broke_off_is_repeated_to_the_same_end(
-    operator: Operator, aws: EmbeddedAws, gate: Gate, action: str
+    cli: Cli, aws: EmbeddedAws, gate: Gate, action: str
 ) -> None:
     gate.deny(action)
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
-    broken = operator.ops(*arguments, stdin=f"{WEBHOOK}\n")
-    assert broken.status == 2
-    assert f"AWS denies {action}" in broken.text
-    assert "Traceback" not in broken.text
+    new = cli.ops(*arguments, stdin=f"{WEBHOOK}\n")
+    assert new.status == 2
+    assert f"AWS denies {action}" in new.text
+    assert "Traceback" not in new.text
 
     gate.open()
-    operator.set_up()
+    cli.set_up()
     assert len(keys(aws)) == 1
-    assert decrypted(aws, operator) == WEBHOOK
-    assert "Nothing to do" in operator.set_up().text
+    assert decrypted(aws, cli) == WEBHOOK
+    assert "Nothing to do" in cli.set_up().text
 
 
-def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(
-    operator: Operator, gate: Gate
-) -> None:
+def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(cli: Cli, gate: Gate) -> None:
     gate.deny("kms:Encrypt")
-    operator.shell["AWS_ENDPOINT_URL"] = gate.url
+    cli.shell["AWS_ENDPOINT_URL"] = gate.url
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
-    denied = operator.ops(*arguments, stdin=f"{WEBHOOK}\n").text
+    denied = cli.ops(*arguments, stdin=f"{WEBHOOK}\n").text
     assert "it may take five minutes" in denied
     assert "run the same command again" in denied
 
 
-def test_a_key_that_is_there_gets_the_alias_and_nothing_else(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
+def test_a_key_that_is_there_gets_the_alias_and_nothing_else(cli: Cli, aws: EmbeddedAws) -> None:
     kms = aws.client("kms")
     key = kms.create_key()["KeyMetadata"]
-    operator.set_up("--key", key["Arn"])
+    cli.set_up("--key", key["Arn"])
     assert kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"] == key["KeyId"]
     assert not kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
-    assert decrypted(aws, operator) == WEBHOOK
-    assert "Nothing to do" in operator.set_up().text
+    assert decrypted(aws, cli) == WEBHOOK
+    assert "Nothing to do" in cli.set_up().text
 
 
-def test_another_key_takes_over_with_the_webhook_that_is_there(
-    operator: Operator, aws: EmbeddedAws
-) -> None:
-    operator.set_up()
+def test_another_key_takes_over_with_the_webhook_that_is_there(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
     key = aws.client("kms").create_key()["KeyMetadata"]
-    answer = operator.ops(
+    answer = cli.ops(
         *("setup", "--stage", "prod", "--home-region-only", "--yes", "--key", key["KeyId"])
     )
     assert answer.status == 0, answer.text
-    blob = base64.b64decode(operator.settings()["WEBHOOK_URL_ENCRYPTED"])
+    blob = base64.b64decode(cli.settings()["WEBHOOK_URL_ENCRYPTED"])
     opened = aws.client("kms").decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT)
     assert (opened["KeyId"], opened["Plaintext"].decode()) == (key["Arn"], WEBHOOK)
 
 
 @pytest.mark.parametrize("wrong", ["missing", "disabled", "asymmetric"])
-def test_a_key_that_cannot_encrypt_is_refused(
-    operator: Operator, aws: EmbeddedAws, wrong: str
-) -> None:
+def test_a_key_that_cannot_encrypt_is_refused(cli: Cli, aws: EmbeddedAws, wrong: str) -> None:
     kms = aws.client("kms")
     key_id = "1234abcd-12ab-34cd-56ef-1234567890ab"
     if wrong == "disabled":
@@ -374,53 +354,51 @@ def test_a_key_that_cannot_encrypt_is_refused(
     elif wrong == "asymmetric":
         spec = {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}
         key_id = kms.create_key(**spec)["KeyMetadata"]["KeyId"]
-    answer = operator.ops("setup", "--stage", "prod", "--yes", "--key", key_id, stdin=WEBHOOK)
+    answer = cli.ops("setup", "--stage", "prod", "--yes", "--key", key_id, stdin=WEBHOOK)
     assert answer.status == 2
     assert key_id in answer.text
     assert "Traceback" not in answer.text
 
 
 @pytest.mark.parametrize("state", ["disabled", "deleted"])
-def test_a_key_that_went_to_sleep_is_woken(
-    operator: Operator, aws: EmbeddedAws, state: str
-) -> None:
-    operator.set_up()
+def test_a_key_that_went_to_sleep_is_woken(cli: Cli, aws: EmbeddedAws, state: str) -> None:
+    cli.set_up()
     kms = aws.client("kms")
     (key_id,) = keys(aws)
     if state == "disabled":
         kms.disable_key(KeyId=key_id)
     else:
         kms.schedule_key_deletion(KeyId=key_id)
-    operator.set_up()
+    cli.set_up()
     assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "Enabled"
-    assert decrypted(aws, operator) == WEBHOOK
+    assert decrypted(aws, cli) == WEBHOOK
 
 
-def test_what_was_changed_on_the_queue_is_set_right(operator: Operator, aws: EmbeddedAws) -> None:
-    operator.set_up()
+def test_what_was_changed_on_the_queue_is_set_right(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up()
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
-    answer = operator.set_up()
+    answer = cli.set_up()
     assert "set MessageRetentionPeriod" in answer.text
     assert attributes(aws)["MessageRetentionPeriod"] == str(14 * 24 * 3600)
 
 
-def test_a_queue_of_the_operators_own_is_left_alone(operator: Operator, aws: EmbeddedAws) -> None:
+def test_a_queue_of_the_operators_own_is_left_alone(cli: Cli, aws: EmbeddedAws) -> None:
     aws.make_queue("own", {"MessageRetentionPeriod": "60"})
-    operator.project.configure("prod", {"UNDELIVERED_QUEUE": "own"})
-    operator.set_up()
+    cli.project.configure("prod", {"UNDELIVERED_QUEUE": "own"})
+    cli.set_up()
     assert attributes(aws, "own")["MessageRetentionPeriod"] == "60"
-    assert operator.settings()["UNDELIVERED_QUEUE"] == "own"
+    assert cli.settings()["UNDELIVERED_QUEUE"] == "own"
 
 
-def test_a_new_stage_may_live_in_another_region(operator: Operator, aws: EmbeddedAws) -> None:
-    operator.set_up("--region", "ap-northeast-2", stage="team-a")
-    settings = operator.settings("team-a")
+def test_a_new_stage_may_live_in_another_region(cli: Cli, aws: EmbeddedAws) -> None:
+    cli.set_up("--region", "ap-northeast-2", stage="team-a")
+    settings = cli.settings("team-a")
     assert (settings["STAGE"], settings["SIGN_IN_REGION"]) == ("team-a", "ap-northeast-2")
     kms = aws.client("kms", "ap-northeast-2")
     assert kms.describe_key(KeyId="alias/signin-monitor-team-a")
-    assert operator.chalice("deploy", "--stage", "team-a").status == 0
+    assert cli.chalice("deploy", "--stage", "team-a").status == 0
     functions = aws.client("lambda", "ap-northeast-2").list_functions()["Functions"]
     assert {one["FunctionName"] for one in functions} == {
         "signin-monitor-team-a-on_sign_in",
@@ -428,49 +406,47 @@ def test_a_new_stage_may_live_in_another_region(operator: Operator, aws: Embedde
     }
 
 
-def test_a_stage_that_is_set_up_does_not_move_to_another_region(operator: Operator) -> None:
-    operator.set_up()
-    answer = operator.ops("setup", "--stage", "prod", "--region", "eu-west-1")
+def test_a_stage_that_is_set_up_does_not_move_to_another_region(cli: Cli) -> None:
+    cli.set_up()
+    answer = cli.ops("setup", "--stage", "prod", "--region", "eu-west-1")
     assert answer.status == 2
     assert "python -m ops teardown --stage prod" in answer.text
 
 
 def test_an_alarm_that_the_settings_no_longer_ask_for_is_deleted(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    operator.set_up()
-    operator.project.configure("prod", {"FAILURES": "digest"})
-    answer = operator.set_up()
+    cli.set_up()
+    cli.project.configure("prod", {"FAILURES": "digest"})
+    answer = cli.set_up()
     assert "delete the alarms signin-monitor-prod-parked" in answer.text
     names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert "signin-monitor-prod-parked" not in names
-    assert "Nothing to do" in operator.set_up().text
+    assert "Nothing to do" in cli.set_up().text
 
 
-def test_a_stage_without_a_name_is_refused(operator: Operator, aws: EmbeddedAws) -> None:
-    answer = operator.ops("setup", "--stage", "", "--yes", stdin=WEBHOOK)
+def test_a_stage_without_a_name_is_refused(cli: Cli, aws: EmbeddedAws) -> None:
+    answer = cli.ops("setup", "--stage", "", "--yes", stdin=WEBHOOK)
     assert (answer.status, "it has no name" in answer.text) == (2, True)
     assert nothing_was_made(aws)
 
 
-def test_a_file_that_cannot_be_written_is_named(operator: Operator) -> None:
-    policy = operator.project.path / ".chalice" / "policy-prod.json"
+def test_a_file_that_cannot_be_written_is_named(cli: Cli) -> None:
+    policy = cli.project.path / ".chalice" / "policy-prod.json"
     policy.unlink()
     policy.mkdir()
-    answer = operator.ops(
-        *("setup", "--stage", "prod", "--yes", "--home-region-only"), stdin=WEBHOOK
-    )
+    answer = cli.ops(*("setup", "--stage", "prod", "--yes", "--home-region-only"), stdin=WEBHOOK)
     assert answer.status == 2
     assert "policy-prod.json cannot be read or written: Is a directory." in answer.text
 
 
 @pytest.mark.parametrize("command", ["setup", "doctor", "regions", "policies", "teardown"])
-def test_the_stage_local_needs_nothing_at_aws(operator: Operator, command: str) -> None:
-    answer = operator.ops(command, "--stage", "local")
+def test_the_stage_local_needs_nothing_at_aws(cli: Cli, command: str) -> None:
+    answer = cli.ops(command, "--stage", "local")
     assert (answer.status, "make demo" in answer.text) == (2, True)
 
 
-def test_the_webhook_is_no_argument(operator: Operator) -> None:
-    answer = operator.ops("setup", "--help")
+def test_the_webhook_is_no_argument(cli: Cli) -> None:
+    answer = cli.ops("setup", "--help")
     assert "standard input" in answer.text
-    assert operator.ops("setup", "--stage", "prod", WEBHOOK).status == 2
+    assert cli.ops("setup", "--stage", "prod", WEBHOOK).status == 2

@@ -9,8 +9,8 @@ from botocore import xform_name
 
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
-from tests.support.operator import WEBHOOK, Operator
-from tests.support.whole_chain import FORWARD_ROLE, QUEUE, TRAIL
+from tests.support.cli import WEBHOOK, Cli
+from tests.support.deployed_stage import FORWARD_ROLE, QUEUE, TRAIL
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies
@@ -23,7 +23,7 @@ Change = Callable[[EmbeddedAws], Any]
 
 
 def do(service: str, operation: str, region: str | None = None, **parameters: Any) -> Change:  # noqa: ANN401  # any call's
-    """Give a change of the account: one call of AWS."""
+    """Return a change of the account: one call of AWS."""
     return lambda aws: getattr(aws.client(service, region), operation)(**parameters)
 
 
@@ -111,10 +111,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
 }
 
 
-def faults(operator: Operator) -> dict[str, str]:
+def faults(cli: Cli) -> dict[str, str]:
     """Ask the doctor; give the remedy of each faulty link."""
-    links = json.loads(operator.ops("doctor", *PROD, "--json").text)["links"]
-    return {link["name"]: link["remedy"] for link in links if link["state"] == "fault"}
+    results = json.loads(cli.ops("doctor", *PROD, "--json").text)["links"]
+    return {result["name"]: result["remedy"] for result in results if result["state"] == "fault"}
 
 
 def make_trail(aws: EmbeddedAws) -> None:
@@ -124,18 +124,18 @@ def make_trail(aws: EmbeddedAws) -> None:
     trails.start_logging(Name=TRAIL)
 
 
-def follow(remedy: str, operator: Operator, aws: EmbeddedAws) -> None:
+def follow(remedy: str, cli: Cli, aws: EmbeddedAws) -> None:
     """Do what the doctor says, as whoever copies the command to a shell."""
     for command in remedy.split(" && "):
         match command.split():
             case ["aws", service, operation, "--region", region, *options]:
                 call(aws.client(service, region), operation.replace("-", "_"), options)
             case ["chalice", *arguments]:
-                answer = operator.chalice(*arguments)
+                answer = cli.chalice(*arguments)
                 assert answer.status == 0, answer.text
             case ["python", "-m", "ops", *arguments]:
                 asks = [] if arguments[0] == "policies" else ["--yes"]
-                answer = operator.process(*arguments, *asks, stdin=WEBHOOK)
+                answer = cli.process(*arguments, *asks, stdin=WEBHOOK)
                 assert answer.status == 0, answer.text
             case _:
                 raise AssertionError(command)
@@ -155,17 +155,17 @@ def call(client: Any, operation: str, options: list[str]) -> None:  # noqa: ANN4
 
 
 @pytest.fixture
-def whole(operator: Operator, aws: EmbeddedAws) -> Operator:
+def whole(cli: Cli, aws: EmbeddedAws) -> Cli:
     make_trail(aws)
     for command in ("python -m ops setup", "chalice deploy", "python -m ops regions --apply"):
-        follow(f"{command} --stage prod", operator, aws)
-    return operator
+        follow(f"{command} --stage prod", cli, aws)
+    return cli
 
 
 def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
-    operator: Operator, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
-    found = faults(operator)
+    found = faults(cli)
     assert set(found) == {
         "trail",
         "settings",
@@ -177,17 +177,17 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
         "alarms",
     }
     make_trail(aws)
-    follow(found["settings"], operator, aws)
-    found = faults(operator)
+    follow(found["settings"], cli, aws)
+    found = faults(cli)
     assert set(found) == {"rule", "function", "logs"}
-    follow(found["function"], operator, aws)
-    assert faults(operator) == {}
+    follow(found["function"], cli, aws)
+    assert faults(cli) == {}
 
 
-def test_what_the_doctor_says_of_a_broken_link_mends_it(whole: Operator, aws: EmbeddedAws) -> None:
-    for story, (break_it, link) in BROKEN.items():
+def test_what_the_doctor_says_of_a_broken_link_mends_it(whole: Cli, aws: EmbeddedAws) -> None:
+    for story, (break_it, result) in BROKEN.items():
         break_it(aws)
         found = faults(whole)
-        assert set(found) == {link}, story
-        follow(found[link], whole, aws)
+        assert set(found) == {result}, story
+        follow(found[result], whole, aws)
         assert faults(whole) == {}, story

@@ -181,7 +181,7 @@ def test_a_hostile_user_agent_stays_text(page: Page) -> None:
 
     expect(newest(page)).to_contain_text("<script>alert(1)</script>")
     expect(newest(page).locator(".body script, .body img, .mention")).to_have_count(0)
-    addresses = [link.get_attribute("href") or "" for link in newest(page).locator("a").all()]
+    addresses = [result.get_attribute("href") or "" for result in newest(page).locator("a").all()]
     assert all("evil" not in address.partition("#")[0] for address in addresses)
 
 
@@ -258,11 +258,11 @@ def test_a_sign_in_while_the_rule_is_stopped_is_found_and_so_is_the_fault(page: 
     page.get_by_role("button", name="Stop the rule, sign in, run the self-check").click()
 
     expect(page.locator(".message")).to_have_count(before + 3)
-    late, broken, mended = page.locator(".message").all()[before:]
+    late, new, resolved = page.locator(".message").all()[before:]
     expect(late).to_contain_text("root signed in")
     expect(late).to_contain_text("Found by the self-check. The rule in the home region is")
-    expect(broken).to_contain_text("The rule signin-monitor-local-on_sign_in-event is disabled.")
-    expect(mended).to_contain_text("Mended")
+    expect(new).to_contain_text("The rule signin-monitor-local-on_sign_in-event is disabled.")
+    expect(resolved).to_contain_text("Mended")
     expect(page.locator("#decision-line")).to_contain_text("1 found")
 
 

@@ -17,13 +17,13 @@ from chalicelib.errors import AWSReadError, DeliveryError
 from chalicelib.health.deployment import Deployment
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check import missed, run
-from chalicelib.self_check.checkpoint import Memory, Progress
+from chalicelib.self_check.checkpoint import Checkpoint, Progress
 from chalicelib.self_check.missed import windows
 from chalicelib.self_check.run import SelfCheck, self_check
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.support import whole_chain
+from tests.support import deployed_stage
 from tests.support.records import event
 
 DAY = timedelta(days=1)
@@ -52,7 +52,7 @@ class Stage:
         self.receiver.forget()
         self.runs += 1
         schedule = {"id": f"run-{self.runs}", "time": self.now.isoformat()}
-        clients = whole_chain.clients(self.aws)
+        clients = deployed_stage.clients(self.aws)
         try:
             SelfCheck(self.deployment, clients, self.notifier, self.now).run(schedule, seconds)
         finally:
@@ -94,12 +94,12 @@ def stage(
     running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
     running.reset()
-    whole_chain.shrink_the_world(monkeypatch)
+    deployed_stage.limit_regions(monkeypatch)
     for name, value in running.environment.items():
         monkeypatch.setenv(name, value)
     with Receiver() as receiver:
-        deployment = whole_chain.build(running, receiver.url, WEBHOOK_HOSTS=receiver.host)
-        own = notifier(whole_chain.variables(running, deployment))
+        deployment = deployed_stage.build(running, receiver.url, WEBHOOK_HOSTS=receiver.host)
+        own = notifier(deployed_stage.variables(running, deployment))
         capsys.readouterr()
         deployed_on(running, deployment, datetime.now(UTC) - 2 * DAY)
         made = Stage(running, receiver, deployment, own, lambda: capsys.readouterr().out)
@@ -118,7 +118,7 @@ def denied(
     stage: Stage,
     service: str,
     operation: str,
-    region: str = whole_chain.HOME,
+    region: str = deployed_stage.HOME,
     code: str = "AccessDeniedException",
 ) -> Iterator[None]:
     """Let AWS deny an action in a region, or give another error."""
@@ -126,7 +126,7 @@ def denied(
     def deny(**_: object) -> None:
         raise ClientError({"Error": {"Code": code}}, operation)
 
-    calls = whole_chain.clients(stage.aws)(service, region).meta.events
+    calls = deployed_stage.clients(stage.aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
     yield
     calls.unregister(f"before-call.*.{operation}", deny)
@@ -202,11 +202,11 @@ Break = Callable[[Stage], object]
 
 
 def stop_the_trail(stage: Stage) -> None:
-    stage.aws.client("cloudtrail").stop_logging(Name=whole_chain.TRAIL)
+    stage.aws.client("cloudtrail").stop_logging(Name=deployed_stage.TRAIL)
 
 
 def remove_the_trail(stage: Stage) -> None:
-    stage.aws.client("cloudtrail").delete_trail(Name=whole_chain.TRAIL)
+    stage.aws.client("cloudtrail").delete_trail(Name=deployed_stage.TRAIL)
 
 
 def disable_the_forward(stage: Stage) -> None:
@@ -338,11 +338,11 @@ def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None
     assert "No trail covers" in told
     assert "Mended" not in json.dumps(stage.receiver.messages[0].payload)
     stage.aws.client("cloudtrail").create_trail(
-        Name=whole_chain.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
+        Name=deployed_stage.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
     )
-    stage.aws.client("cloudtrail").start_logging(Name=whole_chain.TRAIL)
-    (mended,) = stage.check()
-    assert mended.startswith("Mended in account 123456789012: trail")
+    stage.aws.client("cloudtrail").start_logging(Name=deployed_stage.TRAIL)
+    (resolved,) = stage.check()
+    assert resolved.startswith("Mended in account 123456789012: trail")
     assert stage.check() == []
 
 
@@ -357,7 +357,7 @@ def test_a_region_in_doubt_keeps_no_other_from_being_called_mended(stage: Stage)
 def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -> None:
     stop_the_trail(stage)
     stage.check()
-    stage.aws.client("cloudtrail").start_logging(Name=whole_chain.TRAIL)
+    stage.aws.client("cloudtrail").start_logging(Name=deployed_stage.TRAIL)
     with denied(stage, "cloudtrail", "DescribeTrails"):
         assert stage.check() == []
     assert stage.check() == ["Mended in account 123456789012: trail."]
@@ -365,7 +365,7 @@ def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -
 
 def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
     disable_the_rule(stage)
-    queue = stage.aws.client("sqs").get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     stage.aws.client("sqs").delete_queue(QueueUrl=queue)
     stage.receiver.behave("no_service", 1)
     with pytest.raises(DeliveryError):
@@ -376,7 +376,7 @@ def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) ->
 
 def test_a_sign_in_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
     stage.happened("root-without-mfa")
-    queue = stage.aws.client("sqs").get_queue_url(QueueName=whole_chain.QUEUE)["QueueUrl"]
+    queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     stage.aws.client("sqs").delete_queue(QueueUrl=queue)
     stage.receiver.behave("no_service", 1)
     with pytest.raises(DeliveryError):
@@ -404,10 +404,10 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
         for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
         if one["type"] == "section" and "week" in (text := one["text"]["text"])
     ]
-    week, last_told, blind = block.splitlines()
+    week, last_told, uncovered = block.splitlines()
     assert week == "In the last week: 4 posted, 1 ignored, 2 found late, 1 still waiting."
     assert last_told.startswith("Last posted: <!date^")
-    assert blind == "Blind regions: eu-west-1"
+    assert uncovered == "Blind regions: eu-west-1"
     assert stage.check() == []
 
 
@@ -544,7 +544,7 @@ def test_logs_out_of_reach_fail_the_run(stage: Stage) -> None:
     def be_away(**_: object) -> None:
         raise ConnectTimeoutError(endpoint_url="logs")
 
-    calls = whole_chain.clients(stage.aws)("logs", whole_chain.HOME).meta.events
+    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
     calls.register("before-call.*.FilterLogEvents", be_away)
     with pytest.raises(AWSReadError, match="ConnectTimeoutError"):
         stage.check()
@@ -564,7 +564,7 @@ def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> 
         {"id": "by hand", "time": stage.now.isoformat()},
         stage.deployment.function_arn("self_check"),
         stage.deployment.pattern,
-        whole_chain.variables(stage.aws, stage.deployment),
+        deployed_stage.variables(stage.aws, stage.deployment),
         60,
     )
     assert line["self_check"] == "ran"
@@ -574,7 +574,7 @@ def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> 
 def test_what_was_left_so_long_ago_that_no_log_knows_of_it_is_not_read_again() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
     old = now - timedelta(days=30), now - timedelta(days=29)
-    progress = Progress(until=now - timedelta(hours=1), unread=(old,))
-    memory = Memory(regions={"us-east-1": progress})
+    progress = Progress(until=now - timedelta(hours=1), gaps=(old,))
+    memory = Checkpoint(regions={"us-east-1": progress})
     (window,) = windows(["us-east-1"], memory, now, None)
     assert window.start > now - timedelta(days=6)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.health.result import Link, State
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.reports import report_in
@@ -17,7 +17,7 @@ from chalicelib.self_check.findings import DETAIL_TYPE, Findings, Week
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
-from chalicelib.signin.severity import judge
+from chalicelib.signin.severity import assess
 from playground.aws.deployment import PROJECT
 from playground.slack.rules import refusal
 from tests.support.records import event
@@ -27,17 +27,19 @@ GOLDEN = PROJECT / "tests" / "golden"
 LANGUAGES = ("en", "ja", "ko")
 SCHEDULE = {"id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "time": "2026-06-01T09:00:00Z"}
 
-TRAIL = Link.fault(
+TRAIL = CheckResult.fault(
     "trail",
     "trail_stopped",
     "aws cloudtrail start-logging --region us-east-1 --name management-events",
     trail="management-events",
 )
 FORWARDS = [
-    Link.fault("forward", "forward_missing", "python -m ops regions --stage prod --apply", region)
+    CheckResult.fault(
+        "forward", "forward_missing", "python -m ops regions --stage prod --apply", region
+    )
     for region in ("ap-northeast-2", "eu-west-1", "sa-east-1")
 ]
-QUEUE = Link.fault(
+QUEUE = CheckResult.fault(
     "queue",
     "queue_stuck",
     "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered --region us-east-1 --since 1h",
@@ -45,11 +47,13 @@ QUEUE = Link.fault(
     depth="37",
     minutes="95",
 )
-HOSTILE = Link.fault("trail", "trail_stopped", "echo `<!channel>`", trail="<!channel> *now* `x`")
+HOSTILE = CheckResult.fault(
+    "trail", "trail_stopped", "echo `<!channel>`", trail="<!channel> *now* `x`"
+)
 DENIED = [
-    Link(
+    CheckResult(
         name="history",
-        state=State.CANNOT_TELL,
+        state=Status.UNKNOWN,
         code="denied",
         facts={"action": "cloudtrail:LookupEvents", "error": "AccessDeniedException"},
         region=region,
@@ -67,20 +71,22 @@ QUIET = Week(told=0, ignored=0, found=0, waiting=0, last_told=None)
 
 PROD = Findings(account_id="111122223333")
 CASES = {
-    "broken": replace(PROD, broken=[TRAIL, *FORWARDS], in_doubt=DENIED),
-    "broken-lightly": replace(PROD, broken=FORWARDS),
-    "still-broken": replace(PROD, still_broken=[QUEUE]),
+    "broken": replace(PROD, new=[TRAIL, *FORWARDS], unknown=DENIED),
+    "broken-lightly": replace(PROD, new=FORWARDS),
+    "still-broken": replace(PROD, ongoing=[QUEUE]),
     "broken-and-mended": replace(
         PROD,
-        broken=FORWARDS,
-        mended=[Link.ok("trail")],
-        blind=[link.region or "" for link in FORWARDS],
+        new=FORWARDS,
+        resolved=[CheckResult.ok("trail")],
+        uncovered=[result.region or "" for result in FORWARDS],
         week=WEEK,
     ),
-    "mended": replace(PROD, mended=[Link.ok("trail"), Link.ok("forward", "eu-west-1")]),
-    "heartbeat": replace(PROD, week=WEEK, blind=["eu-west-1"], in_doubt=DENIED),
+    "mended": replace(
+        PROD, resolved=[CheckResult.ok("trail"), CheckResult.ok("forward", "eu-west-1")]
+    ),
+    "heartbeat": replace(PROD, week=WEEK, uncovered=["eu-west-1"], unknown=DENIED),
     "heartbeat-quiet": replace(PROD, week=QUIET),
-    "hostile": replace(PROD, broken=[HOSTILE]),
+    "hostile": replace(PROD, new=[HOSTILE]),
 }
 
 
@@ -121,7 +127,7 @@ def test_a_sign_in_that_it_found_reads_as_its_golden_file(
 ) -> None:
     late = event("root-without-mfa") | {"found-by": "self-check", "found-cause": "forward"}
     delay = datetime(2026, 5, 4, 11, tzinfo=UTC) - datetime(2026, 5, 4, 2, tzinfo=UTC)
-    message = sign_in_message(judge(read_sign_in(late)), settings_in(language), delay)
+    message = sign_in_message(assess(read_sign_in(late)), settings_in(language), delay)
     compare(message.payload, f"self-check-found.{language}", request)
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from chalicelib.errors import Act
 from playground.slack.receiver import Receiver
-from tests.support.bed import SECRET_PATH, Bed, closed_port
 from tests.support.raw_server import RawServer
+from tests.support.stage_harness import SECRET_PATH, StageHarness, closed_port
 
 DECRYPT = "TrentService.Decrypt"
 SEND = "AmazonSQS.SendMessage"
 FIND_QUEUE = "AmazonSQS.GetQueueUrl"
 
-Break = Callable[[Bed], object]
+Break = Callable[[StageHarness], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,23 +81,23 @@ def _raw(answer: bytes) -> Break:
 
 
 def _certificate(name: str) -> Break:
-    def cause(bed: Bed) -> None:
+    def cause(bed: StageHarness) -> None:
         tls = getattr(bed.certificates, name)
         bed.lead_to_host(bed.enter(Receiver(tls=tls, path=SECRET_PATH)).host)
 
     return cause
 
 
-def _silent_server(bed: Bed) -> None:
+def _silent_server(bed: StageHarness) -> None:
     server = bed.enter(socket.create_server(("127.0.0.1", 0)))
     bed.lead_to_host(f"127.0.0.1:{server.getsockname()[1]}")
 
 
-def _proxy_down(bed: Bed) -> None:
+def _proxy_down(bed: StageHarness) -> None:
     bed.surroundings["HTTPS_PROXY"] = f"http://{closed_port()}"
 
 
-def _no_ca_bundle(bed: Bed) -> None:
+def _no_ca_bundle(bed: StageHarness) -> None:
     bed.surroundings["REQUESTS_CA_BUNDLE"] = "/nowhere/ca.pem"
 
 
@@ -132,15 +132,15 @@ def _refused_by_kms(code: str, status: int = 400) -> Break:
     return lambda bed: bed.front.refuse(DECRYPT, code, status)
 
 
-def _kms_unreachable(bed: Bed) -> None:
+def _kms_unreachable(bed: StageHarness) -> None:
     bed.surroundings["AWS_ENDPOINT_URL_KMS"] = f"http://{closed_port()}"
 
 
-def _other_context(bed: Bed) -> None:
+def _other_context(bed: StageHarness) -> None:
     bed.settings["WEBHOOK_ENCRYPTION_CONTEXT"] = '{"app": "another"}'
 
 
-def _other_region(bed: Bed) -> None:
+def _other_region(bed: StageHarness) -> None:
     key = bed.aws.make_key("alias/elsewhere", "eu-west-1")
     bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.aws.encrypt(
         bed.receiver.url, key, region="eu-west-1"
@@ -148,7 +148,7 @@ def _other_region(bed: Bed) -> None:
 
 
 def _plaintext(text: str) -> Break:
-    def cause(bed: Bed) -> None:
+    def cause(bed: StageHarness) -> None:
         bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.encrypted(text)
 
     return cause
@@ -194,11 +194,11 @@ def _refused_by_sqs(code: str, status: int = 400, action: str = SEND) -> Break:
     return lambda bed: bed.front.refuse(action, code, status)
 
 
-def _no_queue(bed: Bed) -> None:
+def _no_queue(bed: StageHarness) -> None:
     bed.settings["UNDELIVERED_QUEUE"] = "nowhere"
 
 
-def _sqs_unreachable(bed: Bed) -> None:
+def _sqs_unreachable(bed: StageHarness) -> None:
     bed.surroundings["AWS_ENDPOINT_URL_SQS"] = f"http://{closed_port()}"
 
 

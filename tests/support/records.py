@@ -11,7 +11,7 @@ event = read
 
 
 def changed(event: dict[str, Any], *path: str, to: object) -> dict[str, Any]:
-    """Give a copy with the field at `path` changed, for example "detail", "eventName"."""
+    """Return a copy with the field at `path` changed, for example "detail", "eventName"."""
     copied = copy.deepcopy(event)
     place = copied
     for key in path[:-1]:
@@ -21,7 +21,7 @@ def changed(event: dict[str, Any], *path: str, to: object) -> dict[str, Any]:
 
 
 def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
-    """Give a copy without the field at `path`."""
+    """Return a copy without the field at `path`."""
     copied = copy.deepcopy(event)
     place = copied
     for key in path[:-1]:

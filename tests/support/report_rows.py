@@ -21,6 +21,6 @@ ROOT = (
 
 
 def changed(row: str, **values: str) -> str:
-    """Give a copy of a row with other values in some columns."""
+    """Return a copy of a row with other values in some columns."""
     cells = dict(zip(HEADER.split(","), row.split(","), strict=True))
     return ",".join({**cells, **values}.values())

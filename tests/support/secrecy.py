@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from requests import Session
 
-from tests.support.bed import SECRET_PATH
+from tests.support.stage_harness import SECRET_PATH
 
 _SECRET = SECRET_PATH.rpartition("/")[2]
 
 
 def shows_secret(text: str) -> bool:
-    """Tell whether a text holds the path's secret part, plain or in base64 at any alignment."""
+    """Return whether a text holds the path's secret part, plain or in base64 at any alignment."""
     return any(needle in text for needle in _needles())
 
 
@@ -61,7 +61,7 @@ class _Listener(logging.Handler):
 
 
 def everything_said_by(error: BaseException) -> str:
-    """Give an error as anything may write it: its text, attributes, chain, traceback, variables."""
+    """Return an error as anything may write it: text, attributes, chain, traceback, variables."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -75,7 +75,7 @@ def everything_said_by(error: BaseException) -> str:
 
 
 def every_repr() -> str:
-    """Give the `repr` of every object of the app's own classes, and of requests' sessions."""
+    """Return the `repr` of every object of the app's own classes, and of requests' sessions."""
     ours = [
         one
         for one in gc.get_objects()

@@ -48,17 +48,17 @@ def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[st
     except (TypeError, ValueError) as error:
         return [f"no JSON: {error}"]
     text = payload["text"]
-    called = MENTION.match(text)
+    with_mention = MENTION.match(text)
     return [
         *(f"unknown key {key}" for key in payload.keys() - KEYS),
-        *_of_mention(called and called[0].strip(), mention),
+        *_of_mention(with_mention and with_mention[0].strip(), mention),
         *_of_text(MENTION.sub("", text, count=1), TEXT),
         *(fault for one in payload.get("attachments", []) for fault in _of_attachment(one)),
     ]
 
 
 def texts(payload: Mapping[str, Any]) -> Iterator[str]:
-    """Give every text that a reader sees."""
+    """Return every text that a reader sees."""
     yield payload["text"]
     for attachment in payload.get("attachments", []):
         for block in attachment["blocks"]:

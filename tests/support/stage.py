@@ -10,7 +10,7 @@ ACCOUNT_NAMES = {"111122223333": "prod", "444455556666": "dev"}
 
 
 def stage(**variables: str) -> Settings:
-    """Give the settings of a stage; its ciphertext decrypts to nothing unless one is named."""
+    """Return the settings of a stage; its ciphertext decrypts to nothing unless one is named."""
     return Settings.from_environment(
         {
             "STAGE": "prod",

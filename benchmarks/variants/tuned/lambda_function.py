@@ -28,7 +28,7 @@ def lambda_handler(event: dict, _context: object) -> str:
 
 
 def message(detail: dict) -> str:
-    """Say who signed in, to which account, from where, and how that went."""
+    """Return who signed in, to which account, from where, and how that went."""
     identity = detail["userIdentity"]
     name = identity.get("userName", identity["type"])
     outcome = detail["responseElements"]["ConsoleLogin"]

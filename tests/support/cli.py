@@ -64,7 +64,7 @@ class Terminal:
 
 
 @dataclass
-class Operator:
+class Cli:
     """Has credentials for the embedded AWS; `shell` holds variables that go before those."""
 
     project: ProjectCopy
@@ -164,4 +164,4 @@ def ops(
     environment: Mapping[str, str] | None = None,
 ) -> Answer:
     """Run one of our commands as a shell does, once."""
-    return Operator(project, aws, dict(environment or {})).process(*arguments, stdin=stdin)
+    return Cli(project, aws, dict(environment or {})).process(*arguments, stdin=stdin)

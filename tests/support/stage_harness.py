@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, notifier
 from playground.aws.embedded import EmbeddedAws
-from playground.aws.settings import equip
+from playground.aws.settings import provision
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
 from tests.aws_front import AwsFront
@@ -26,7 +26,7 @@ MOST_IN_BATCH = 500
 _ALIAS = "alias/signin-monitor-prod"
 
 
-class Bed:
+class StageHarness:
     """A context manager.
 
     `settings` are the stage's own, `surroundings` the variables that lead the app to this AWS and
@@ -43,7 +43,7 @@ class Bed:
         self.aws = aws
         self.receiver = receiver
         self.certificates = certificates
-        self.settings = equip("prod", aws=aws, receiver=receiver)
+        self.settings = provision("prod", aws=aws, receiver=receiver)
         self._monkeypatch = monkeypatch
         self._stack = ExitStack()
         self.front = self.enter(AwsFront(aws.url))
@@ -65,12 +65,12 @@ class Bed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the variables of a function of the stage."""
+        """Return the variables of a function of the stage."""
         return self.settings | self.surroundings
 
     @property
     def app(self) -> Notifier:
-        """Give the app in this process, the same one each time."""
+        """Return the app in this process, the same one each time."""
         for name, value in self.surroundings.items():
             self._monkeypatch.setenv(name, value)
         return notifier(self.settings)
@@ -95,7 +95,7 @@ class Bed:
         self.lead_to_host(SLACK)
 
     def parked(self) -> list[dict[str, Any]]:
-        """Give the bodies of what waits in the undelivered queue."""
+        """Return the bodies of what waits in the undelivered queue."""
         return [json.loads(record["body"]) for record in self.records()]
 
     def records(self) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ class Bed:
         """
         records = self.records()
         try:
-            self.app.tell_parked(records, seconds)
+            self.app.redeliver(records, seconds)
         except StillUndelivered as error:
             for record in records:
                 with suppress(ClientError):  # the app has deleted it
@@ -155,6 +155,6 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def closed_port() -> str:
-    """Give a loopback address, as host:port, where nothing listens."""
+    """Return a loopback address, as host:port, where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"127.0.0.1:{server.getsockname()[1]}"

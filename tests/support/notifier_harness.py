@@ -20,7 +20,7 @@ KEY = "alias/signin-monitor-prod"
 SECONDS = 60.0
 
 
-class Bench:
+class NotifierHarness:
     """A stage, and what its channel, its queue and its log got; `slept` is what nobody waited."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Bench:
         )
 
     def lead_critical_to(self, receiver: Receiver) -> None:
-        """Give the stage a critical webhook too."""
+        """Return the stage a critical webhook too."""
         self.variables["CRITICAL_WEBHOOK_URL_ENCRYPTED"] = self.aws.encrypt(receiver.url, KEY)
         self.variables["WEBHOOK_HOSTS"] += f",{receiver.host}"
 
@@ -81,11 +81,11 @@ class Bench:
         return [post.payload["text"] for post in self.receiver.messages]
 
     def log(self) -> list[dict[str, Any]]:
-        """Give the lines written since the last look."""
+        """Return the lines written since the last look."""
         return [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
 
     def decisions(self) -> list[tuple[str, str | None, str]]:
-        """Give what was decided since the last look, why, and of which event."""
+        """Return what was decided since the last look, why, and of which event."""
         return [
             (line["decision"], line["reason"], line["event_id"])
             for line in self.log()
@@ -94,7 +94,7 @@ class Bench:
 
 
 def event(name: str, *, minutes_ago: float = 0) -> dict[str, Any]:
-    """Give a sign-in of its own that happened just now, or a while ago."""
+    """Return a sign-in of its own that happened just now, or a while ago."""
     return renewed(read(name), datetime.now(UTC) - timedelta(minutes=minutes_ago))
 
 
@@ -107,12 +107,12 @@ def id_of(event: dict[str, Any]) -> str:
 
 
 def decided(notifier: Notifier, event: dict[str, Any]) -> tuple[str, str | None]:
-    decision = notifier.tell(event, SECONDS)
+    decision = notifier.notify(event, SECONDS)
     return decision["decision"], decision["reason"]
 
 
 def stuck(notifier: Notifier, records: list[dict[str, Any]]) -> str:
     """Tell a batch of which something must stay; give the error's text."""
     with pytest.raises(StillUndelivered) as raised:
-        notifier.tell_parked(records, SECONDS)
+        notifier.redeliver(records, SECONDS)
     return str(raised.value)

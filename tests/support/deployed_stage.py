@@ -19,14 +19,14 @@ CONTEXT = {"app": "signin-monitor", "stage": STAGE}
 
 
 def variables(aws: EmbeddedAws, deployment: Deployment) -> dict[str, str]:
-    """Give the variables of a deployed stage, as its configuration has them."""
+    """Return the variables of a deployed stage, as its configuration has them."""
     found: dict[str, str] = clients(aws)("lambda", HOME).get_function_configuration(
         FunctionName=deployment.function("on_sign_in")
     )["Environment"]["Variables"]
     return found
 
 
-def shrink_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+def limit_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the embedded AWS have four regions, one of them not enabled, to save time."""
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", FEW_REGIONS)
 
