@@ -14,11 +14,11 @@ Source: "Update expressions" (Amazon DynamoDB Developer Guide).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from chalicelib.baseline.origin import Habits
+from chalicelib.baseline.sighting import Sighting
+from chalicelib.signin.origin import Habits
 
 KEY: Final = "person"
 EXPIRY: Final = "expires"
@@ -27,22 +27,6 @@ Attributes = Mapping[str, Mapping[str, str]]
 Request = dict[str, Any]
 
 _MOST: Final = {"network": 50, "client": 20}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """A person at a network with a client, as an event of CloudTrail's says."""
-
-    person: str
-    event_id: str
-    network: str
-    client: str
-    time: datetime
-
-    @property
-    def day(self) -> str:
-        """The day of it, in ISO 8601."""
-        return self.time.date().isoformat()
 
 
 def update(sighting: Sighting, table: str, days: int) -> Request:

@@ -18,6 +18,9 @@ class KnownNetworks:
         networks = [(ip_network(cidr), name) for cidr, name in names.items()]
         self._networks = sorted(networks, key=lambda item: item[0].prefixlen, reverse=True)
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def name_of(self, text: str | None) -> str | None:
         """Return the name of the smallest network that holds an address, or None."""
         address = _address(text)

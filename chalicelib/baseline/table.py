@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from chalicelib.baseline.item import Request, Sighting, habits, lookup, removal, update
-from chalicelib.baseline.origin import Habits
+from chalicelib.aws.json_protocol import JSONClient
+from chalicelib.baseline.item import Request, habits, lookup, removal, update
+from chalicelib.baseline.sighting import Sighting
 from chalicelib.errors import AWSCallError, AWSUnreachable
+from chalicelib.signin.origin import Habits
 
 
 class DynamoDB(Protocol):
@@ -23,6 +25,11 @@ class BaselineTable:
         self._dynamodb = dynamodb
         self._name = name
         self._days = days
+
+    @classmethod
+    def of_region(cls, region: str, name: str, days: int) -> Self:
+        """Return the table of that name, asked with the function's own credentials."""
+        return cls(JSONClient("dynamodb", region), name, days)
 
     def learn(self, sighting: Sighting) -> Habits:
         """Add a sighting to what is known of the person, and return how it compares.

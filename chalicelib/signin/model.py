@@ -60,7 +60,8 @@ class Principal:
 
     `name` is the person as AWS names them: a user name, a session name, a user id. `role` is
     the role or permission set of a session. `arn` is the IAM user's or the role's own, never a
-    session's: whoever assumes a role can choose the session's name.
+    session's: whoever assumes a role can choose the session's name. Of a federated user it is that
+    of whoever made the session. `saml_provider` is the identity provider that named the person.
     """
 
     type: PrincipalType
@@ -69,6 +70,7 @@ class Principal:
     role: str | None = None
     account_id: str | None = None
     arn: str | None = None
+    saml_provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

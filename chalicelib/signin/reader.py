@@ -149,6 +149,8 @@ def _principal(identity: Json, extra: Json, event_name: str | None) -> Principal
     if kind not in _PRINCIPAL_READERS and event_name in IDENTITY_CENTER_EVENTS:
         kind = "IdentityCenterUser"  # AWS wrote "Unknown" until mid-2025
     principal = _PRINCIPAL_READERS.get(kind, _other)(identity, extra)
+    if provider := _text(extra, "SamlProviderArn"):
+        principal = replace(principal, saml_provider=provider)
     if principal.name == _HIDDEN:
         return replace(principal, name=None, name_hidden=True)
     return principal
@@ -189,19 +191,24 @@ def _federated_user(identity: Json, _: Json) -> Principal:
         type=PrincipalType.FEDERATED_USER,
         name=_text(identity, "userName") or _of_arn(identity).name,
         account_id=_text(identity, "accountId"),
+        arn=_text(_object(_object(identity, "sessionContext"), "sessionIssuer"), "arn"),
     )
 
 
-def _saml_user(identity: Json, _: Json) -> Principal:
-    return Principal(
+def _saml_user(identity: Json, extra: Json) -> Principal:
+    return replace(
+        _web_identity_user(identity, extra),
         type=PrincipalType.SAML_USER,
+        saml_provider=_text(identity, "identityProvider"),
+    )
+
+
+def _web_identity_user(identity: Json, _: Json) -> Principal:
+    return Principal(
+        type=PrincipalType.WEB_IDENTITY_USER,
         name=_text(identity, "userName"),
         account_id=_text(identity, "accountId"),
     )
-
-
-def _web_identity_user(identity: Json, extra: Json) -> Principal:
-    return replace(_saml_user(identity, extra), type=PrincipalType.WEB_IDENTITY_USER)
 
 
 def _identity_center_user(identity: Json, extra: Json) -> Principal:

@@ -59,3 +59,10 @@ def system_of(user_agent: str) -> str | None:
         if pattern.search(user_agent[:_LONGEST]):
             return name
     return None
+
+
+def client_of(user_agent: str | None) -> str:
+    """Return the browser and the system without versions, as `Chrome/macOS`, each if known."""
+    agent = user_agent or ""
+    browser = (browser_of(agent) or "").rpartition(" ")[0]
+    return f"{browser}/{system_of(agent) or ''}"

@@ -9,10 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.baseline.item import EXPIRY, KEY, Sighting
-from chalicelib.baseline.origin import Habits
+from chalicelib.baseline.item import EXPIRY, KEY
+from chalicelib.baseline.sighting import Sighting
 from chalicelib.baseline.table import BaselineTable
 from chalicelib.errors import AWSCallError, AWSUnreachable
+from chalicelib.signin.origin import Habits
 
 OFFICE = Sighting(
     person="sso alice@example.com",

@@ -122,7 +122,7 @@ def test_the_account_is_found_wherever_the_event_names_it() -> None:
         ("switch-role-in-role-account", f"arn:aws:iam::{HERE}:role/Admin"),
         ("root-with-mfa", None),
         ("identity-center-passkey", None),
-        ("federated-user", None),
+        ("federated-user", f"arn:aws:iam::{HERE}:user/machines/build-server"),
     ],
 )
 def test_the_arn_is_the_users_or_the_roles_and_never_a_sessions(name: str, arn: str | None) -> None:

@@ -1,0 +1,96 @@
+"""Where sign-ins come from, by what one stage knows: its networks and its table."""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
+
+from chalicelib import log
+from chalicelib.baseline.networks import KnownNetworks
+from chalicelib.baseline.sighting import Sighting, is_entry, sighting_of
+from chalicelib.errors import AWSCallError
+from chalicelib.settings import Settings
+from chalicelib.signin.model import SignIn
+from chalicelib.signin.origin import Habits, Origin
+from chalicelib.timeout import call_with_timeout
+
+if TYPE_CHECKING:
+    from chalicelib.baseline.table import BaselineTable
+
+_SECONDS: Final = 2.0
+_BATCH: Final = 50
+_BATCH_SECONDS: Final = 5.0
+
+
+class Origins:
+    """Finds where sign-ins come from, and how that compares with what is usual."""
+
+    def __init__(self, networks: KnownNetworks, table: "BaselineTable | None" = None) -> None:
+        """Take the known networks and, where the stage names one, the table."""
+        self._networks = networks
+        self._table = table
+
+    @classmethod
+    def of_stage(cls, settings: Settings) -> Self:
+        """Return the origins of a stage's sign-ins."""
+        networks = KnownNetworks(settings.known_networks)
+        if not settings.baseline_table:
+            return cls(networks)
+        from chalicelib.baseline.table import BaselineTable  # noqa: PLC0415 — only where it is used
+
+        return cls(
+            networks,
+            BaselineTable.of_region(
+                settings.sign_in_region, settings.baseline_table, settings.baseline_days
+            ),
+        )
+
+    def of(self, sign_in: SignIn, *, learn: bool) -> Origin:
+        """Return where a sign-in came from; `learn` adds it to what is known of the person."""
+        return self._origin(sign_in, partial(self._ask, learn=learn))
+
+    def of_batch(self, sign_ins: Iterable[SignIn]) -> list[Origin]:
+        """Return where each of many came from; nothing is learned of them.
+
+        The table is asked for the first 50 alone, and no longer once it fails or is slow.
+        """
+        left, end = _BATCH, time.monotonic() + _BATCH_SECONDS
+
+        def ask(sighting: Sighting) -> Habits | None:
+            nonlocal left
+            if not left or time.monotonic() > end:
+                return None
+            habits = self._ask(sighting, learn=False)
+            left = left - 1 if habits else 0
+            return habits
+
+        return [self._origin(sign_in, ask) for sign_in in sign_ins]
+
+    def _origin(self, sign_in: SignIn, ask: Callable[[Sighting], Habits | None]) -> Origin:
+        name = self._networks.name_of(sign_in.source_ip)
+        sighting = sighting_of(sign_in, name, datetime.now(UTC))
+        habits = ask(sighting) if sighting else None
+        is_outside = bool(self._networks and not name and sign_in.source_ip and is_entry(sign_in))
+        return Origin(
+            network_name=name,
+            is_outside_known_networks=is_outside and (habits is None or habits.is_new_network),
+            habits=habits,
+        )
+
+    def _ask(self, sighting: Sighting, *, learn: bool) -> Habits | None:
+        """Ask the table; None where the stage has none, or where it does not answer in time."""
+        table = self._table
+        if table is None:
+            return None
+        try:
+            return call_with_timeout(
+                _SECONDS, partial(table.learn if learn else table.compare, sighting)
+            )
+        except AWSCallError as error:
+            log.write(level="WARNING", message=f"The baseline was not asked. {error}")
+        except TimeoutError:
+            log.write(level="WARNING", message="The baseline did not answer in time.")
+        except Exception as error:  # noqa: BLE001 — a sign-in is posted whatever the table holds
+            log.write_failure("The baseline's answer could not be read.", error)
+        return None
