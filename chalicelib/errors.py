@@ -20,7 +20,7 @@ SigninMonitorError
 No error carries the webhook, in its text or in its attributes.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 Act = Literal["nobody", "operator", "developers"]
 
@@ -29,12 +29,22 @@ class SigninMonitorError(Exception):
     """Raised never itself: the root of the tree."""
 
 
+class SettingFault(NamedTuple):
+    """What is wrong with one setting; its text is a sentence that begins with the setting."""
+
+    setting: str
+    predicate: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}{'' if self.predicate.startswith('=') else ' '}{self.predicate}"
+
+
 class SettingsError(SigninMonitorError):
     """Raised if a stage's settings are wrong; `faults` names each, with its remedy."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+    def __init__(self, faults: tuple[SettingFault, ...]) -> None:
         self.faults = faults
-        super().__init__("\n".join(("The settings are wrong.", *(f"  * {one}" for one in faults))))
+        super().__init__("\n".join(("The settings are wrong.", *(f"  * {it}" for it in faults))))
 
 
 class DeliveryError(SigninMonitorError):

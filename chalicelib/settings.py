@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
-from chalicelib.errors import SettingsError
+from chalicelib.errors import SettingFault, SettingsError
 
 T = TypeVar("T")
 
@@ -71,11 +71,19 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings out of environment variables; an empty one counts as unset.
+        """Return the settings of environment variables; an empty variable counts as unset.
 
         Raises SettingsError, naming every fault at once.
         """
-        faults: list[str] = []
+        settings, faults = cls.read(environ)
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> tuple[Self, tuple[SettingFault, ...]]:
+        """Return the settings, each at its default where it is wrong, and every fault."""
+        faults: list[SettingFault] = []
 
         def read(name: str, reader: Callable[[str], T], default: T) -> T:
             text = environ.get(name, "").strip()
@@ -84,7 +92,7 @@ class Settings:
             try:
                 return reader(text)
             except ValueError as fault:
-                faults.append(f"{name} {fault}")
+                faults.append(SettingFault(name, str(fault)))
                 return default
 
         settings = cls(
@@ -117,23 +125,30 @@ class Settings:
         )
         if not environ.get("WEBHOOK_URL_ENCRYPTED", "").strip():
             faults.append(
-                "WEBHOOK_URL_ENCRYPTED is missing. Encrypt the webhook's URL with KMS: "
-                f"python -m ops setup --stage {settings.stage or 'prod'}"
+                SettingFault(
+                    "WEBHOOK_URL_ENCRYPTED",
+                    "is missing. Encrypt the webhook's URL with KMS: "
+                    f"python -m ops setup --stage {settings.stage or 'prod'}",
+                )
             )
         if settings.failures == "digest" and not environ.get("UNDELIVERED_QUEUE", "").strip():
             faults.append(
-                "FAILURES=digest needs UNDELIVERED_QUEUE: failed sign-ins wait there for their "
-                "digest. Name a queue, or set FAILURES=each."
+                SettingFault(
+                    "FAILURES",
+                    "=digest needs UNDELIVERED_QUEUE: failed sign-ins wait there for their "
+                    "digest. Name a queue, or set FAILURES=each.",
+                )
             )
         if settings.familiar_sign_ins == "ignore" and not environ.get("BASELINE_TABLE", "").strip():
             faults.append(
-                "FAMILIAR_SIGN_INS=ignore needs BASELINE_TABLE, which remembers who is familiar: "
-                f"python -m ops setup --stage {settings.stage or 'prod'} --baseline"
+                SettingFault(
+                    "FAMILIAR_SIGN_INS",
+                    "=ignore needs BASELINE_TABLE, which remembers who is familiar: "
+                    f"python -m ops setup --stage {settings.stage or 'prod'} --baseline",
+                )
             )
         faults.extend(_unknown_settings(environ))
-        if faults:
-            raise SettingsError(tuple(faults))
-        return settings
+        return settings, tuple(faults)
 
 
 NAMES: Final = tuple(one.name.upper() for one in fields(Settings))
@@ -152,11 +167,14 @@ def stage_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _unknown_settings(environ: Mapping[str, str]) -> list[str]:
+def _unknown_settings(environ: Mapping[str, str]) -> list[SettingFault]:
     """Name the variables that look like ours and are none: typing errors, most likely."""
     return [
-        f"{name} is not a setting of signin-monitor. "
-        + (f"Did you mean {close[0]}?" if close else "Remove it.")
+        SettingFault(
+            name,
+            "is not a setting of signin-monitor. "
+            + (f"Did you mean {close[0]}?" if close else "Remove it."),
+        )
         for name in sorted(set(environ) - set(NAMES))
         for close in [difflib.get_close_matches(name, NAMES, n=1, cutoff=0.7)]
         if close or name.startswith(_PREFIXES)

@@ -28,7 +28,7 @@ def settings(**changes: str) -> Settings:
 def faults(**changes: str) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as raised:
         settings(**changes)
-    return raised.value.faults
+    return tuple(map(str, raised.value.faults))
 
 
 def fault(**changes: str) -> str:

@@ -93,7 +93,7 @@ def _differing(variables: Mapping[str, str], settings: Settings) -> str:
     try:
         deployed = Settings.from_environment(variables)
     except SettingsError as error:
-        return ", ".join(fault.partition(" ")[0] for fault in error.faults)
+        return ", ".join(dict.fromkeys(fault.setting for fault in error.faults))
     return ", ".join(
         field.name.upper()
         for field in fields(Settings)

@@ -191,7 +191,7 @@ def _faults(config: ConfigFile, stage: str, *, autogen: bool | None) -> Iterator
         yield fault.message
         return
     except SettingsError as fault:
-        yield from fault.faults
+        yield from map(str, fault.faults)
         return
     for handler in resource_names.deployed_handlers(settings):
         yield from _faults_of(config, stage, handler, autogen=autogen)
@@ -204,7 +204,7 @@ def _faults_of(
     try:
         settings = Settings.from_environment(environment)
     except SettingsError as fault:
-        yield from fault.faults
+        yield from map(str, fault.faults)
         return
     if settings.stage != stage:
         yield f"STAGE is {settings.stage or 'missing'}. Set it to {stage}, the stage's own name."
