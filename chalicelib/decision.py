@@ -41,6 +41,8 @@ def decision_line(
         "outcome": sign_in.outcome.value,
         "mfa": sign_in.mfa.value,
         "severity": assessed.severity.word,
+        "reasons": [reason.value for reason in assessed.reasons],
+        "familiar": assessed.is_familiar,
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
         **more,
         "Stage": stage or "unset",

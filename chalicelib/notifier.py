@@ -8,10 +8,10 @@ import gc
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from chalicelib import log
 from chalicelib.decision import Verdict, decision_line, delay_of
@@ -31,10 +31,14 @@ from chalicelib.reports import Report, report_in
 from chalicelib.settings import Settings, stage_variables
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.model import Outcome, SignIn
+from chalicelib.signin.origin import Origin
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
 from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from chalicelib.timeout import Deadline, call_with_timeout
+
+if TYPE_CHECKING:
+    from chalicelib.baseline.origins import Origins
 
 Event = Mapping[str, Any]
 
@@ -56,9 +60,16 @@ class _Notification(AssessedSignIn):
         """Read and judge an event. Raises nothing."""
         sign_in = read_sign_in(event)
         if report := report_in(event):
-            return cls(sign_in, report.severity, (), report)
+            return cls(sign_in, report.severity, (), report=report)
         assessed = assess(sign_in)
         return cls(sign_in, assessed.severity, assessed.reasons)
+
+    def from_origin(self, origin: Origin) -> Self:
+        """Return it as it is assessed by where it came from."""
+        assessed = assess(self.sign_in, origin)
+        return replace(
+            self, severity=assessed.severity, reasons=assessed.reasons, origin=assessed.origin
+        )
 
     @classmethod
     def from_record(cls, record: Event) -> Self:
@@ -90,12 +101,14 @@ class Notifier:
         settings: Settings,
         delivery: Delivery,
         undelivered: Undelivered | None,
+        origins: "Origins | None" = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._delivery = delivery
         self._undelivered = undelivered
+        self._origins = origins
         self._sleep = sleep
         self._told: OrderedDict[int, None] = OrderedDict()
 
@@ -116,7 +129,7 @@ class Notifier:
         event = redact(event)
         if self._settings.log_events:
             log.write(level="INFO", message="Received event", event=event)
-        assessed = _Notification.from_event(event)
+        assessed = self._with_origin(_Notification.from_event(event))
         if reason := self._reason_to_ignore(assessed):
             return self._decide("ignored", assessed, reason)
         if self._waits_for_digest(assessed) and self._park(event, "digest", "nobody"):
@@ -144,7 +157,7 @@ class Notifier:
         told = [one for one in waiting if self._already_posted(one)]
         for one in told:
             self._decide("ignored", one, "duplicate")
-        fresh = [one for one in waiting if not self._already_posted(one)]
+        fresh = self._with_origins([one for one in waiting if not self._already_posted(one)])
         closed: dict[bool, DeliveryError] = {}
         for number, (message, members) in enumerate(self._messages(fresh)):
             critical = message.severity is Severity.CRITICAL
@@ -176,6 +189,33 @@ class Notifier:
             if one is not read:
                 one.receipt_handles.extend(read.receipt_handles)
         return list(waiting.values())
+
+    def _with_origin(self, notification: _Notification) -> _Notification:
+        """Assess a sign-in by where it came from.
+
+        Nobody becomes familiar unseen: a person, network or client is learned only once it is
+        posted, whatever the settings ignore.
+        """
+        if not self._origins or notification.report or self._already_posted(notification):
+            return notification
+        is_posted = reason_to_ignore(notification, self._settings) is None
+        origin = self._origins.of(notification.sign_in, learn=is_posted)
+        notification = notification.from_origin(origin)
+        if not is_posted and (habits := origin.habits):
+            is_posted = reason_to_ignore(notification, self._settings) is None
+            if is_posted or habits.is_familiar:
+                self._origins.of(notification.sign_in, learn=True)
+        return notification
+
+    def _with_origins(self, waiting: list[_Notification]) -> list[_Notification]:
+        """Assess what waited by where it came from; of an untrusted queue nothing is learned."""
+        if not self._origins:
+            return waiting
+        origins = self._origins.of_batch(one.sign_in for one in waiting)
+        return [
+            one if one.report else one.from_origin(origin)
+            for one, origin in zip(waiting, origins, strict=True)
+        ]
 
     def _messages(self, waiting: list[_Notification]) -> list[tuple[Message, list[_Notification]]]:
         alone = sorted(
@@ -287,7 +327,17 @@ def _notifier(variables: tuple[tuple[str, str], ...]) -> Notifier:
         settings,
         Delivery.of_stage(settings),
         Undelivered(sqs_client(settings.sign_in_region), queue) if queue else None,
+        origins_of(settings),
     )
+
+
+def origins_of(settings: Settings) -> "Origins | None":
+    """Return what knows where sign-ins come from; None where the settings ask for none of it."""
+    if not settings.known_networks and not settings.baseline_table:
+        return None
+    from chalicelib.baseline.origins import Origins  # noqa: PLC0415 — costs nothing where unset
+
+    return Origins.of_stage(settings)
 
 
 def warm_up(environ: Mapping[str, str]) -> None:

@@ -47,6 +47,8 @@ def test_the_line_has_the_keys_that_operators_rely_on() -> None:
         "outcome": "Failure",
         "mfa": "yes",
         "severity": "warning",
+        "reasons": ["failed_at_mfa"],
+        "familiar": None,
         "delay_ms": 90_250,
         "act": "operator",
         "Stage": "prod",

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from chalicelib.baseline.person import is_role
 from chalicelib.baseline.sighting import Sighting
 from chalicelib.signin.origin import Habits
 
@@ -79,6 +80,7 @@ def habits(attributes: Attributes, sighting: Sighting) -> Habits:
         return tuple(name for name in names if not is_new(f"{kind} {name}"))
 
     return Habits(
+        is_of_role=is_role(sighting.person),
         is_first=is_new("first"),
         network=sighting.network,
         client=sighting.client,

@@ -20,6 +20,11 @@ def person_of(sign_in: SignIn) -> str | None:
     return key if key and len(key.encode(errors="replace")) <= _LONGEST else None
 
 
+def is_role(key: str) -> bool:
+    """Return whether the key is a role's, which stands for whoever uses it."""
+    return key.startswith("arn:") and ":role/" in key
+
+
 def name_of(key: str) -> str:
     """Return the name by which people know a person of that key."""
     return key.rpartition("/" if key.startswith(("arn:", "federated ")) else " ")[2]

@@ -14,7 +14,7 @@ from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.severity import AssessedSignIn
+from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.
 LINES_PER_SECTION: Final = 5
@@ -62,6 +62,7 @@ def _groups(assessed: Sequence[J]) -> list[list[J]]:
             sign_in.mfa,
             sign_in.mfa_at_identity_provider,
             sign_in.source_ip,
+            one.reasons,
         )
         groups[key].append(one)
     return sorted(groups.values(), key=_rank)
@@ -85,7 +86,7 @@ def _digest(
     page: list[list[J]], cut: list[list[J]], wording: Wording, settings: Settings
 ) -> tuple[Message, list[J]]:
     told = [one for group in (*page, *cut) for one in group]
-    lines = [_line([one.sign_in for one in group], wording) for group in page]
+    lines = [_line(group, wording) for group in page]
     if cut:
         lines.append(_more([one.sign_in for group in cut for one in group], wording))
     sections = [
@@ -111,28 +112,35 @@ def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
     )
 
 
-def _line(sign_ins: Sequence[SignIn], wording: Wording) -> str:
-    first = sign_ins[0]
+def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
+    assessed, first = group[0], group[0].sign_in
     return wording.phrases(
         "digest.line",
-        count=len(sign_ins),
+        count=len(group),
         who=escape(wording.who_with_role(first), _WHO_LIMIT),
         account=escape(wording.accounts(first), _ACCOUNT_LIMIT),
         event=escape(wording.event(first), _EVENT_LIMIT),
-        outcome=escape(_outcome(first, wording), _OUTCOME_LIMIT),
-        ip=escape(wording.value(first.source_ip), _IP_LIMIT),
-        period=wording.period(sign_in.event_time for sign_in in sign_ins),
+        outcome=escape(_outcome(assessed, wording), _OUTCOME_LIMIT),
+        ip=escape(
+            wording.address(first, assessed.origin.network_name) or wording.value(None), _IP_LIMIT
+        ),
+        period=wording.period(one.sign_in.event_time for one in group),
     )
 
 
-def _outcome(sign_in: SignIn, wording: Wording) -> str:
-    """Return how it went, and of MFA what matters: that it failed there, or was not used."""
+def _outcome(assessed: AssessedSignIn, wording: Wording) -> str:
+    """Return how it went, what is new, and of MFA what matters: that it failed or was not used."""
+    sign_in = assessed.sign_in
     outcome = wording.phrases(f"outcome.{sign_in.outcome}")
     if sign_in.failed_at_mfa:
         note = wording.failure_reason(sign_in)
     else:
         note = wording.mfa_note(sign_in) if sign_in.event_name in SIGN_INS else None
-    return wording.phrases("digest.outcome", outcome=outcome, note=note) if note else outcome
+    new = [wording.phrases(f"reason.{one}") for one in assessed.reasons if one in WHAT_IS_NEW]
+    for text in (*new, note or ""):
+        if text:
+            outcome = wording.phrases("digest.outcome", outcome=outcome, note=text)
+    return outcome
 
 
 def _more(sign_ins: Sequence[SignIn], wording: Wording) -> str:

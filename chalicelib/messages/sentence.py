@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.messages.payload import clean, fallback_text
+from chalicelib.messages.payload import fallback_text
 from chalicelib.messages.wording import Wording
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Mfa, Outcome, SignIn
@@ -15,13 +15,18 @@ _ROOT_WITHOUT_MFA: Final = "success.ConsoleLogin.root_without_mfa"
 _INTO_APPLICATION: Final = "success.UserAuthentication.application"
 
 
-def sentence(sign_in: SignIn, wording: Wording, late: timedelta | None = None) -> str:
+def sentence(
+    sign_in: SignIn,
+    wording: Wording,
+    late: timedelta | None = None,
+    network_name: str | None = None,
+) -> str:
     """Say in one sentence what happened, escaped for `text`."""
     user, session = sign_in.switch or (sign_in.principal, sign_in.principal)
     account_id = (session.account_id if sign_in.switch else None) or sign_in.account_id
     key = _sentence_key(sign_in, wording)
     reason = wording.failure_reason(sign_in) if key != _STEP_FAILED else None
-    notes = [note for note in (reason, *_notes(sign_in, key, wording, late)) if note]
+    notes = [note for note in (reason, *_notes(sign_in, key, wording, late, network_name)) if note]
     joined = wording.phrases("notes.join").join(fallback_text(note, PART_LIMIT) for note in notes)
     who = _spaced(wording.who(user), wording)
     return wording.phrases(
@@ -47,7 +52,11 @@ def _spaced(text: str, wording: Wording) -> str:
 
 
 def _notes(
-    sign_in: SignIn, key: str, wording: Wording, late: timedelta | None
+    sign_in: SignIn,
+    key: str,
+    wording: Wording,
+    late: timedelta | None,
+    network_name: str | None,
 ) -> Iterator[str | None]:
     """Return what a sentence adds to who, where and why it failed."""
     if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
@@ -57,7 +66,7 @@ def _notes(
         yield wording.phrases("note.role", role=role)
     if sign_in.event_name in SIGN_INS and key != _ROOT_WITHOUT_MFA:
         yield wording.mfa_note(sign_in)
-    if ip := clean(sign_in.source_ip or "", PART_LIMIT):
+    if ip := wording.address(sign_in, network_name):
         yield wording.phrases("note.ip", ip=ip)
     if late:
         yield wording.phrases("note.late", delay=wording.duration(late))

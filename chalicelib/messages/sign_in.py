@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.aws.console import cloudtrail_page
+from chalicelib.messages.novelty import novelty, usual
 from chalicelib.messages.payload import (
     SECTION_LIMIT,
     Block,
@@ -69,13 +70,14 @@ def sign_in_message(
     wording = Wording(settings)
     blocks = [
         header(wording.phrases(_title(sign_in))),
-        fields(_fields(sign_in, wording)),
+        fields(_fields(assessed, wording)),
         section(mrkdwn("\n".join(_judgement(assessed, wording)))),
     ]
     if sign_in.excerpt:
         blocks.append(section(plain(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
     blocks.extend(_footer(sign_in, wording, late))
-    text = _marked(sentence(sign_in, wording, late), severity, wording)
+    text = sentence(sign_in, wording, late, assessed.origin.network_name)
+    text = _marked(text + novelty(assessed, wording), severity, wording)
     return Message(
         payload(text, severity, blocks, settings), severity, plain_alert(assessed, settings)
     )
@@ -118,7 +120,8 @@ def _title(sign_in: SignIn) -> str:
     return f"header.sign_in.{sign_in.outcome}"
 
 
-def _fields(sign_in: SignIn, wording: Wording) -> list[str]:
+def _fields(assessed: AssessedSignIn, wording: Wording) -> list[str]:
+    sign_in = assessed.sign_in
     hidden = sign_in.principal.name_hidden
     values = {
         "who": wording.phrases("who.hidden.why") if hidden else wording.who_with_role(sign_in),
@@ -127,7 +130,7 @@ def _fields(sign_in: SignIn, wording: Wording) -> list[str]:
         "outcome": wording.phrases(f"outcome.{sign_in.outcome}"),
         "failure_reason": wording.failure_reason(sign_in),
         "mfa": wording.mfa(sign_in),
-        "source_ip": wording.value(sign_in.source_ip),
+        "source_ip": wording.address(sign_in, assessed.origin.network_name) or wording.value(None),
         "client": wording.client(sign_in.user_agent),
         "region": wording.value(sign_in.region),
     }
@@ -156,6 +159,8 @@ def _judgement(assessed: AssessedSignIn, wording: Wording) -> list[str]:
         "severity": wording.phrases(f"severity.{assessed.severity.word}"),
         "reasons": " · ".join(wording.phrases(f"reason.{one}") for one in assessed.reasons),
     }
+    if known := usual(assessed.origin.habits, wording):
+        said["usual"] = escape(known, _VALUE_LIMIT)
     return [
         wording.phrases("line", label=wording.phrases(f"label.{label}"), value=value)
         for label, value in said.items()

@@ -122,6 +122,23 @@ class Wording:
             return self.phrases("client", browser=browser, system=system)
         return browser or self.value(agent)
 
+    def named_client(self, client: str) -> str:
+        """Name a browser and a system that are written as `browser/system`."""
+        browser, _, system = client.partition("/")
+        if browser and system:
+            return self.phrases("client", browser=browser, system=system)
+        return self.value(browser or system)
+
+    def address(self, sign_in: SignIn, network_name: str | None) -> str:
+        """Return the address, with the name of its network where the stage gives one."""
+        address, name = (
+            clean(sign_in.source_ip or "", _LONGEST),
+            clean(network_name or "", _LONGEST),
+        )
+        if not (address and name):
+            return address
+        return self.phrases("address.named", address=address, network=name)
+
     def value(self, text: str | None) -> str:
         """Return a field's text, or the word for unknown."""
         return clean(text or "", _LONGEST) or self.phrases("value.unknown")

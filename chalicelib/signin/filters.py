@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Outcome
-from chalicelib.signin.severity import AssessedSignIn, Severity
+from chalicelib.signin.severity import AssessedSignIn, Reason, Severity
 
 
 def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None:
@@ -19,4 +19,6 @@ def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None
     arn = sign_in.principal.arn or ""
     if any(fnmatchcase(arn, pattern) for pattern in settings.ignored_principals):
         return "ignored_principal"
+    if settings.familiar_sign_ins == "ignore" and Reason.FAMILIAR in assessed.reasons:
+        return "familiar"
     return None

@@ -1,6 +1,7 @@
 """Where a sign-in came from and with what, beside what is known of the person."""
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -8,9 +9,11 @@ class Habits:
     """How a sign-in compares with what the baseline knows of the person.
 
     A client is written as `browser/system`, either of which may be empty. The usual networks and
-    clients are those that other sign-ins brought, the last seen first.
+    clients are those that other sign-ins brought, the last seen first. `is_of_role` says that they
+    are a role's, whoever uses it: the session's name is self-chosen.
     """
 
+    is_of_role: bool
     is_first: bool
     network: str
     client: str
@@ -36,3 +39,6 @@ class Origin:
     network_name: str | None = None
     is_outside_known_networks: bool = False
     habits: Habits | None = None
+
+
+NOTHING_KNOWN: Final = Origin()

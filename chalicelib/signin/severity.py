@@ -9,6 +9,7 @@ from typing import Final
 
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import OWN_FACTORS, Mfa, Outcome, PrincipalType, SignIn
+from chalicelib.signin.origin import NOTHING_KNOWN, Origin
 
 
 class Severity(IntEnum):
@@ -38,9 +39,14 @@ class Reason(StrEnum):
     PASSWORD_RECOVERY_REQUESTED = "password_recovery_requested"  # noqa: S105 — no password
     NOT_UNDERSTOOD = "not_understood"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    FIRST_SIGN_IN = "first_sign_in"
+    NEW_NETWORK = "new_network"
+    NEW_CLIENT = "new_client"
+    OUTSIDE_KNOWN_NETWORKS = "outside_known_networks"
     WITH_MFA = "with_mfa"
     MFA_AT_IDENTITY_PROVIDER = "mfa_at_identity_provider"
     ROUTINE = "routine"
+    FAMILIAR = "familiar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +56,51 @@ class AssessedSignIn:
     sign_in: SignIn
     severity: Severity
     reasons: tuple[Reason, ...]
+    origin: Origin = NOTHING_KNOWN
+
+    @property
+    def is_familiar(self) -> bool | None:
+        """Whether it is ordinary and the baseline knows it; None where no baseline answered."""
+        return Reason.FAMILIAR in self.reasons if self.origin.habits else None
 
 
+WHAT_IS_NEW: Final = (
+    Reason.FIRST_SIGN_IN,
+    Reason.NEW_NETWORK,
+    Reason.NEW_CLIENT,
+    Reason.OUTSIDE_KNOWN_NETWORKS,
+)
 _ROOT_CREDENTIAL_EVENTS: Final = frozenset(
     {"PasswordUpdated", "PasswordRecoveryCompleted", "EmailUpdated"}
 )
+# People travel and change their browser, but seldom at once.
+_ORDINARY: Final = ([Reason.NEW_NETWORK], [Reason.NEW_CLIENT])
 
 
-def assess(sign_in: SignIn) -> AssessedSignIn:
+def assess(sign_in: SignIn, origin: Origin = NOTHING_KNOWN) -> AssessedSignIn:
     """Return how much a sign-in matters: the highest severity that has reasons, and those."""
-    for severity, find in (
-        (Severity.CRITICAL, _critical_reasons),
-        (Severity.WARNING, _warning_reasons),
-    ):
-        if reasons := find(sign_in):
-            return AssessedSignIn(sign_in, severity, tuple(reasons))
-    return AssessedSignIn(sign_in, Severity.INFO, (_info_reason(sign_in),))
+    new = _what_is_new(origin)
+    if critical := _critical_reasons(sign_in):
+        return AssessedSignIn(sign_in, Severity.CRITICAL, (*critical, *new), origin=origin)
+    warning = _warning_reasons(sign_in)
+    if warning or (new and new not in _ORDINARY):
+        return AssessedSignIn(sign_in, Severity.WARNING, (*warning, *new), origin=origin)
+    usual = [Reason.FAMILIAR] if origin.habits and not new else new
+    reasons = (_info_reason(sign_in), *usual)
+    return AssessedSignIn(sign_in, Severity.INFO, reasons, origin=origin)
+
+
+def _what_is_new(origin: Origin) -> list[Reason]:
+    reasons = []
+    if habits := origin.habits:
+        if habits.is_first:
+            reasons.append(Reason.FIRST_SIGN_IN)
+        else:
+            reasons += [Reason.NEW_NETWORK] if habits.is_new_network else []
+            reasons += [Reason.NEW_CLIENT] if habits.is_new_client else []
+    if origin.is_outside_known_networks:
+        reasons.append(Reason.OUTSIDE_KNOWN_NETWORKS)
+    return reasons
 
 
 def _critical_reasons(sign_in: SignIn) -> list[Reason]:

@@ -113,6 +113,20 @@ class EmbeddedAws(Server):
         url: str = queue["QueueUrl"]
         return url
 
+    def make_table(self, name: str, key: str) -> None:
+        """Make a DynamoDB table, empty, with a text as its key."""
+        self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """List the items of a DynamoDB table."""
+        items: list[dict[str, Any]] = self.client("dynamodb").scan(TableName=table)["Items"]
+        return items
+
     def leave_alone(self, queue: str) -> None:
         """Keep moto from giving what comes into a queue to its function, in Docker."""
         get_backend("sqs")[ACCOUNT_ID][self.region].queues[queue].lambda_event_source_mappings = {}

@@ -26,6 +26,7 @@ ELSEWHERE = KnownNetworks({"198.51.100.0/24": "Seoul office"})
 
 def habits(sighting: Sighting, **changes: Any) -> Habits:  # noqa: ANN401 — any field
     fields: dict[str, Any] = {
+        "is_of_role": False,
         "is_first": False,
         "network": sighting.network,
         "client": sighting.client,

@@ -3,10 +3,11 @@ from functools import partial
 
 import pytest
 
+from chalicelib.baseline import item
 from chalicelib.delivery.slack import Slack
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
-from tests.support.notifier_harness import KEY, NotifierHarness
+from tests.support.notifier_harness import KEY, TABLE, MakeNotifier, NotifierHarness
 
 
 @pytest.fixture
@@ -34,3 +35,14 @@ def harness(
         "chalicelib.delivery.channel.Slack", partial(Slack, sleep=harness.slept.append)
     )
     return harness
+
+
+@pytest.fixture
+def baseline(
+    harness: NotifierHarness, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> MakeNotifier:
+    """Give what makes notifiers of a stage with a table, as cold functions have them."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    aws.make_table(TABLE, item.KEY)
+    return partial(harness.notifier, BASELINE_TABLE=TABLE)

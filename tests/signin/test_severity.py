@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.signin.origin import Habits, Origin
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Reason, Severity, assess
 from tests.support.records import EVENTS, changed, event
@@ -147,3 +148,61 @@ def test_nothing_that_a_stranger_can_cause_is_critical(name: str) -> None:
 def test_severities_have_an_order_and_a_word() -> None:
     assert INFO < WARNING < CRITICAL
     assert [one.word for one in Severity] == ["info", "warning", "critical"]
+
+
+def from_origin(name: str, *, outside: bool = False, **new: bool) -> Assessment:
+    habits = Habits(
+        **{"is_first": False, "is_new_network": False, "is_new_client": False} | new,
+        is_of_role=False,
+        network="198.51.100.0/24",
+        client="Firefox/Linux",
+        usual_networks=("Seoul office",),
+        usual_clients=("Chrome/macOS",),
+    )
+    origin = Origin(is_outside_known_networks=outside, habits=habits)
+    assessed = assess(read_sign_in(event(name)), origin)
+    return assessed.severity, assessed.reasons
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ({}, (INFO, (Reason.WITH_MFA, Reason.FAMILIAR))),
+        ({"is_new_network": True}, (INFO, (Reason.WITH_MFA, Reason.NEW_NETWORK))),
+        ({"is_new_client": True}, (INFO, (Reason.WITH_MFA, Reason.NEW_CLIENT))),
+        (
+            {"is_new_network": True, "is_new_client": True},
+            (WARNING, (Reason.NEW_NETWORK, Reason.NEW_CLIENT)),
+        ),
+        (
+            {"is_first": True, "is_new_network": True, "is_new_client": True},
+            (WARNING, (Reason.FIRST_SIGN_IN,)),
+        ),
+        (
+            {"is_new_network": True, "outside": True},
+            (WARNING, (Reason.NEW_NETWORK, Reason.OUTSIDE_KNOWN_NETWORKS)),
+        ),
+    ],
+)
+def test_what_is_new_for_a_person_matters(new: dict[str, bool], expected: Assessment) -> None:
+    assert from_origin("iam-user-with-mfa", **new) == expected
+
+
+def test_outside_the_known_networks_is_a_warning_without_a_baseline() -> None:
+    origin = Origin(is_outside_known_networks=True)
+    outside = assess(read_sign_in(event("iam-user-with-mfa")), origin)
+    assert outside.severity is WARNING
+    assert outside.reasons == (Reason.OUTSIDE_KNOWN_NETWORKS,)
+    assert outside.is_familiar is None
+
+
+def test_what_matters_more_is_said_beside_what_is_new() -> None:
+    reasons = (Reason.WITHOUT_MFA, Reason.NEW_NETWORK)
+    assert from_origin("iam-user-without-mfa", is_new_network=True) == (WARNING, reasons)
+    reasons = (Reason.ROOT_SIGNED_IN, Reason.NEW_CLIENT)
+    assert from_origin("root-with-mfa", is_new_client=True) == (CRITICAL, reasons)
+
+
+@pytest.mark.parametrize("name", ["root-with-mfa", "iam-user-without-mfa"])
+def test_what_is_more_than_info_is_never_familiar(name: str) -> None:
+    assert Reason.FAMILIAR not in from_origin(name)[1]

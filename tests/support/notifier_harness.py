@@ -1,6 +1,7 @@
 """A stage to make notifiers of: real webhook, queue and key; only the waiting is not real."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,19 @@ from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import StillUndelivered
-from chalicelib.notifier import Notifier
+from chalicelib.notifier import Notifier, origins_of
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
 from playground.slack.receiver import Receiver
+from tests.support.records import changed
 from tests.support.stage import stage
 
 KEY = "alias/signin-monitor-prod"
 SECONDS = 60.0
+TABLE = "people"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:149.0) Gecko/20100101 Firefox/149.0"
+
+MakeNotifier = Callable[..., Notifier]
 
 
 class NotifierHarness:
@@ -47,6 +53,7 @@ class NotifierHarness:
             settings,
             Delivery(settings, WebhookLookup(self.aws.client("kms"), settings)),
             Undelivered(self.sqs, queue) if queue else None,
+            origins_of(settings),
             sleep=self.slept.append,
         )
 
@@ -102,6 +109,12 @@ def events(*names: str) -> list[dict[str, Any]]:
     return [event(name) for name in names]
 
 
+def alice(address: str = "203.0.113.5", agent: str | None = None) -> dict[str, Any]:
+    """Return a sign-in of alice's, from Chrome on macOS unless the test says otherwise."""
+    sign_in = changed(event("iam-user-with-mfa"), "detail", "sourceIPAddress", to=address)
+    return changed(sign_in, "detail", "userAgent", to=agent) if agent else sign_in
+
+
 def id_of(event: dict[str, Any]) -> str:
     return str(event["detail"]["eventID"])
 
@@ -109,6 +122,11 @@ def id_of(event: dict[str, Any]) -> str:
 def decided(notifier: Notifier, event: dict[str, Any]) -> tuple[str, str | None]:
     decision = notifier.notify(event, SECONDS)
     return decision["decision"], decision["reason"]
+
+
+def severity_and_reasons(notifier: Notifier, event: dict[str, Any]) -> tuple[str, list[str]]:
+    decision = notifier.notify(event, SECONDS)
+    return decision["severity"], decision["reasons"]
 
 
 def stuck(notifier: Notifier, records: list[dict[str, Any]]) -> str:
