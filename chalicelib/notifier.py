@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from chalicelib import log
+from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.decision import Verdict, decision_line, delay_of
 from chalicelib.delivery.channel import Delivery
-from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
+from chalicelib.delivery.undelivered import Parked, Undelivered
 from chalicelib.errors import (
     Act,
     DeliveryError,
@@ -326,7 +327,7 @@ def _notifier(variables: tuple[tuple[str, str], ...]) -> Notifier:
     return Notifier(
         settings,
         Delivery.of_stage(settings),
-        Undelivered(sqs_client(settings.sign_in_region), queue) if queue else None,
+        Undelivered(JSONClient("sqs", settings.sign_in_region), queue) if queue else None,
         origins_of(settings),
     )
 

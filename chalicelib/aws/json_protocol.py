@@ -13,15 +13,18 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from chalicelib.aws.client import session
 from chalicelib.errors import AWSCallError, AWSUnreachable, NoAnswer
 from chalicelib.http import Connection, Response
 from chalicelib.log import mute_logger
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 ServiceName = Literal["dynamodb", "identitystore", "kms", "sqs"]
 
@@ -80,15 +83,27 @@ class Credentials(NamedTuple):
     secret_key: str
     token: str | None
 
+    @classmethod
+    def of_session(cls, session: Any) -> Self | None:  # noqa: ANN401 — botocore's or boto3's
+        """Return what a session's chain finds, as the AWS CLI does."""
+        found = session.get_credentials()
+        return cls(*found.get_frozen_credentials()[:3]) if found else None
+
 
 def find_credentials() -> Credentials | None:
-    """Return the function's own credentials, else what botocore finds, as the AWS CLI does."""
+    """Return the function's own credentials, else those of botocore's chain."""
     access_key = os.environ.get("AWS_ACCESS_KEY_ID")
     secret_key = os.environ.get("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key:
         return Credentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN"))
-    found: Any = session().get_credentials()
-    return Credentials(*found.get_frozen_credentials()[:3]) if found else None
+    return Credentials.of_session(_session())
+
+
+@cache
+def _session() -> "Session":
+    from botocore.session import get_session  # noqa: PLC0415 — slow, and Lambda needs none
+
+    return get_session()
 
 
 class JSONClient:
@@ -99,6 +114,7 @@ class JSONClient:
         service: ServiceName,
         region: str,
         *,
+        url: str | None = None,
         credentials: Callable[[], Credentials | None] = find_credentials,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -106,7 +122,7 @@ class JSONClient:
         self._region = region
         self._credentials = credentials
         self._sleep = sleep
-        self._url = url = endpoint(service, region)
+        self._url = url = url or endpoint(service, region)
         bundles = "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"
         self._connection = Connection(url, lambda: url, ca_bundles=bundles)
 

@@ -3,8 +3,9 @@
 from typing import Final
 
 from chalicelib import log
+from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.delivery.slack import Slack
-from chalicelib.delivery.webhook import CRITICAL, MAIN, WebhookLookup, kms_client
+from chalicelib.delivery.webhook import CRITICAL, MAIN, WebhookLookup
 from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
 from chalicelib.messages.sign_in import Message
 from chalicelib.settings import Settings
@@ -29,7 +30,7 @@ class Delivery:
     @classmethod
     def of_stage(cls, settings: Settings) -> "Delivery":
         """Make the delivery of a stage, with a KMS client of its home region."""
-        return cls(settings, WebhookLookup(kms_client(settings.sign_in_region), settings))
+        return cls(settings, WebhookLookup(JSONClient("kms", settings.sign_in_region), settings))
 
     def connect(self) -> None:
         """Do ahead what every message needs: decrypt, and open a connection to the host.

@@ -8,20 +8,17 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from chalicelib.aws.client import aws_client
-from chalicelib.errors import Act, QueueError
+from chalicelib.aws.json_protocol import JSONClient
+from chalicelib.errors import Act, AWSCallError, AWSUnreachable, QueueError
 from chalicelib.signin.reader import trim
 from chalicelib.signin.redaction import redact
 
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-    from mypy_boto3_sqs import SQSClient
-
 _BATCH: Final = 10  # SQS deletes at most so many at once
 _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
-_TOO_BIG: Final = frozenset({"InvalidParameterValue", "413"})  # the queue's word, the endpoint's
+# The queue's word for it, by the older protocol and by this one, and the endpoint's.
+_TOO_BIG: Final = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "413"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Parked:
 class Undelivered:
     """The queue of one stage."""
 
-    def __init__(self, sqs: "SQSClient", queue: str) -> None:
+    def __init__(self, sqs: JSONClient, queue: str) -> None:
         self._sqs = sqs
         self._queue = queue
         self._url: str | None = None
@@ -51,18 +48,14 @@ class Undelivered:
 
         One that is too big for the queue is compressed, then cut. Raises QueueError.
         """
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
-
         for kept in _shrinking_bodies(redact(event)):
             body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
             try:
-                answer = self._sqs.send_message(QueueUrl=self._queue_url(), MessageBody=body)
-            except ClientError as error:
-                if _code(error) in _TOO_BIG:
+                answer = self._sqs.call("SendMessage", QueueUrl=self._queue_url(), MessageBody=body)
+            except AWSCallError as error:
+                if error.code in _TOO_BIG:
                     continue
-                raise _refused(self._queue, _code(error)) from None
-            except Exception as error:  # noqa: BLE001 — a portal on the way may answer anything
-                raise _refused(self._queue, type(error).__name__) from None
+                raise _refused(self._queue, error.code) from None
             if not answer.get("MessageId"):  # a portal on the way says 200 to anything
                 raise _refused(self._queue, "no word that it was kept")
             return
@@ -70,8 +63,6 @@ class Undelivered:
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages that were posted. Raises QueueError for those that will come again."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
-
         refusals: list[str] = []
         for start in range(0, len(receipt_handles), _BATCH):
             entries = [
@@ -79,34 +70,24 @@ class Undelivered:
                 for number, handle in enumerate(receipt_handles[start : start + _BATCH])
             ]
             try:
-                answer = self._sqs.delete_message_batch(
-                    QueueUrl=self._queue_url(),
-                    Entries=entries,  # type: ignore[arg-type]
+                answer = self._sqs.call(
+                    "DeleteMessageBatch", QueueUrl=self._queue_url(), Entries=entries
                 )
-            except ClientError as error:
-                refusals.append(_code(error))
-            except Exception as error:  # noqa: BLE001 — out of reach: the others fare no better
-                raise _refused(self._queue, type(error).__name__) from None
+            except AWSUnreachable as error:  # the others fare no better
+                raise _refused(self._queue, error.code) from None
+            except AWSCallError as error:
+                refusals.append(error.code)
             else:
                 refusals += [failed["Code"] for failed in answer.get("Failed", [])]
         if refusals:
             raise _refused(self._queue, refusals[0])
 
     def _queue_url(self) -> str:
-        if self._url is None:
-            self._url = self._sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
+        if not self._url:
+            self._url = self._sqs.call("GetQueueUrl", QueueName=self._queue).get("QueueUrl")
+        if not self._url:
+            raise _refused(self._queue, "no word where it is")
         return self._url
-
-
-def sqs_client(region: str) -> "SQSClient":
-    """Make an SQS client that gives up before the function is killed."""
-    client: SQSClient = aws_client("sqs", region)
-    return client
-
-
-def _code(error: "ClientError") -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
 
 
 def _refused(queue: str, why: str) -> QueueError:

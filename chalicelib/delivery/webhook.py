@@ -1,22 +1,27 @@
 """The KMS-backed webhook lookup: from a ciphertext to a URL that masks itself.
 
 The webhook's path is a credential. It lives in one small object, is written out for the request
-and nowhere else, and botocore is kept from logging KMS's answer, which holds it.
+and nowhere else, and nothing logs KMS's answer, which holds it.
 """
 
+import base64
 import ipaddress
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Mapping
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from chalicelib.aws.client import aws_client
-from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
+from chalicelib.aws.json_protocol import JSONClient
+from chalicelib.errors import (
+    AWSCallError,
+    AWSUnreachable,
+    WebhookError,
+    WebhookUnavailable,
+    WebhookUnusable,
+)
 from chalicelib.log import mute_logger
 from chalicelib.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_kms import KMSClient
 
 MAIN: Final = "WEBHOOK_URL_ENCRYPTED"
 CRITICAL: Final = "CRITICAL_WEBHOOK_URL_ENCRYPTED"
@@ -34,8 +39,10 @@ _BUSY: Final = frozenset(
     }
 )
 _SERVER_ERROR: Final = 500
+# KMS says so instead of NotFoundException to whom it may not tell whether there is such a key.
+_NO_SUCH_KEY: Final = "refers to a customer master key that does not exist"
 
-mute_logger("botocore.parsers", up_to=logging.DEBUG)  # logs KMS's answer, plaintext and all
+mute_logger("botocore.parsers", up_to=logging.DEBUG)  # a client's logs KMS's answer
 
 
 class Webhook:
@@ -77,7 +84,7 @@ class Webhook:
 class WebhookLookup:
     """Decrypts the stage's webhooks, once each while that works."""
 
-    def __init__(self, kms: "KMSClient", settings: Settings) -> None:
+    def __init__(self, kms: JSONClient, settings: Settings) -> None:
         self._kms = kms
         self._settings = settings
         self._webhooks: dict[str, Webhook] = {}
@@ -93,8 +100,6 @@ class WebhookLookup:
         self._webhooks.pop(setting, None)
 
     def _decrypt(self, setting: str) -> str:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 — with the client
-
         settings = self._settings
         ciphertext = (
             settings.webhook_url_encrypted
@@ -102,25 +107,36 @@ class WebhookLookup:
             else settings.critical_webhook_url_encrypted
         )
         try:
-            answer = self._kms.decrypt(
-                CiphertextBlob=ciphertext or b"",
-                EncryptionContext=settings.webhook_encryption_context,
+            plaintext = _plaintext(
+                self._kms.call(
+                    "Decrypt",
+                    CiphertextBlob=base64.b64encode(ciphertext or b"").decode(),
+                    EncryptionContext=dict(settings.webhook_encryption_context),
+                )
             )
-            return answer["Plaintext"].decode("utf-8", errors="replace")
-        except ClientError as error:
-            raise _refused(error.response, setting, settings) from None
-        except Exception as error:  # noqa: BLE001 — a portal on the way may answer anything
-            raise WebhookUnavailable(
-                "kms_unreachable",
-                f"KMS in {settings.sign_in_region} cannot be asked for {setting} "
-                f"({type(error).__name__}).",
-            ) from None
+        except AWSUnreachable as error:
+            raise _unreachable(setting, settings, error.code) from None
+        except AWSCallError as error:
+            raise _refused(error, setting, settings) from None
+        if plaintext is None:  # a portal on the way may answer anything
+            raise _unreachable(setting, settings, "no plaintext")
+        return plaintext
 
 
-def kms_client(region: str) -> "KMSClient":
-    """Make a KMS client that gives up soon: a sign-in must not wait for it."""
-    client: KMSClient = aws_client("kms", region)
-    return client
+def _plaintext(answer: Mapping[str, Any]) -> str | None:
+    try:
+        return base64.b64decode(answer["Plaintext"], validate=True).decode(
+            "utf-8", errors="replace"
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _unreachable(setting: str, settings: Settings, why: str) -> WebhookUnavailable:
+    return WebhookUnavailable(
+        "kms_unreachable",
+        f"KMS in {settings.sign_in_region} cannot be asked for {setting} ({why}).",
+    )
 
 
 def _setup_command(setting: str, settings: Settings) -> str:
@@ -128,13 +144,13 @@ def _setup_command(setting: str, settings: Settings) -> str:
     return f"python -m ops setup --stage {settings.stage} {SETUP_FLAG[setting]}"
 
 
-def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  # noqa: ANN401
+def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookError:
     """Return what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
-    code = response.get("Error", {}).get("Code", "")
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = error.code
     again = f"Encrypt the URL anew: {_setup_command(setting, settings)}."
+    policies = f"python -m ops policies --stage {settings.stage}, then chalice deploy"
     context = dict(settings.webhook_encryption_context)
-    if code in _BUSY or status >= _SERVER_ERROR:
+    if code in _BUSY or error.status >= _SERVER_ERROR:
         return WebhookUnavailable("kms_busy", f"KMS is busy and did not decrypt {setting}: {code}.")
     match code:
         case "InvalidCiphertextException":
@@ -156,13 +172,19 @@ def _refused(response: Any, setting: str, settings: Settings) -> WebhookError:  
                 f"The key that encrypted {setting} is disabled or waits for its deletion. Enable "
                 "it: aws kms cancel-key-deletion, then aws kms enable-key.",
             )
-        case "AccessDeniedException":  # KMS tells no stranger whether there is such a key
+        case "AccessDeniedException" if _NO_SUCH_KEY in error.message:
+            return WebhookUnusable(
+                "kms_key_not_found",
+                f"KMS finds no key for {setting} in region {settings.sign_in_region} of this "
+                "account that the function's role may use. Correct SIGN_IN_REGION. Or let the "
+                f"role's policy allow it: {policies}. Or: {again}",
+            )
+        case "AccessDeniedException":
             return WebhookUnusable(
                 "kms_access_denied",
                 f"KMS does not let the function's role decrypt {setting} under the encryption "
                 f"context {context}. Its policy file in .chalice and the key's own policy must "
-                f"allow it: python -m ops policies --stage {settings.stage}, then chalice deploy. "
-                "Or the key is another than the stage's, or not in region "
+                f"allow it: {policies}. Or the key is another than the stage's, or not in region "
                 f"{settings.sign_in_region}: correct SIGN_IN_REGION. Or: {again}",
             )
     return WebhookUnusable(

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from chalicelib.aws.clients import Clients
+from chalicelib.aws.json_protocol import Credentials, JSONClient
 from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import DeliveryError
+from chalicelib.health.checks import Check
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.messages.payload import envelope
@@ -13,6 +15,7 @@ from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline
+from ops.account import Account
 
 _SECONDS = 20.0
 
@@ -22,21 +25,28 @@ def untried(_: Deployment, __: Clients) -> Iterator[CheckResult]:
     yield CheckResult(name="webhook", state=Status.UNKNOWN, code="not_tried")
 
 
-def webhook(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """Post a test message through the stage's webhook."""
-    settings = deployment.settings
-    lookup = WebhookLookup(clients("kms", deployment.region), settings)
-    text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
-    payload = {"text": text, **envelope(settings)}
-    message = Message(payload, Severity.INFO, payload)
-    try:
-        Delivery(settings, lookup).post(message, Deadline(_SECONDS), patient=True)
-    except DeliveryError as error:
-        remedy = (
-            deployment.ops_command("setup", "--rotate-webhook")
-            if error.act == "operator"
-            else deployment.ops_command("doctor", "--post-test")
+def webhook_of(account: Account) -> Check:
+    """Return the check that posts a test message through the stage's webhook."""
+
+    def webhook(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
+        settings = deployment.settings
+        kms = JSONClient(
+            "kms", deployment.region, credentials=lambda: Credentials.of_session(account.session)
         )
-        yield CheckResult.fault("webhook", "webhook_refused", remedy, why=str(error))
-    else:
-        yield CheckResult.ok("webhook")
+        text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
+        payload = {"text": text, **envelope(settings)}
+        message = Message(payload, Severity.INFO, payload)
+        delivery = Delivery(settings, WebhookLookup(kms, settings))
+        try:
+            delivery.post(message, Deadline(_SECONDS), patient=True)
+        except DeliveryError as error:
+            remedy = (
+                deployment.ops_command("setup", "--rotate-webhook")
+                if error.act == "operator"
+                else deployment.ops_command("doctor", "--post-test")
+            )
+            yield CheckResult.fault("webhook", "webhook_refused", remedy, why=str(error))
+        else:
+            yield CheckResult.ok("webhook")
+
+    return webhook

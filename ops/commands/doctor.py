@@ -22,7 +22,7 @@ from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account
-from ops.checks.post_test import untried, webhook
+from ops.checks.post_test import untried, webhook_of
 from ops.checks.roles import role
 from ops.checks.setup_drift import alarms_of, queue_of
 from ops.command import Command, profile_option, region_option, stage_option
@@ -115,7 +115,7 @@ def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterato
         if check.__name__ == "queue":
             yield queue_of(account, config)
     yield alarms_of(account)
-    yield webhook if post_test else untried
+    yield webhook_of(account) if post_test else untried
 
 
 def account_itself(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, get_args
@@ -12,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.session import get_session
 
-from chalicelib.aws.client import session
+from chalicelib.aws import json_protocol as module
 from chalicelib.aws.json_protocol import JSONClient, ServiceName, endpoint
 from chalicelib.errors import AWSCallError, AWSUnreachable
 from playground.aws.embedded import EmbeddedAws
@@ -29,12 +30,12 @@ SECRET_ANSWER: Final = b'{"Plaintext": "%s"}' % base64.b64encode(SECRET.encode()
 
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    session.cache_clear()
+    module._session.cache_clear()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "fake-token")
     yield
-    session.cache_clear()
+    module._session.cache_clear()
 
 
 def client(service: ServiceName, region: str = "us-east-1") -> JSONClient:
@@ -207,6 +208,16 @@ def test_what_may_work_in_a_moment_is_called_once_more(
 def test_what_is_no_answer_of_awss_is_none_though_its_status_is_200(body: bytes) -> None:
     error = decrypt(http("200 OK", body), times=1)
     assert (type(error), error.code) == (AWSUnreachable, "not_aws")
+
+
+def test_a_service_that_is_silent_is_given_up_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        error = failure(lambda: client("kms").call("Decrypt"))
+        assert (type(error), error.code) == (AWSUnreachable, "timeout_error")
+        for _ in range(2):
+            silent.accept()[0].close()
 
 
 def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

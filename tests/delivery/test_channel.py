@@ -1,18 +1,18 @@
 """How a message gets to its channel: which webhook, which text, and what is looked up anew."""
 
 import json
-import threading
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.stub import Stubber
 
+from chalicelib.aws.json_protocol import Credentials, JSONClient
 from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.slack import Slack
-from chalicelib.delivery.webhook import WebhookLookup, kms_client
+from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import (
     DeliveryError,
     NoAnswer,
@@ -28,6 +28,7 @@ from chalicelib.timeout import Deadline
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
+from tests.support.json_client import ScriptedClient, client_of, decrypted, refused
 from tests.support.stage import stage
 
 KEY = "alias/signin-monitor-prod"
@@ -59,15 +60,11 @@ def critical_receiver() -> Iterator[Receiver]:
 def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
     """Return a delivery whose KMS decrypts so often and no more: None is a failure of KMS."""
     settings = stage(WEBHOOK_HOSTS=",".join(urlsplit(text or "").netloc for text in plaintexts))
-    kms = kms_client("us-east-1")
-    with Stubber(kms) as stub:
-        for text in plaintexts:
-            if text:
-                stub.add_response("decrypt", {"Plaintext": text.encode()})
-            else:
-                stub.add_client_error("decrypt", "ThrottlingException")
-        yield Delivery(settings, WebhookLookup(kms, settings))
-        stub.assert_no_pending_responses()
+    kms = ScriptedClient(
+        *(decrypted(text) if text else refused("ThrottlingException") for text in plaintexts)
+    )
+    yield Delivery(settings, WebhookLookup(kms, settings))
+    assert not kms.script
 
 
 @pytest.fixture
@@ -75,7 +72,7 @@ def delivery(aws: EmbeddedAws, receiver: Receiver) -> Delivery:
     settings = stage(
         WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
     )
-    return Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+    return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ def two_webhooks(aws: EmbeddedAws, receiver: Receiver, critical_receiver: Receiv
         CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(critical_receiver.url, KEY),
         WEBHOOK_HOSTS=f"{receiver.host},{critical_receiver.host}",
     )
-    return Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+    return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
 
 
 def post(delivery: Delivery, message: Message, seconds: float = 40) -> str | None:
@@ -160,7 +157,7 @@ def test_a_critical_webhook_that_cannot_be_decrypted_falls_back_too(
         CRITICAL_WEBHOOK_URL_ENCRYPTED="AAAA",
         WEBHOOK_HOSTS=receiver.host,
     )
-    delivery = Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+    delivery = Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
     assert post(delivery, CRITICAL) is None
     assert payloads(receiver) == [WHOLE]
     assert "KMS cannot decrypt CRITICAL_WEBHOOK_URL_ENCRYPTED" in capsys.readouterr().out
@@ -226,7 +223,7 @@ def test_the_plain_text_is_as_patient_as_the_message(
         settings = stage(
             WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
         )
-        delivery = Delivery(settings, WebhookLookup(aws.client("kms"), settings))
+        delivery = Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
         receiver.behave("invalid_payload", times=1)
         with pytest.raises(InterruptedError if patient else RefusedForNow):
             delivery.post(USUAL, Deadline(40), patient=patient)
@@ -291,17 +288,13 @@ def test_a_webhook_of_no_use_calls_the_operator(receiver: Receiver) -> None:
         assert post(delivery, USUAL) is None
 
 
-def test_a_kms_that_hangs_is_given_up_in_time(aws: EmbeddedAws) -> None:
-    released = threading.Event()
-
-    def hang(**_: object) -> None:
-        released.wait(10)
-
-    kms = aws.client("kms")
-    kms.meta.events.register("before-send.kms.Decrypt", hang)
-    delivery = Delivery(stage(), WebhookLookup(kms, stage()))
-    gone = failure(delivery, USUAL, seconds=0.2)
-    released.set()
+def test_a_kms_that_hangs_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        kms = JSONClient(
+            "kms", "us-east-1", url=url, credentials=lambda: Credentials("fake", "fake", None)
+        )
+        gone = failure(Delivery(stage(), WebhookLookup(kms, stage())), USUAL, seconds=0.2)
     assert isinstance(gone, WebhookUnavailable)
     assert (gone.reason, gone.act) == ("kms_timeout", "nobody")
     assert "did not decrypt WEBHOOK_URL_ENCRYPTED in time" in str(gone)

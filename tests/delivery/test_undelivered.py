@@ -8,31 +8,33 @@ from random import Random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
-from chalicelib.delivery.undelivered import Parked, Undelivered, sqs_client
-from chalicelib.errors import QueueError
+from chalicelib.aws.json_protocol import Credentials, JSONClient
+from chalicelib.delivery.undelivered import Parked, Undelivered
+from chalicelib.errors import AWSCallError, QueueError
 from chalicelib.signin.model import SignIn
 from chalicelib.signin.reader import read_sign_in
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import NAMES, read
+from tests.support.json_client import ScriptedClient, client_of
 
 LARGEST = 1_048_576
 EVENTS = sorted(NAMES)
+FOUND = {"QueueUrl": "https://sqs.example/undelivered"}
+FAKE = Credentials("fake", "fake", None)
 
 
 @pytest.fixture
 def queue(aws: EmbeddedAws) -> Undelivered:
     aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
-    return Undelivered(aws.client("sqs"), "undelivered")
+    return Undelivered(client_of(aws, "sqs"), "undelivered")
 
 
 @pytest.fixture
 def small_queue(aws: EmbeddedAws) -> Undelivered:
     """Return a queue that takes 16 KB at most, as one that somebody made long ago may."""
     aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
-    return Undelivered(aws.client("sqs"), "undelivered")
+    return Undelivered(client_of(aws, "sqs"), "undelivered")
 
 
 def records(aws: EmbeddedAws) -> list[dict[str, Any]]:
@@ -169,26 +171,26 @@ def test_an_event_that_would_be_too_big_when_unpacked_is_cut(
     assert without_excerpt(kept) == without_excerpt(event)
 
 
-def test_an_event_that_the_endpoint_itself_finds_too_big_is_made_smaller_too() -> None:
-    sqs = sqs_client("us-east-1")
-    with Stubber(sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
-        stub.add_client_error("send_message", "413", http_status_code=413)
-        stub.add_response("send_message", {"MessageId": "1"})
-        park(Undelivered(sqs, "undelivered"), read("root-with-mfa"))
-        stub.assert_no_pending_responses()
+@pytest.mark.parametrize("code", ["413", "InvalidParameterValueException"])
+def test_an_event_that_is_too_big_in_other_words_is_made_smaller_too(code: str) -> None:
+    sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", code), {"MessageId": "1"})
+    park(Undelivered(sqs, "undelivered"), read("root-with-mfa"))
+    assert "compressed" in str(sqs.calls[-1])
 
 
 @pytest.mark.parametrize("answer", [{}, {"MessageId": ""}])
 def test_an_answer_that_does_not_say_that_the_event_was_kept_is_a_refusal(
     answer: dict[str, str],
 ) -> None:
-    sqs = sqs_client("us-east-1")
-    with Stubber(sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
-        stub.add_response("send_message", answer)
-        with pytest.raises(QueueError, match=r"\(no word that it was kept\)"):
-            park(Undelivered(sqs, "undelivered"), {})
+    with pytest.raises(QueueError, match=r"\(no word that it was kept\)"):
+        park(Undelivered(ScriptedClient(FOUND, answer), "undelivered"), {})
+
+
+def test_an_answer_that_does_not_say_where_the_queue_is_is_a_refusal() -> None:
+    queue = Undelivered(ScriptedClient({}, FOUND, {"MessageId": "1"}), "undelivered")
+    with pytest.raises(QueueError, match=r"\(no word where it is\)"):
+        park(queue, {})
+    park(queue, {})
 
 
 def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
@@ -198,7 +200,7 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
     event = padded(read("saml-role"), random_text(10_000))
     event["detail"]["userAgent"] = random_text(4_000)
     with pytest.raises(QueueError, match=r"did not take .*\(message too long\)"):
-        park(Undelivered(aws.client("sqs"), "undelivered"), event)
+        park(Undelivered(client_of(aws, "sqs"), "undelivered"), event)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ def test_a_record_without_a_handle_can_be_read() -> None:
 
 
 def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: EmbeddedAws) -> None:
-    queue = Undelivered(aws.client("sqs"), "never-made")
+    queue = Undelivered(client_of(aws, "sqs"), "never-made")
     with pytest.raises(QueueError) as raised:
         park(queue, {})
     assert "queue never-made did not take" in str(raised.value)
@@ -266,7 +268,7 @@ def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: Embedd
 
 
 def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) -> None:
-    queue = Undelivered(aws.client("sqs"), "undelivered")
+    queue = Undelivered(client_of(aws, "sqs"), "undelivered")
     with pytest.raises(QueueError):
         park(queue, {})
     aws.make_queue("undelivered")
@@ -275,44 +277,23 @@ def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) 
 
 
 def test_a_queue_that_denies_an_event_refuses_with_awss_word() -> None:
-    sqs = sqs_client("us-east-1")
-    with Stubber(sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
-        stub.add_client_error("send_message", "AccessDenied", http_status_code=403)
-        with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
-            park(Undelivered(sqs, "undelivered"), {})
+    sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", "AccessDenied", status=403))
+    with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
+        park(Undelivered(sqs, "undelivered"), {})
 
 
-def test_a_refusal_without_a_word_is_a_refusal() -> None:
-    class Speechless:
-        def get_queue_url(self, **_: object) -> None:
-            raise ClientError({}, "GetQueueUrl")
-
-        send_message = delete_message_batch = get_queue_url
-
-    speechless: Any = Speechless()
-    queue = Undelivered(speechless, "undelivered")
-    with pytest.raises(QueueError, match=r"an event \(\)\."):
+def test_a_queue_out_of_reach_refuses_with_the_errors_name() -> None:
+    sqs = JSONClient("sqs", "us-east-1", url="http://127.0.0.1:1", credentials=lambda: FAKE)
+    queue = Undelivered(sqs, "undelivered")
+    with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
         park(queue, {})
-    with pytest.raises(QueueError, match=r"an event \(\)\."):
-        queue.delete(["h"])
-
-
-def test_a_queue_out_of_reach_refuses_with_the_errors_name(
-    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**aws.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}.items():
-        monkeypatch.setenv(name, value)  # nothing listens there
-    queue = Undelivered(sqs_client("us-east-1"), "undelivered")
-    with pytest.raises(QueueError, match=r"queue undelivered .*\(EndpointConnectionError\)"):
-        park(queue, {})
-    with pytest.raises(QueueError, match=r"queue undelivered .*\(EndpointConnectionError\)"):
+    with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
         queue.delete(["h"])
 
 
 def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
     with pytest.raises(QueueError) as raised:
-        park(Undelivered(aws.client("sqs"), "never-made"), read("iam-user-with-mfa"))
+        park(Undelivered(client_of(aws, "sqs"), "never-made"), read("iam-user-with-mfa"))
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
@@ -320,7 +301,7 @@ def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
 @pytest.mark.parametrize("number", [1, 10, 11, 25])
 def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
     aws.make_queue("undelivered", {"VisibilityTimeout": "60"})
-    queue = Undelivered(aws.client("sqs"), "undelivered")
+    queue = Undelivered(client_of(aws, "sqs"), "undelivered")
     for _ in range(number):
         park(queue, {})
     handles: list[str] = []
@@ -331,18 +312,11 @@ def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
     assert count(aws) == 0
 
 
-def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own(aws: EmbeddedAws) -> None:
-    aws.make_queue("undelivered")
-    sqs = aws.client("sqs")
-    batches: list[list[str]] = []
-
-    def keep(params: dict[str, Any], **_: object) -> None:
-        batches.append([entry["Id"] for entry in params["Entries"]])
-
-    sqs.meta.events.register("provide-client-params.sqs.DeleteMessageBatch", keep)
-    with pytest.raises(QueueError):
-        Undelivered(sqs, "undelivered").delete([f"unknown-{number}" for number in range(23)])
-    assert [len(set(batch)) for batch in batches] == [10, 10, 3]
+def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None:
+    sqs = ScriptedClient(FOUND, {}, {}, {})
+    Undelivered(sqs, "undelivered").delete([f"handle-{number}" for number in range(23)])
+    batches: Any = [parameters["Entries"] for _, parameters in sqs.calls[1:]]
+    assert [len({entry["Id"] for entry in batch}) for batch in batches] == [10, 10, 3]
 
 
 def test_only_what_was_told_is_deleted(queue: Undelivered, aws: EmbeddedAws) -> None:
@@ -365,50 +339,20 @@ def test_what_sqs_does_not_delete_is_told_and_keeps_nothing_else_back(
 
 
 def test_a_batch_that_sqs_refuses_keeps_no_other_back() -> None:
-    sqs = sqs_client("us-east-1")
-    with Stubber(sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.example/undelivered"})
-        stub.add_client_error("delete_message_batch", "RequestThrottled")
-        stub.add_response("delete_message_batch", {"Successful": [], "Failed": []})
-        with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
-            Undelivered(sqs, "undelivered").delete(["h"] * 11)
-        stub.assert_no_pending_responses()
-
-
-def test_an_answer_that_leaves_the_failures_out_names_none(
-    queue: Undelivered, aws: EmbeddedAws
-) -> None:
-    def leave_out(parsed: dict[str, Any], **_: object) -> None:
-        del parsed["Failed"]
-
-    park(queue, {})
-    handles = [one["receiptHandle"] for one in records(aws)]
-    sqs = aws.client("sqs")
-    sqs.meta.events.register("after-call.sqs.DeleteMessageBatch", leave_out)
-    Undelivered(sqs, "undelivered").delete(handles)
-    assert count(aws) == 0
+    throttled = AWSCallError("sqs:DeleteMessageBatch", "RequestThrottled")
+    sqs = ScriptedClient(FOUND, throttled, {"Successful": [], "Failed": []})
+    with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
+        Undelivered(sqs, "undelivered").delete(["h"] * 11)
+    assert len(sqs.calls) == 3
 
 
 def test_nothing_to_delete_asks_nothing_of_sqs() -> None:
-    sqs = sqs_client("us-east-1")
-    with Stubber(sqs):
-        Undelivered(sqs, "undelivered").delete([])
+    Undelivered(ScriptedClient(), "undelivered").delete([])
 
 
-def test_the_queue_is_looked_up_once(aws: EmbeddedAws) -> None:
-    aws.make_queue("undelivered")
-    sqs = aws.client("sqs")
-    asked: list[str] = []
-    sqs.meta.events.register("before-call.sqs", lambda model, **_: asked.append(model.name))
+def test_the_queue_is_looked_up_once() -> None:
+    sqs = ScriptedClient(FOUND, {"MessageId": "1"}, {"MessageId": "2"})
     queue = Undelivered(sqs, "undelivered")
     park(queue, {})
     park(queue, {})
-    assert asked == ["GetQueueUrl", "SendMessage", "SendMessage"]
-
-
-def test_the_sqs_client_gives_up_before_the_function_is_killed() -> None:
-    config: Any = sqs_client("eu-central-1").meta.config
-    patience = config.connect_timeout + config.read_timeout
-    assert config.region_name == "eu-central-1"
-    assert config.retries["mode"] == "standard"
-    assert patience * config.retries["total_max_attempts"] < 20
+    assert [action for action, _ in sqs.calls] == ["GetQueueUrl", "SendMessage", "SendMessage"]

@@ -1,18 +1,17 @@
 """The KMS-backed webhook lookup, against a real KMS API wherever moto can fail as AWS does."""
 
 import base64
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
-from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup, kms_client
+from chalicelib.aws.json_protocol import Credentials, JSONClient
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup
 from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import DEFAULT_HOSTS
 from playground.aws.embedded import EmbeddedAws
+from tests.support.json_client import ScriptedClient, client_of, decrypted, refused
 from tests.support.stage import stage
 
 URL = "https://hooks.slack.com/services/T0/B0/fake"
@@ -32,25 +31,23 @@ def looked_up(aws: EmbeddedAws, text: str, context: Mapping[str, str] = CONTEXT)
         WEBHOOK_URL_ENCRYPTED=aws.encrypt(text, KEY, context),
         WEBHOOK_ENCRYPTION_CONTEXT=CONTEXT_SETTING if context else "",
     )
-    return WebhookLookup(aws.client("kms"), settings).webhook(MAIN)
+    return WebhookLookup(client_of(aws, "kms"), settings).webhook(MAIN)
 
 
 def parsed(text: str, host: str, setting: str = MAIN) -> Webhook:
     return Webhook.parse(text, stage(WEBHOOK_HOSTS=host), setting)
 
 
-def refusal(kms: Any, setting: str = MAIN, **variables: str) -> WebhookError:  # noqa: ANN401 — a boto3 client
+def refusal(kms: JSONClient, setting: str = MAIN, **variables: str) -> WebhookError:
     with pytest.raises(WebhookError) as raised:
         WebhookLookup(kms, stage(**variables)).webhook(setting)
     return raised.value
 
 
-def refusal_of(code: str, status: int = 400) -> WebhookError:
+def refusal_of(code: str, status: int = 400, message: str = "") -> WebhookError:
     """Return the error of a KMS that refuses so: moto never does."""
-    kms = kms_client("us-east-1")
-    with Stubber(kms) as stub:
-        stub.add_client_error("decrypt", code, http_status_code=status)
-        return refusal(kms, WEBHOOK_ENCRYPTION_CONTEXT=CONTEXT_SETTING)
+    kms = ScriptedClient(refused(code, status=status, message=message))
+    return refusal(kms, WEBHOOK_ENCRYPTION_CONTEXT=CONTEXT_SETTING)
 
 
 @pytest.mark.parametrize("context", [CONTEXT, {}])
@@ -70,37 +67,31 @@ def test_the_critical_webhook_has_a_ciphertext_of_its_own(aws: EmbeddedAws) -> N
         WEBHOOK_URL_ENCRYPTED=aws.encrypt(f"{URL}/main", KEY),
         CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(f"{URL}/critical", KEY),
     )
-    lookup = WebhookLookup(aws.client("kms"), settings)
+    lookup = WebhookLookup(client_of(aws, "kms"), settings)
     assert lookup.webhook(MAIN).reveal() == f"{URL}/main"
     assert lookup.webhook(CRITICAL).reveal() == f"{URL}/critical"
     assert lookup.webhook(MAIN).reveal() == f"{URL}/main"
 
 
 def test_a_webhook_is_decrypted_once_until_it_is_forgotten() -> None:
-    kms = kms_client("us-east-1")
+    kms = ScriptedClient(decrypted(f"{URL}/old"), decrypted(f"{URL}/new"))
     lookup = WebhookLookup(kms, stage())
-    with Stubber(kms) as stub:
-        stub.add_response("decrypt", {"Plaintext": f"{URL}/old".encode()})
-        stub.add_response("decrypt", {"Plaintext": f"{URL}/new".encode()})
-        assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
-        assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
-        lookup.forget(MAIN)
-        assert lookup.webhook(MAIN).reveal() == f"{URL}/new"
+    assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
+    assert lookup.webhook(MAIN).reveal() == f"{URL}/old"
+    lookup.forget(MAIN)
+    assert lookup.webhook(MAIN).reveal() == f"{URL}/new"
 
 
 def test_what_was_never_looked_up_can_be_forgotten(aws: EmbeddedAws) -> None:
-    WebhookLookup(aws.client("kms"), stage()).forget(CRITICAL)
+    WebhookLookup(client_of(aws, "kms"), stage()).forget(CRITICAL)
 
 
 def test_a_lookup_that_failed_is_made_again() -> None:
-    kms = kms_client("us-east-1")
+    kms = ScriptedClient(refused("ThrottlingException"), decrypted(URL))
     lookup = WebhookLookup(kms, stage())
-    with Stubber(kms) as stub:
-        stub.add_client_error("decrypt", "ThrottlingException")
-        stub.add_response("decrypt", {"Plaintext": URL.encode()})
-        with pytest.raises(WebhookUnavailable):
-            lookup.webhook(MAIN)
-        assert lookup.webhook(MAIN).reveal() == URL
+    with pytest.raises(WebhookUnavailable):
+        lookup.webhook(MAIN)
+    assert lookup.webhook(MAIN).reveal() == URL
 
 
 @pytest.mark.parametrize(
@@ -111,7 +102,7 @@ def test_another_encryption_context_names_the_setting_and_the_remedy(
     encrypted_under: dict[str, str], decrypted_under: str, aws: EmbeddedAws
 ) -> None:
     failure = refusal(
-        aws.client("kms"),
+        client_of(aws, "kms"),
         WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY, encrypted_under),
         WEBHOOK_ENCRYPTION_CONTEXT=decrypted_under,
     )
@@ -128,7 +119,7 @@ def test_another_encryption_context_names_the_setting_and_the_remedy(
 def test_a_damaged_ciphertext_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
     whole = base64.b64decode(aws.encrypt(URL, KEY))
     failure = refusal(
-        aws.client("kms"),
+        client_of(aws, "kms"),
         CRITICAL,
         CRITICAL_WEBHOOK_URL_ENCRYPTED=base64.b64encode(whole[:-9]).decode(),
     )
@@ -139,22 +130,26 @@ def test_a_damaged_ciphertext_names_the_setting_and_the_remedy(aws: EmbeddedAws)
     assert "python -m ops setup --stage prod --critical-webhook" in str(failure)
 
 
-def test_another_region_names_the_setting_and_the_remedy(aws: EmbeddedAws) -> None:
-    failure = refusal(
-        aws.client("kms", "eu-west-1"),
-        WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY),
-        SIGN_IN_REGION="eu-west-1",
+def test_a_key_that_kms_does_not_find_or_not_show_names_the_setting_and_the_remedies() -> None:
+    failure = refusal_of(
+        "AccessDeniedException",
+        message="The ciphertext refers to a customer master key that does not exist, does not "
+        "exist in this region, or you are not allowed to access.",
     )
     assert isinstance(failure, WebhookUnusable)
-    assert failure.reason == "kms_access_denied"
-    assert "not in region eu-west-1: correct SIGN_IN_REGION" in str(failure)
-    assert "Or: Encrypt the URL anew: python -m ops setup --stage prod --rotate-webhook." in str(
-        failure
+    assert failure.reason == "kms_key_not_found"
+    assert str(failure) == (
+        "KMS finds no key for WEBHOOK_URL_ENCRYPTED in region us-east-1 of this account that the "
+        "function's role may use. Correct SIGN_IN_REGION. Or let the role's policy allow it: "
+        "python -m ops policies --stage prod, then chalice deploy. Or: Encrypt the URL anew: "
+        "python -m ops setup --stage prod --rotate-webhook."
     )
 
 
 def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> None:
-    failure = refusal_of("AccessDeniedException")
+    failure = refusal_of(
+        "AccessDeniedException", message="User: arn:… is not authorized to perform"
+    )
     assert isinstance(failure, WebhookUnusable)
     assert failure.reason == "kms_access_denied"
     assert "decrypt WEBHOOK_URL_ENCRYPTED" in str(failure)
@@ -162,7 +157,7 @@ def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> 
     assert (
         "Its policy file in .chalice and the key's own policy must allow it: "
         "python -m ops policies --stage prod, then chalice deploy. Or the key is another than the "
-        "stage's"
+        "stage's, or not in region us-east-1: correct SIGN_IN_REGION. Or: Encrypt the URL anew"
     ) in str(failure)
 
 
@@ -214,22 +209,24 @@ def test_a_refusal_that_is_new_calls_the_operator_and_quotes_its_code() -> None:
     assert "python -m ops doctor --stage prod" in str(failure)
 
 
-def test_a_refusal_without_a_word_is_a_refusal() -> None:
-    class Speechless:
-        def decrypt(self, **_: object) -> None:
-            raise ClientError({}, "Decrypt")
-
-    assert refusal(Speechless()).reason == "kms_refused"
-
-
-def test_a_kms_out_of_reach_calls_nobody(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**aws.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}.items():
-        monkeypatch.setenv(name, value)  # nothing listens there
-    failure = refusal(kms_client("eu-west-1"), SIGN_IN_REGION="eu-west-1")
+def test_a_kms_out_of_reach_calls_nobody() -> None:
+    kms = JSONClient(
+        "kms",
+        "eu-west-1",
+        url="http://127.0.0.1:1",  # nothing listens there
+        credentials=lambda: Credentials("fake", "fake", None),
+    )
+    failure = refusal(kms, SIGN_IN_REGION="eu-west-1")
     assert isinstance(failure, WebhookUnavailable)
     assert (failure.reason, failure.act) == ("kms_unreachable", "nobody")
     assert "KMS in eu-west-1" in str(failure)
-    assert "WEBHOOK_URL_ENCRYPTED (EndpointConnectionError)" in str(failure)
+    assert "WEBHOOK_URL_ENCRYPTED (new_connection_error)" in str(failure)
+
+
+@pytest.mark.parametrize("answer", [{}, {"Plaintext": 7}, {"Plaintext": "="}])
+def test_an_answer_without_a_plaintext_calls_nobody(answer: dict[str, Any]) -> None:
+    failure = refusal(ScriptedClient(answer))
+    assert (failure.reason, failure.act) == ("kms_unreachable", "nobody")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +251,7 @@ def test_a_plaintext_that_is_no_url_names_the_setting_and_the_remedy(
     text: str, aws: EmbeddedAws
 ) -> None:
     failure = refusal(
-        aws.client("kms"),
+        client_of(aws, "kms"),
         CRITICAL,
         CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(text or " ", KEY),
     )
@@ -268,10 +265,8 @@ def test_a_plaintext_that_is_no_url_names_the_setting_and_the_remedy(
 
 
 def test_a_plaintext_that_is_no_text_is_no_url() -> None:
-    kms = kms_client("us-east-1")
-    with Stubber(kms) as stub:
-        stub.add_response("decrypt", {"Plaintext": b"https://hooks.slack.com/\xff\xfe"})
-        assert refusal(kms).reason == "webhook_not_a_url"
+    answer = {"Plaintext": base64.b64encode(b"https://hooks.slack.com/\xff\xfe").decode()}
+    assert refusal(ScriptedClient(answer)).reason == "webhook_not_a_url"
 
 
 @pytest.mark.parametrize(
@@ -350,24 +345,3 @@ def test_a_webhook_shows_its_host_and_hides_its_path() -> None:
         assert "fake" not in shown
     assert webhook.origin == "https://hooks.slack.com/"
     assert not hasattr(webhook, "__dict__")  # so that vars() and its like show nothing
-
-
-def test_kmss_answer_is_in_no_log_though_every_logger_is_at_debug(
-    aws: EmbeddedAws, caplog: pytest.LogCaptureFixture
-) -> None:
-    lookup = WebhookLookup(aws.client("kms"), stage(WEBHOOK_URL_ENCRYPTED=aws.encrypt(URL, KEY)))
-    for name in ("", *logging.root.manager.loggerDict):
-        caplog.set_level(logging.DEBUG, logger=name)
-    caplog.clear()
-    assert lookup.webhook(MAIN).reveal() == URL
-    assert "botocore" in caplog.text
-    assert "fake" not in caplog.text
-    assert base64.b64encode(URL.encode()).decode() not in caplog.text
-
-
-def test_the_kms_client_gives_up_while_there_is_time_to_park_the_event() -> None:
-    config: Any = kms_client("eu-central-1").meta.config
-    patience = config.connect_timeout + config.read_timeout
-    assert config.region_name == "eu-central-1"
-    assert config.retries["mode"] == "standard"
-    assert patience * config.retries["total_max_attempts"] < 20

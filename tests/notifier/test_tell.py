@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import notifier as module
+from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.errors import WebhookDead
 from playground.slack.receiver import Receiver
 from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, event, id_of
@@ -193,11 +194,8 @@ def test_a_queue_that_hangs_fails_the_invocation_in_time(
 ) -> None:
     released = threading.Event()
 
-    def hang(**_: object) -> None:
-        released.wait(10)
-
     monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.1)
-    harness.sqs.meta.events.register("before-send.sqs", hang)
+    monkeypatch.setattr(Undelivered, "park", lambda *_, **__: released.wait(10))
     harness.receiver.behave("no_service")
     with pytest.raises(WebhookDead):
         harness.notifier().notify(event("root-with-mfa"), SECONDS)

@@ -15,6 +15,7 @@ from chalicelib.notifier import Notifier, origins_of
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
 from playground.slack.receiver import Receiver
+from tests.support.json_client import client_of
 from tests.support.records import changed
 from tests.support.stage import stage
 
@@ -36,6 +37,7 @@ class NotifierHarness:
         self.receiver = receiver
         self.slept: list[float] = []
         self.sqs = aws.client("sqs")
+        self._json_sqs = client_of(aws, "sqs")
         self._capsys = capsys
         self._queue_url = aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
         self.variables = {
@@ -51,8 +53,8 @@ class NotifierHarness:
         queue = settings.undelivered_queue
         return Notifier(
             settings,
-            Delivery(settings, WebhookLookup(self.aws.client("kms"), settings)),
-            Undelivered(self.sqs, queue) if queue else None,
+            Delivery(settings, WebhookLookup(client_of(self.aws, "kms"), settings)),
+            Undelivered(self._json_sqs, queue) if queue else None,
             origins_of(settings),
             sleep=self.slept.append,
         )
@@ -64,7 +66,7 @@ class NotifierHarness:
 
     def park(self, *events: object) -> list[dict[str, Any]]:
         """Put events into the queue; give the records that Lambda would hand to the function."""
-        queue = Undelivered(self.sqs, "undelivered")
+        queue = Undelivered(self._json_sqs, "undelivered")
         for event in events:
             queue.park(event, reason="no_service", act="operator")
         return self.records()
