@@ -19,10 +19,18 @@ class Server:
         self.host = f"{LOOPBACK}:{server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more, and wait until that is so."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -8,11 +8,11 @@ import pytest
 
 from chalicelib.settings import NAMES
 from playground.aws.deployment import Deployment, deploy
-from playground.aws.embedded import EmbeddedAws
 from playground.aws.settings import provision
 from playground.slack.certificates import Certificates, make_certificates
 from playground.slack.receiver import Receiver
 from tests.support.stage_harness import SECRET_PATH, StageHarness
+from tests.support.strict_aws import StrictAws
 
 hypothesis.settings.register_profile("suite", deadline=None)  # speed is the benchmark's business
 hypothesis.settings.load_profile("suite")
@@ -49,20 +49,20 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+def embedded() -> Iterator[StrictAws]:
+    with StrictAws() as aws:
         yield aws
 
 
 @pytest.fixture
-def aws(embedded: EmbeddedAws) -> EmbeddedAws:
+def aws(embedded: StrictAws) -> StrictAws:
     """Return an AWS account that is empty."""
     embedded.reset()
     return embedded
 
 
 @pytest.fixture(scope="session")
-def deployment(embedded: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployment(embedded: StrictAws, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Deploy prod with its queue, once: for the package and the settings, whatever AWS holds."""
     embedded.reset()
     with Receiver() as receiver:
@@ -78,7 +78,7 @@ def receiver(certificates: Certificates) -> Iterator[Receiver]:
 
 @pytest.fixture
 def bed(
-    aws: EmbeddedAws,
+    aws: StrictAws,
     receiver: Receiver,
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,

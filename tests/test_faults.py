@@ -92,7 +92,7 @@ def test_a_queue_that_does_not_delete_in_time_still_lets_the_rest_come_again(
     for name in ("root-without-mfa", "iam-user-with-mfa"):
         bed.app.notify(sign_in(name), 60)
     bed.receiver.behave("html_500", times=1)
-    bed.front.hang("AmazonSQS.DeleteMessageBatch")
+    bed.aws.hang("sqs:DeleteMessageBatch")
     assert str(bed.deliver()) == "1 of 2 events stay in the undelivered queue"
     assert last_line(capsys)["message"] == "The undelivered queue is too slow."
 
@@ -135,19 +135,19 @@ def test_the_deployed_package_parks_or_fails(
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         result = function.invoke(happened)
         assert (result.error, result.value["decision"]) == (None, "parked")
-        bed.front.refuse("AmazonSQS.SendMessage", "AccessDenied", 403)
+        bed.aws.deny("sqs:SendMessage")
         error = function.invoke(sign_in()).error
     assert bed.parked() == [{"reason": fault.reason, "act": fault.act, "event": happened}]
     assert error
     assert issubclass(getattr(errors, error["errorType"]), errors.DeliveryError)
 
 
-@pytest.mark.parametrize("action", ["", "TrentService.Decrypt"])
+@pytest.mark.parametrize("action", ["", "kms:Decrypt"])
 def test_with_everything_hanging_the_function_parks_before_it_is_killed(
     action: str, deployment: Deployment, bed: StageHarness
 ) -> None:
     if action:
-        bed.front.hang(action)
+        bed.aws.hang(action)
     bed.receiver.behave("hang")
     happened = sign_in("root-without-mfa")
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:

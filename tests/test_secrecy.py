@@ -143,7 +143,7 @@ def test_the_deployed_package_keeps_the_secret_at_debug_level(
     debug = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment | debug) as function:
         results = [function.invoke(sign_in())]
-        bed.front.refuse("AmazonSQS.SendMessage", "AccessDenied", 403)
+        bed.aws.deny("sqs:SendMessage")
         results.append(function.invoke(sign_in()))
     log = "\n".join(line for result in results for line in result.log)
     assert "Received event" in log

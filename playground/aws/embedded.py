@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from moto.backends import get_backend
@@ -46,10 +46,10 @@ class EmbeddedAws(Server):
         )
         self.url = f"http://{self.host}"
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def start(self) -> None:
+        """Begin to serve an account that is empty."""
+        super().start()
         self.reset()
-        return self
 
     def serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one call."""

@@ -6,18 +6,17 @@ The API is on AWS's page "Using the Lambda runtime API for custom runtimes".
 import json
 import re
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from queue import Empty, Queue
-from socketserver import ThreadingTCPServer
 from typing import Any
+
+from playground.server import LOOPBACK, HttpHandler, Server, TcpServer
 
 API = "/2018-06-01/runtime"
 _IN_LAMBDA = ("awslambdaric", "boto3")
@@ -47,15 +46,14 @@ class Sandbox:
         self.handed_out = 0.0
         self._log = log
         self._log_read = 0
-        self._api = _Api(self)
-        self._serving = threading.Thread(target=self._api.serve_forever, args=(0.05,))
-        self._serving.start()
+        self._api = Server(_Api(self))
+        self._api.start()
         with log.open("wb") as output:
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},
+                env={**environment, "AWS_LAMBDA_RUNTIME_API": self._api.host},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -88,9 +86,7 @@ class Sandbox:
         self._process.kill()
         self._watching.join()
         self.events.put(None)
-        self._api.shutdown()
-        self._api.server_close()
-        self._serving.join()
+        self._api.stop()
 
     def _watch(self) -> None:
         status = self._process.wait()
@@ -114,27 +110,16 @@ class _Event:
         }
 
 
-class _Api(ThreadingTCPServer):
+class _Api(TcpServer):
     """The Lambda runtime API of one sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(("127.0.0.1", 0), _Request)
+        super().__init__((LOOPBACK, 0), _Request)
         self.sandbox = sandbox
-        self.address = f"127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # socketserver's
-        """Let a sandbox that is stopped go without a word."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
-class _Request(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else delayed acknowledgements add 40 ms
+class _Request(HttpHandler):
     server: _Api
-
-    def log_message(self, *_: object) -> None:
-        """Leave the terminal to what the app says."""
 
     def do_GET(self) -> None:
         """Answer `next`, the only GET there is: with an event, once there is one."""
@@ -152,7 +137,7 @@ class _Request(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take a response, an error, or an error at INIT."""
         at = time.perf_counter()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"null")
+        body = json.loads(self.body() or b"null")
         kind = self.path.removeprefix(API).rpartition("/")[2]
         if self.path == f"{API}/init/error":
             kind = "init_error"

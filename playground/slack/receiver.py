@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs
 
+from playground.server import Server
 from playground.slack.answers import ANSWERS, BEHAVIOURS, WIRE_FAULTS, Answer, rate_limited
 from playground.slack.rate import Bucket, Rate
 from playground.slack.rules import refusal
@@ -62,7 +63,7 @@ class Behaviour:
             raise ValueError("times counts from 1")
 
 
-class Receiver:
+class Receiver(Server):
     """An incoming webhook on a loopback address: https with a `tls` context, else http.
 
     `rate` is enforced if given, by `clock` (seconds). Stopping ends every connection, the hanging
@@ -88,21 +89,14 @@ class Receiver:
         self._visits: list[Visit] = []
         self._numbered = 0
         self._behaviour = Behaviour()
-        self._server = WebhookServer(self, port, tls)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.host = self._server.host
+        self._connections = WebhookServer(self, port, tls)
+        super().__init__(self._connections)
         self.url = f"{'https' if tls else 'http'}://{self.host}{path}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Answer no more, nor leave a client waiting."""
         self.stopping.set()
-        self._server.shutdown()
-        self._server.end_connections()
-        self._server.server_close()
-        self._thread.join()
+        super().stop()
 
     @property
     def posts(self) -> list[Post]:
@@ -129,7 +123,7 @@ class Receiver:
     @property
     def connections(self) -> int:
         """How many connections were opened."""
-        return self._server.opened
+        return self._connections.opened
 
     @property
     def hits_while_limited(self) -> int:

@@ -12,43 +12,35 @@ import json
 import socket
 import ssl
 import struct
-import sys
 from contextlib import suppress
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from playground.server import LOOPBACK, HttpHandler, TcpServer
 from playground.slack.answers import ANSWERS, WIRE_FAULTS, Answer
 
 if TYPE_CHECKING:
     from playground.slack.receiver import Receiver
 
 CONTROL = "/_control/"
-LOOPBACK = "127.0.0.1"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
 
 
-class _Connection(BaseHTTPRequestHandler):
+class _Connection(HttpHandler):
     """One connection: answers its requests in turn until it ends."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     server: "WebhookServer"
 
     def setup(self) -> None:
         super().setup()
         self.number = self.server.number_of[self.request]
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the receiver keeps what came."""
-
     def do_POST(self) -> None:
         name, answer = self.server.receiver.take(
             path=self.path,
             headers={name.title(): value for name, value in self.headers.items()},
-            body=self._body(),
+            body=self.body(),
             connection=self.number,
         )
         if name in WIRE_FAULTS:
@@ -58,7 +50,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(answer.whole())
 
     def _do_other(self) -> None:
-        body = self._body()
+        body = self.body()
         if self.path.startswith(CONTROL):
             self._control(body)
             return
@@ -67,7 +59,7 @@ class _Connection(BaseHTTPRequestHandler):
         ok = ANSWERS["ok"]
         self._send(ok.head() if self.command == "HEAD" else ok.whole())
 
-    do_GET = do_HEAD = do_OPTIONS = do_PUT = do_DELETE = _do_other  # noqa: N815  # the base's names
+    do_GET = do_HEAD = do_OPTIONS = do_PUT = do_DELETE = _do_other  # the base's names
 
     def _fail(self, name: str, answer: Answer) -> None:
         receiver = self.server.receiver
@@ -111,9 +103,6 @@ class _Connection(BaseHTTPRequestHandler):
             case _:
                 self._send_json(404, {"error": "no such control"})
 
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
     def _send_json(self, status: int, value: object) -> None:
         body = json.dumps(value)
         self._send(Answer(status=status, body=body, content_type="application/json").whole())
@@ -122,15 +111,11 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
 
-class WebhookServer(ThreadingTCPServer):
-    """Accepts connections, and ends them all when asked to."""
-
-    allow_reuse_address = True
-    request_queue_size = 128
+class WebhookServer(TcpServer):
+    """Numbers its connections, and ends them all when it is closed."""
 
     def __init__(self, receiver: "Receiver", port: int, tls: ssl.SSLContext | None) -> None:
         super().__init__((LOOPBACK, port), _Connection)
-        self.host = f"{LOOPBACK}:{self.server_address[1]}"
         self.receiver = receiver
         self.opened = 0
         self.number_of: dict[socket.socket, int] = {}
@@ -152,13 +137,9 @@ class WebhookServer(ThreadingTCPServer):
         self.number_of.pop(request, None)
         super().shutdown_request(request)
 
-    def end_connections(self) -> None:
-        """End the open connections, and with them the waiting of their threads."""
+    def server_close(self) -> None:
+        """Close the address, and end the open connections and the waiting of their threads."""
+        super().server_close()
         for connection in list(self.number_of):
             with suppress(OSError):  # it may have ended meanwhile
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # likewise
-        """Let clients go away, or refuse the certificate, without a word."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)

@@ -19,6 +19,7 @@ from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
+from tests.support.strict_aws import StrictAws
 
 EVENTS = Path(__file__).parents[2] / "playground" / "events"
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def event(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+    with StrictAws() as aws:
         yield aws
 
 

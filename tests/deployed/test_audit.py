@@ -8,11 +8,12 @@ import pytest
 from moto.iam.models import IAMBackend
 
 from playground.aws.deployment import Deployment, ProjectCopy
-from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
+from tests.support.strict_aws import StrictAws
 
 WEEKLY = "cron(0 9 ? * MON *)"
 NAME = "signin-monitor-prod-audit_mfa"
@@ -30,8 +31,8 @@ SCHEDULED = {
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+def aws() -> Iterator[StrictAws]:
+    with StrictAws() as aws:
         yield aws
 
 
@@ -43,7 +44,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def deployment(
-    aws: EmbeddedAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+    aws: StrictAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     project = ProjectCopy(tmp_path_factory.mktemp("audit"))
     for stage, schedule in {"prod": WEEKLY, "dev": ""}.items():
@@ -56,7 +57,7 @@ def deployment(
     return deployment
 
 
-def let_queues_be(aws: EmbeddedAws) -> None:
+def let_queues_be(aws: StrictAws) -> None:
     """Keep moto from starting Docker for what comes into a queue."""
     lambda_ = aws.client("lambda")
     for mapping in lambda_.list_event_source_mappings()["EventSourceMappings"]:
@@ -64,14 +65,14 @@ def let_queues_be(aws: EmbeddedAws) -> None:
 
 
 @pytest.fixture
-def function(aws: EmbeddedAws, deployment: Deployment) -> Iterator[LambdaFunction]:
-    environment = deployment.environment("audit_mfa") | aws.environment
+def function(aws: StrictAws, deployment: Deployment) -> Iterator[LambdaFunction]:
+    environment = aws.function_environment(NAME)
     with LambdaFunction(deployment.package, "app.audit_mfa", environment) as function:
         yield function
 
 
 @pytest.fixture
-def people(aws: EmbeddedAws) -> Iterator[None]:
+def people(aws: StrictAws) -> Iterator[None]:
     """Three users: one with a password and MFA, one with a password alone, one with neither."""
     aws.make_user("careful", has_password=True, has_mfa=True)
     aws.make_user("careless", has_password=True)
@@ -92,13 +93,13 @@ def nothing_posted(receiver: Receiver) -> None:
     receiver.forget()
 
 
-def rights(aws: EmbeddedAws, handler: str) -> set[str]:
+def rights(aws: StrictAws, handler: str) -> set[str]:
     name = f"signin-monitor-prod-{handler}"
     policy = aws.client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
     return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
-def names_of(aws: EmbeddedAws, stage: str) -> set[str]:
+def names_of(aws: StrictAws, stage: str) -> set[str]:
     functions = aws.client("lambda").list_functions()["Functions"]
     rules = aws.client("events").list_rules()["Rules"]
     roles = aws.client("iam").list_roles()["Roles"]
@@ -108,7 +109,7 @@ def names_of(aws: EmbeddedAws, stage: str) -> set[str]:
 
 
 def test_a_stage_with_a_schedule_has_the_rule_its_target_and_its_permission(
-    aws: EmbeddedAws, deployment: Deployment
+    aws: StrictAws, deployment: Deployment
 ) -> None:
     function = deployment.functions["audit_mfa"]["FunctionArn"]
     events, lambda_ = aws.client("events"), aws.client("lambda")
@@ -121,13 +122,13 @@ def test_a_stage_with_a_schedule_has_the_rule_its_target_and_its_permission(
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_stage_without_a_schedule_has_nothing_of_the_audit(aws: EmbeddedAws) -> None:
+def test_a_stage_without_a_schedule_has_nothing_of_the_audit(aws: StrictAws) -> None:
     assert NAME in names_of(aws, "prod")
     assert not [name for name in names_of(aws, "dev") if "audit_mfa" in name]
 
 
 @pytest.mark.usefixtures("deployment")
-def test_only_the_audit_may_read_iam_and_nothing_but_the_report(aws: EmbeddedAws) -> None:
+def test_only_the_audit_may_read_iam_and_nothing_but_the_report(aws: StrictAws) -> None:
     of_iam = {right for right in rights(aws, "audit_mfa") if right.startswith("iam:")}
     assert of_iam == {"iam:GenerateCredentialReport", "iam:GetCredentialReport"}
     others = rights(aws, "on_sign_in") | rights(aws, "on_undelivered")
@@ -197,7 +198,7 @@ def test_an_account_where_all_is_well_is_told_in_one_line(
 
 @pytest.mark.usefixtures("people")
 def test_an_audit_that_cannot_be_posted_waits_and_comes_back(
-    function: LambdaFunction, aws: EmbeddedAws, deployment: Deployment, receiver: Receiver
+    function: LambdaFunction, aws: StrictAws, deployment: Deployment, receiver: Receiver
 ) -> None:
     receiver.behave("no_service", 1)
     assert function.invoke(SCHEDULED).value["decision"] == "parked"
@@ -212,7 +213,7 @@ def test_an_audit_that_cannot_be_posted_waits_and_comes_back(
     assert "careless" in json.dumps(post.payload)
 
 
-def parked(aws: EmbeddedAws, queue: str) -> list[dict[str, Any]]:
+def parked(aws: StrictAws, queue: str) -> list[dict[str, Any]]:
     """Take what is in a queue, as Lambda hands it over."""
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]

@@ -19,7 +19,7 @@ from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Severity, assess
 from playground.aws.deployment import PROJECT, Deployment, deploy
-from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID
 from playground.aws.runtime import LambdaFunction
 from playground.aws.sandbox import link_runtime
 from playground.aws.settings import provision
@@ -28,6 +28,7 @@ from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
 from tests.support.records import EVENTS, event
 from tests.support.stage_harness import StageHarness
+from tests.support.strict_aws import StrictAws
 
 OLDER_BOTO3 = "1.34.162"
 FUNCTION = "signin-monitor-prod-on_sign_in"
@@ -42,7 +43,7 @@ def sign_in(name: str) -> dict[str, Any]:
 class Deployed:
     """An account with the stage prod in it, deployed from a shell that was set to Ireland."""
 
-    aws: EmbeddedAws
+    aws: StrictAws
     deployment: Deployment
     receiver: Receiver
     function: LambdaFunction
@@ -53,7 +54,7 @@ class Deployed:
 def deployed(
     certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
-    with EmbeddedAws() as aws, Receiver(tls=certificates.good) as receiver:
+    with StrictAws() as aws, Receiver(tls=certificates.good) as receiver:
         deployment = deploy(
             "prod",
             provision("prod", aws=aws, receiver=receiver),
@@ -62,8 +63,7 @@ def deployed(
             shell_region="eu-west-1",
         )
         environment = {
-            **deployment.environment("on_sign_in"),
-            **aws.environment,
+            **aws.function_environment(FUNCTION),
             "REQUESTS_CA_BUNDLE": str(certificates.ca_file),
         }
         with LambdaFunction(deployment.package, "app.on_sign_in", environment) as function:
@@ -279,7 +279,7 @@ def test_a_warm_function_decrypts_once_and_keeps_its_connection(
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
         for _ in range(3):
             assert function.invoke(sign_in("iam-user-with-mfa")).value["decision"] == "posted"
-    assert bed.front.calls == ["TrentService.Decrypt"]
+    assert bed.aws.actions() == ["kms:Decrypt"]
     assert {message.connection for message in bed.receiver.wait_for(3)} == {1}
 
 
@@ -365,7 +365,7 @@ def test_the_package_works_with_an_older_boto3_than_todays(
     path = {"PYTHONPATH": f"{deployment.package}:{older_boto3}:{runtime}"}
     with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment | path) as function:
         assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "posted"
-        assert f"Botocore/{OLDER_BOTO3}" in bed.front.user_agent
+        assert f"Botocore/{OLDER_BOTO3}" in bed.aws.calls[-1].user_agent
         bed.receiver.behave("no_service")
         assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "parked"
     bed.receiver.behave("ok")

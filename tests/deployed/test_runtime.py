@@ -11,6 +11,7 @@ from playground.aws.deployment import PROJECT, ChaliceFailed, Deployment, Projec
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
 from playground.aws.sandbox import Report, Sandbox
+from tests.support.strict_aws import StrictAws
 
 APP = """
 import os, sys, time
@@ -48,7 +49,7 @@ CONFIG = """
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+    with StrictAws() as aws:
         yield aws
 
 

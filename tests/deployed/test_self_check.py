@@ -15,12 +15,13 @@ from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws import cloudtrail
 from playground.aws.deployment import Deployment, ProjectCopy
-from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.embedded import ACCOUNT_ID
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.records import event
+from tests.support.strict_aws import StrictAws
 
 RULE = "signin-monitor-prod-on_sign_in-event"
 FUNCTION = "signin-monitor-prod-on_sign_in"
@@ -28,8 +29,8 @@ LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws, pytest.MonkeyPatch.context() as patch:
+def aws() -> Iterator[StrictAws]:
+    with StrictAws() as aws, pytest.MonkeyPatch.context() as patch:
         deployed_stage.limit_regions(patch)
         yield aws
 
@@ -42,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def deployment(
-    aws: EmbeddedAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+    aws: StrictAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     project = ProjectCopy(tmp_path_factory.mktemp("self-check"))
     settings = provision("prod", aws=aws, receiver=receiver)
@@ -52,7 +53,7 @@ def deployment(
 
 
 @pytest.fixture(scope="module")
-def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> health.Deployment:
+def deployed_chain(aws: StrictAws, deployment: Deployment) -> health.Deployment:
     whole = health.Deployment(
         settings=Settings.from_environment(deployment.environment("self_check")),
         account_id=ACCOUNT_ID,
@@ -66,7 +67,7 @@ def deployed_chain(aws: EmbeddedAws, deployment: Deployment) -> health.Deploymen
 class SelfCheck:
     """The deployed function, run by hand; what it logs goes to its log group."""
 
-    def __init__(self, function: LambdaFunction, aws: EmbeddedAws, receiver: Receiver) -> None:
+    def __init__(self, function: LambdaFunction, aws: StrictAws, receiver: Receiver) -> None:
         self._function = function
         self._aws = aws
         self._receiver = receiver
@@ -97,17 +98,17 @@ class SelfCheck:
 
 @pytest.fixture(scope="module")
 def self_check(
-    aws: EmbeddedAws, deployment: Deployment, deployed_chain: health.Deployment, receiver: Receiver
+    aws: StrictAws, deployment: Deployment, deployed_chain: health.Deployment, receiver: Receiver
 ) -> Iterator[SelfCheck]:
     assert deployed_chain
-    environment = deployment.environment("self_check") | aws.environment
+    environment = aws.function_environment("signin-monitor-prod-self_check")
     with LambdaFunction(deployment.package, "app.self_check", environment) as function:
         made = SelfCheck(function, aws, receiver)
         made.run()  # the first run says that it has begun
         yield made
 
 
-def sign_in(aws: EmbeddedAws, region: str) -> None:
+def sign_in(aws: StrictAws, region: str) -> None:
     """Let root sign in, half an hour ago, and EventBridge never hear of it."""
     one = copy.deepcopy(event("root-without-mfa"))
     at = datetime.now(UTC) - timedelta(minutes=30)
@@ -120,7 +121,7 @@ def sign_in(aws: EmbeddedAws, region: str) -> None:
 
 
 def test_a_real_deployment_is_a_whole_chain(
-    aws: EmbeddedAws, deployed_chain: health.Deployment
+    aws: StrictAws, deployed_chain: health.Deployment
 ) -> None:
     results = list(run_checks(deployed_chain, deployed_stage.clients(aws)))
     assert [result for result in results if result.state is not Status.OK] == []
@@ -131,7 +132,7 @@ def test_it_has_the_memory_and_processor_to_speak_to_every_region(deployment: De
 
 
 def test_its_role_may_read_what_it_looks_at_and_write_nothing_but_its_log_and_queue(
-    aws: EmbeddedAws, deployment: Deployment
+    aws: StrictAws, deployment: Deployment
 ) -> None:
     role = deployment.functions["self_check"]["Role"].rpartition("/")[2]
     policy = aws.client("iam").get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
@@ -146,7 +147,7 @@ def test_its_role_may_read_what_it_looks_at_and_write_nothing_but_its_log_and_qu
     }
 
 
-Change = Callable[[EmbeddedAws], object]
+Change = Callable[[StrictAws], object]
 
 
 def rule(verb: str, name: str, region: str) -> Change:
@@ -159,13 +160,13 @@ def trail(verb: str) -> Change:
     )
 
 
-def throttle(aws: EmbeddedAws) -> None:
+def throttle(aws: StrictAws) -> None:
     aws.client("lambda").put_function_concurrency(
         FunctionName=FUNCTION, ReservedConcurrentExecutions=0
     )
 
 
-def unthrottle(aws: EmbeddedAws) -> None:
+def unthrottle(aws: StrictAws) -> None:
     aws.client("lambda").delete_function_concurrency(FunctionName=FUNCTION)
 
 
@@ -204,7 +205,7 @@ def unthrottle(aws: EmbeddedAws) -> None:
     ids=["rule", "forward", "trail", "concurrency"],
 )
 def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fault(
-    aws: EmbeddedAws,
+    aws: StrictAws,
     self_check: SelfCheck,
     receiver: Receiver,
     break_it: Change,

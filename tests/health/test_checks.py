@@ -25,6 +25,7 @@ from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
 from tests.support import deployed_stage
 from tests.support.deployed_stage import QUEUE, TRAIL
+from tests.support.strict_aws import StrictAws
 
 Break = Callable[[EmbeddedAws, Deployment], object]
 BREAKS: list[Any] = []
@@ -32,7 +33,7 @@ BREAKS: list[Any] = []
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+    with StrictAws() as aws:
         yield aws
 
 

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,30 +6,11 @@ from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
 from tests.support.cli import Cli
 from tests.support.deployed_stage import limit_regions
-from tests.support.gate import Gate
-
-
-@pytest.fixture(scope="session")
-def embedded() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
-        yield aws
 
 
 @pytest.fixture(autouse=True)
 def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     limit_regions(monkeypatch)
-
-
-@pytest.fixture
-def aws(embedded: EmbeddedAws) -> EmbeddedAws:
-    embedded.reset()
-    return embedded
-
-
-@pytest.fixture
-def gate(aws: EmbeddedAws) -> Iterator[Gate]:
-    with Gate(aws) as gate:
-        yield gate
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A stage that several clones deploy, change and delete, none of which has the others' record."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,8 @@ import pytest
 from playground.aws.deployment import ProjectCopy
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
-from tests.support.aws_front import AwsFront
 from tests.support.cli import Cli
+from tests.support.strict_aws import StrictAws
 
 PROD = ("--stage", "prod")
 FUNCTION = "signin-monitor-prod-on_sign_in"
@@ -18,27 +18,21 @@ Clone = Callable[..., Cli]
 
 
 @pytest.fixture
-def strict() -> Iterator[AwsFront]:
-    with AwsFront() as aws:
-        yield aws
-
-
-@pytest.fixture
-def clone(strict: AwsFront, tmp_path: Path) -> Clone:
+def clone(aws: StrictAws, tmp_path: Path) -> Clone:
     """Make a clone of the project with the stage's settings, some of them changed."""
     with Receiver() as receiver:
-        settings = provision("prod", aws=strict, receiver=receiver)
+        settings = provision("prod", aws=aws, receiver=receiver)
 
     def make(**changes: str) -> Cli:
         project = ProjectCopy(tmp_path / str(len(list(tmp_path.iterdir()))))
         project.configure("prod", settings | changes)
         project.write_policies("prod")
-        return Cli(project, strict)
+        return Cli(project, aws)
 
     return make
 
 
-def deployed(aws: AwsFront) -> dict[str, int]:
+def deployed(aws: StrictAws) -> dict[str, int]:
     functions, events, iam = aws.client("lambda"), aws.client("events"), aws.client("iam")
     return {
         "functions": len(functions.list_functions()["Functions"]),
@@ -54,24 +48,24 @@ def do(cli: Cli, *arguments: str) -> str:
     return answer.text
 
 
-def test_any_clone_deploys_changes_and_deletes(clone: Clone, strict: AwsFront) -> None:
+def test_any_clone_deploys_changes_and_deletes(clone: Clone, aws: StrictAws) -> None:
     checked = {"SELF_CHECK_SCHEDULE": "rate(1 hour)"}
     whole = {"functions": 3, "mappings": 1, "rules": 2, "roles": 3}
     do(clone(**checked), "deploy")
-    assert deployed(strict) == whole
+    assert deployed(aws) == whole
     do(clone(**checked), "deploy")
-    assert deployed(strict) == whole
+    assert deployed(aws) == whole
     do(clone(), "deploy")  # without the schedule
-    assert deployed(strict) == {"functions": 2, "mappings": 1, "rules": 1, "roles": 2}
+    assert deployed(aws) == {"functions": 2, "mappings": 1, "rules": 1, "roles": 2}
     do(clone(), "delete")
-    assert not any(deployed(strict).values())
+    assert not any(deployed(aws).values())
 
 
-def test_another_queue_replaces_the_mapping_whoever_deploys(clone: Clone, strict: AwsFront) -> None:
+def test_another_queue_replaces_the_mapping_whoever_deploys(clone: Clone, aws: StrictAws) -> None:
     do(clone(), "deploy")
-    strict.make_queue("other", {"VisibilityTimeout": "420"})
+    aws.make_queue("other", {"VisibilityTimeout": "420"})
     do(clone(UNDELIVERED_QUEUE="other"), "deploy")
-    (mapping,) = strict.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert mapping["EventSourceArn"].endswith(":other")
 
 
@@ -87,44 +81,44 @@ def test_the_record_is_read_anew_in_the_same_command(clone: Clone) -> None:
 
 @pytest.mark.parametrize("command", ["deploy", "delete"])
 def test_nothing_is_changed_while_aws_does_not_say_what_is_deployed(
-    command: str, clone: Clone, strict: AwsFront
+    command: str, clone: Clone, aws: StrictAws
 ) -> None:
     cli = clone()
     do(cli, "deploy")
-    before = deployed(strict)
-    strict.deny("lambda:ListEventSourceMappings")
+    before = deployed(aws)
+    aws.deny("lambda:ListEventSourceMappings")
     answer = cli.chalice(command, *PROD)
     assert answer.status == 1
     assert len(answer.text.splitlines()) == 1
     assert "AWS denies lambda:ListEventSourceMappings" in answer.text
-    assert deployed(strict) == before
+    assert deployed(aws) == before
 
 
-def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, strict: AwsFront) -> None:
+def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, aws: StrictAws) -> None:
     do(clone(), "deploy")
     older = clone()
     file = older.project.path / "chalicelib/__init__.py"
     file.write_text(re.sub(r'"[0-9.]+"', '"0.9.12"', file.read_text()))
-    strict.calls.clear()
+    aws.calls.clear()
 
     refused = older.chalice("deploy", *PROD, stdin="n\n")
     assert refused.status == 1
     assert re.search(r"runs release [0-9.]+, newer than this one, 0.9.12", refused.text)
     assert "echo y | chalice deploy --stage prod" in refused.text
-    assert "lambda:UpdateFunctionCode" not in strict.actions()
+    assert "lambda:UpdateFunctionCode" not in aws.actions()
 
     assert older.chalice("deploy", *PROD, stdin="y\n").status == 0
-    tags = strict.client("lambda").get_function(FunctionName=FUNCTION)["Tags"]
+    tags = aws.client("lambda").get_function(FunctionName=FUNCTION)["Tags"]
     assert tags["signin-monitor-version"] == "0.9.12"
 
 
 @pytest.mark.parametrize("command", ["deploy", "delete"])
 def test_a_stage_of_a_stack_is_left_to_cloudformation(
-    command: str, clone: Clone, strict: AwsFront
+    command: str, clone: Clone, aws: StrictAws
 ) -> None:
     cli = clone()
     do(cli, "deploy")
-    functions = strict.client("lambda")
+    functions = aws.client("lambda")
     arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
     functions.tag_resource(Resource=arn, Tags={"aws:cloudformation:stack-name": "theirs"})
     answer = cli.chalice(command, *PROD)

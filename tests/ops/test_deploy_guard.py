@@ -187,7 +187,7 @@ def test_a_policy_file_that_cannot_be_read_is_refused(
 def test_a_queue_needs_the_right_to_send_and_policies_gives_it(
     ready: ProjectCopy, aws: EmbeddedAws, cli: Cli
 ) -> None:
-    aws.make_queue("parked")
+    aws.make_queue("parked", {"VisibilityTimeout": "420"})
     ready.configure("prod", {"UNDELIVERED_QUEUE": "parked"})
     text = refusal(ready, aws)
     assert "does not allow sqs:SendMessage on arn:aws:sqs:us-east-1:*:parked" in text

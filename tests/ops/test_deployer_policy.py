@@ -8,7 +8,7 @@ import botocore.session
 from playground.aws import cloudtrail, iam
 from playground.aws.deployment import PROJECT
 from tests.support.cli import WEBHOOK, Cli
-from tests.support.gate import Gate
+from tests.support.strict_aws import StrictAws
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies
@@ -56,8 +56,7 @@ def actions() -> set[str]:
     return {action for statement in STATEMENTS for action in listed(statement["Action"])}
 
 
-def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, gate: Gate) -> None:
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, aws: StrictAws) -> None:
     organization = ("--organization", "o-a1b2c3d4e5")
     prod = ("--stage", "prod")
     life = [
@@ -77,7 +76,7 @@ def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, gate: Gate) -> No
         stdin = {"stdin": f"{WEBHOOK}\n"} if arguments[0] == "setup" else {}
         answer = command(*arguments, **stdin)
         assert answer.status == (1 if arguments[0] == "doctor" else 0), answer.text
-    assert {call.action for call in gate.seen} - actions() == FREE
+    assert {call.action for call in aws.calls} - actions() == FREE
 
 
 def test_it_names_each_action_and_only_real_ones() -> None:

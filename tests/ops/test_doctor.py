@@ -16,8 +16,8 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.cli import Cli
-from tests.support.gate import Gate
 from tests.support.records import event
+from tests.support.strict_aws import StrictAws
 
 assert iam  # teaches moto to simulate policies
 
@@ -178,9 +178,8 @@ def test_an_alarm_that_does_nothing_is_a_fault(aws: EmbeddedAws, cli: Cli) -> No
 
 
 @pytest.mark.usefixtures("deployment")
-def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, gate: Gate) -> None:
-    gate.deny("cloudtrail:LookupEvents")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, aws: StrictAws) -> None:
+    aws.deny("cloudtrail:LookupEvents")
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert "seen none" not in run.text
@@ -193,10 +192,9 @@ def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, gate: Gat
     ["cloudwatch:DescribeAlarms", "iam:GetRole", "sns:ListTopics", "sqs:ListQueueTags"],
 )
 def test_an_action_that_is_denied_is_named_with_its_service(
-    cli: Cli, gate: Gate, action: str
+    cli: Cli, aws: StrictAws, action: str
 ) -> None:
-    gate.deny(action)
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.deny(action)
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert f"{action} is denied" in run.text

@@ -5,7 +5,7 @@ import pytest
 
 from ops.__main__ import main
 from tests.support.cli import WEBHOOK, Cli
-from tests.support.gate import Gate
+from tests.support.strict_aws import StrictAws
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 REGIONS = ("regions", "--stage", "prod")
@@ -34,9 +34,8 @@ def test_no_credentials(cli: Cli) -> None:
         ("ServiceUnavailable", "AWS refused GetCallerIdentity: in AWS's words"),
     ],
 )
-def test_credentials_that_aws_refuses(cli: Cli, gate: Gate, code: str, sentence: str) -> None:
-    gate.refuse("sts:GetCallerIdentity", code, "in AWS's words")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_credentials_that_aws_refuses(cli: Cli, aws: StrictAws, code: str, sentence: str) -> None:
+    aws.fail("sts:GetCallerIdentity", code, "in AWS's words")
     assert sentence in told(cli)
 
 
@@ -45,9 +44,8 @@ def test_a_profile_that_is_not_there(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("action", ["kms:DescribeKey", "sqs:GetQueueUrl", "ec2:DescribeRegions"])
-def test_a_denied_action_is_named(cli: Cli, gate: Gate, action: str) -> None:
-    gate.deny(action)
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_a_denied_action_is_named(cli: Cli, aws: StrictAws, action: str) -> None:
+    aws.deny(action)
     text = told(cli, "setup", "--stage", "prod", "--yes")
     assert f"AWS denies {action} to these credentials." in text
     assert "ops/deployer-policy.json" in text
@@ -72,9 +70,8 @@ def test_an_account_that_is_not_the_stages(cli: Cli) -> None:
         assert "--profile NAME" in text
 
 
-def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, gate: Gate) -> None:
-    gate.refuse("sts:GetCallerIdentity", "ServiceUnavailable", "busy")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, aws: StrictAws) -> None:
+    aws.fail("sts:GetCallerIdentity", "ServiceUnavailable", "busy")
     assert "Traceback" in cli.process(*REGIONS, "--debug").text
     assert "Traceback" in cli.process("--debug", *REGIONS).text
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.cli import WEBHOOK, Cli
-from tests.support.gate import Gate
+from tests.support.strict_aws import StrictAws
 
 HOME_BUS = f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default"
 NAME = "signin-monitor-prod-forward"
@@ -113,10 +113,9 @@ def test_a_role_that_lost_its_right_gets_it_back(cli: Cli, aws: EmbeddedAws) -> 
 
 @pytest.mark.parametrize("action", ["events:DescribeRule", "events:PutRule"])
 def test_a_region_that_a_policy_denies_is_named_and_the_others_forward(
-    cli: Cli, aws: EmbeddedAws, gate: Gate, action: str
+    cli: Cli, aws: StrictAws, action: str
 ) -> None:
-    gate.deny(action, region="sa-east-1")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.deny(action, region="sa-east-1")
     answer = cli.ops("regions", "--stage", "prod", "--apply", "--yes")
     assert re.search(rf"sa-east-1\W.*AWS denies {action}", answer.text)
     assert [one for one in others(aws) if rule(aws, one) is None] == ["sa-east-1"]

@@ -5,7 +5,7 @@ import pytest
 
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.cli import WEBHOOK, Cli
-from tests.support.gate import Gate
+from tests.support.strict_aws import StrictAws
 
 ALIAS = "alias/signin-monitor-prod"
 QUEUE = "signin-monitor-prod-undelivered"
@@ -126,19 +126,18 @@ def test_what_setup_leaves_can_be_deployed(cli: Cli) -> None:
 
 
 def test_a_second_run_says_that_there_is_nothing_to_do_and_does_nothing(
-    cli: Cli, gate: Gate
+    cli: Cli, aws: StrictAws
 ) -> None:
     cli.set_up("--alarm-email", "security@example.com")
     written = cli.config_file.read_bytes()
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.calls.clear()
     again = cli.ops("setup", "--stage", "prod", "--home-region-only")
     assert again.status == 0
     assert "Nothing to do: the stage prod is set up." in again.text
     assert cli.config_file.read_bytes() == written
     looks = ("Decrypt", "Describe", "Get", "List")
-    assert {
-        one.action for one in gate.seen if not one.action.split(":")[1].startswith(looks)
-    } == set()
+    changes = [action for action in aws.actions() if not action.split(":")[1].startswith(looks)]
+    assert changes == []
 
 
 def test_the_rest_of_the_file_stays_as_it_was(cli: Cli) -> None:
@@ -250,21 +249,19 @@ def test_a_ciphertext_that_cannot_be_read_is_replaced(
     assert decrypted(aws, cli) == WEBHOOK
 
 
-def test_a_ciphertext_that_the_operator_may_not_read_is_left(cli: Cli, gate: Gate) -> None:
+def test_a_ciphertext_that_the_operator_may_not_read_is_left(cli: Cli, aws: StrictAws) -> None:
     cli.set_up()
-    gate.deny("kms:Decrypt")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.deny("kms:Decrypt")
     again = cli.ops("setup", "--stage", "prod", "--home-region-only")
     assert "Nothing to do" in again.text
 
 
 def test_a_ciphertext_that_kms_could_not_open_just_now_is_not_given_up(
-    cli: Cli, gate: Gate
+    cli: Cli, aws: StrictAws
 ) -> None:
     cli.set_up()
     written = cli.config_file.read_bytes()
-    gate.refuse("kms:Decrypt", "KMSInternalException", "try again")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.fail("kms:Decrypt", "KMSInternalException", "try again")
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
     again = cli.ops(*arguments, stdin=f"{ANOTHER}\n")
     assert (again.status, "AWS refused Decrypt: try again" in again.text) == (2, True)
@@ -272,12 +269,11 @@ def test_a_ciphertext_that_kms_could_not_open_just_now_is_not_given_up(
 
 
 def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
-    cli: Cli, aws: EmbeddedAws, gate: Gate
+    cli: Cli, aws: StrictAws
 ) -> None:
     cli.set_up()
     aws.reset()
-    gate.deny("kms:Decrypt")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.deny("kms:Decrypt")
     text = cli.set_up().text
     assert "WEBHOOK_URL_ENCRYPTED holds cannot be decrypted here" in text
     assert "this is the stage's account" in text
@@ -296,26 +292,26 @@ def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
     ],
 )
 def test_a_run_that_broke_off_is_repeated_to_the_same_end(
-    cli: Cli, aws: EmbeddedAws, gate: Gate, action: str
+    cli: Cli, aws: StrictAws, action: str
 ) -> None:
-    gate.deny(action)
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+    aws.deny(action)
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
     new = cli.ops(*arguments, stdin=f"{WEBHOOK}\n")
     assert new.status == 2
     assert f"AWS denies {action}" in new.text
     assert "Traceback" not in new.text
 
-    gate.open()
+    aws.clear()
     cli.set_up()
     assert len(keys(aws)) == 1
     assert decrypted(aws, cli) == WEBHOOK
     assert "Nothing to do" in cli.set_up().text
 
 
-def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(cli: Cli, gate: Gate) -> None:
-    gate.deny("kms:Encrypt")
-    cli.shell["AWS_ENDPOINT_URL"] = gate.url
+def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(
+    cli: Cli, aws: StrictAws
+) -> None:
+    aws.deny("kms:Encrypt")
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
     denied = cli.ops(*arguments, stdin=f"{WEBHOOK}\n").text
     assert "it may take five minutes" in denied

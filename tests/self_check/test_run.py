@@ -25,13 +25,14 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.records import event
+from tests.support.strict_aws import StrictAws
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as aws:
+    with StrictAws() as aws:
         yield aws
 
 

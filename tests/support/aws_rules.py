@@ -1,4 +1,4 @@
-"""What real AWS refuses and the embedded one accepts: one table, which the front enforces.
+"""What real AWS refuses and the embedded one accepts: one table, which `StrictAws` enforces.
 
 A rule's check gets a call before it is passed on and returns AWS's words if AWS would refuse it.
 """
@@ -14,7 +14,7 @@ from tests.support.aws_call import Call
 
 assert cloudtrail, iam  # they teach moto LookupEvents and SimulatePrincipalPolicy
 
-Clients = Callable[..., Any]  # by service and region, past the front
+Clients = Callable[..., Any]  # by service and region, past the rules
 Check = Callable[[Clients, Call], str | None]
 
 

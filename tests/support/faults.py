@@ -12,9 +12,9 @@ from playground.slack.receiver import Receiver
 from tests.support.raw_server import RawServer
 from tests.support.stage_harness import SECRET_PATH, StageHarness, closed_port
 
-DECRYPT = "TrentService.Decrypt"
-SEND = "AmazonSQS.SendMessage"
-FIND_QUEUE = "AmazonSQS.GetQueueUrl"
+DECRYPT = "kms:Decrypt"
+SEND = "sqs:SendMessage"
+FIND_QUEUE = "sqs:GetQueueUrl"
 
 Break = Callable[[StageHarness], object]
 
@@ -129,7 +129,7 @@ CONNECTIONS: Mapping[str, Fault] = {
 
 
 def _refused_by_kms(code: str, status: int = 400) -> Break:
-    return lambda bed: bed.front.refuse(DECRYPT, code, status)
+    return lambda bed: bed.aws.fail(DECRYPT, code, status=status)
 
 
 def _kms_unreachable(bed: StageHarness) -> None:
@@ -162,9 +162,9 @@ LOOKUPS: Mapping[str, Fault] = {
     "KMS denied": _kms(_refused_by_kms("AccessDeniedException"), "kms_access_denied"),
     "KMS throttled": _kms(_refused_by_kms("ThrottlingException"), "kms_busy", "nobody"),
     "KMS broken": _kms(_refused_by_kms("KMSInternalException", 500), "kms_busy", "nobody"),
-    "KMS slow": _kms(lambda bed: bed.front.hang(DECRYPT), "kms_timeout", "nobody", seconds=2),
+    "KMS slow": _kms(lambda bed: bed.aws.hang(DECRYPT), "kms_timeout", "nobody", seconds=2),
     "KMS unreachable": _kms(_kms_unreachable, "kms_unreachable", "nobody"),
-    "KMS behind a portal": _kms(lambda bed: bed.front.babble(DECRYPT), "kms_unreachable", "nobody"),
+    "KMS behind a portal": _kms(lambda bed: bed.aws.portal(DECRYPT), "kms_unreachable", "nobody"),
     "key disabled": _kms(_refused_by_kms("DisabledException"), "kms_key_disabled"),
     "key to be deleted": _kms(_refused_by_kms("KMSInvalidStateException"), "kms_key_disabled"),
     "key deleted": _kms(_refused_by_kms("NotFoundException"), "kms_key_not_found"),
@@ -191,7 +191,7 @@ FAULTS: Mapping[str, Fault] = {**ANSWERS, **CONNECTIONS, **LOOKUPS}
 
 
 def _refused_by_sqs(code: str, status: int = 400, action: str = SEND) -> Break:
-    return lambda bed: bed.front.refuse(action, code, status)
+    return lambda bed: bed.aws.fail(action, code, status=status)
 
 
 def _no_queue(bed: StageHarness) -> None:
@@ -207,10 +207,10 @@ QUEUES: Mapping[str, Break] = {
     "SQS denied to find it": _refused_by_sqs("AccessDenied", 403, FIND_QUEUE),
     "SQS throttled": _refused_by_sqs("RequestThrottled", 403),
     "SQS broken": _refused_by_sqs("InternalError", 500),
-    "SQS slow": lambda bed: bed.front.hang(SEND),
+    "SQS slow": lambda bed: bed.aws.hang(SEND),
     "SQS unreachable": _sqs_unreachable,
-    "SQS behind a portal": lambda bed: bed.front.babble(FIND_QUEUE),
-    "SQS behind a portal that came later": lambda bed: bed.front.babble(SEND),
+    "SQS behind a portal": lambda bed: bed.aws.portal(FIND_QUEUE),
+    "SQS behind a portal that came later": lambda bed: bed.aws.portal(SEND),
     "queue missing": _no_queue,
 }
 """What can go wrong with the undelivered queue, so that nothing can be parked."""

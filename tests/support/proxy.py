@@ -6,36 +6,25 @@ With it a test reaches the local receiver under the name hooks.slack.com.
 import socket
 import threading
 from contextlib import suppress
-from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Self
+from socketserver import StreamRequestHandler
+
+from playground.server import LOOPBACK, Server, TcpServer
 
 
-class Proxy:
+class Proxy(Server):
     """A context manager; `url` is for HTTPS_PROXY, `asked_for` the hosts that clients named."""
 
     def __init__(self, leads_to: str) -> None:
         """Lead to `leads_to`, as host:port."""
         self.asked_for: list[str] = []
         host, port = leads_to.split(":")
-        self._server = _Server((host, int(port)), self.asked_for)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server((host, int(port)), self.asked_for))
+        self.url = f"http://{self.host}"
 
 
-class _Server(ThreadingTCPServer):
-    daemon_threads = True
-
+class _Server(TcpServer):
     def __init__(self, leads_to: tuple[str, int], asked_for: list[str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Tunnel)
+        super().__init__((LOOPBACK, 0), _Tunnel)
         self.leads_to = leads_to
         self.asked_for = asked_for
 

@@ -1,31 +1,21 @@
 """A server that sends the bytes it was given, whatever HTTP says, and ends the connection."""
 
-import threading
-from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Self
+from socketserver import StreamRequestHandler
+
+from playground.server import LOOPBACK, Server, TcpServer
 
 
-class RawServer:
-    """A context manager on a loopback address, `host` as host:port; the last answer is repeated."""
+class RawServer(Server):
+    """A context manager; `requests` holds each as it came, and the last answer is repeated."""
 
     def __init__(self, *answers: bytes) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Connection)
-        self._server.answers = list(answers)
-        self.requests = self._server.requests = []  # each as it came
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = _Server((LOOPBACK, 0), _Connection)
+        server.answers = list(answers)
+        self.requests = server.requests = []
+        super().__init__(server)
 
 
-class _Server(ThreadingTCPServer):
+class _Server(TcpServer):
     answers: list[bytes]
     requests: list[bytes]
 

@@ -11,12 +11,11 @@ from botocore.exceptions import ClientError
 
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, notifier
-from playground.aws.embedded import EmbeddedAws
 from playground.aws.settings import provision
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
-from tests.aws_front import AwsFront
 from tests.support.proxy import Proxy
+from tests.support.strict_aws import StrictAws
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class StageHarness:
 
     def __init__(
         self,
-        aws: EmbeddedAws,
+        aws: StrictAws,
         receiver: Receiver,
         certificates: Certificates,
         monkeypatch: pytest.MonkeyPatch,
@@ -46,10 +45,8 @@ class StageHarness:
         self.settings = provision("prod", aws=aws, receiver=receiver)
         self._monkeypatch = monkeypatch
         self._stack = ExitStack()
-        self.front = self.enter(AwsFront(aws.url))
         self.surroundings = {
             **aws.environment,
-            "AWS_ENDPOINT_URL": self.front.url,
             "REQUESTS_CA_BUNDLE": str(certificates.ca_file),
         }
 

@@ -1,4 +1,4 @@
-"""A strict front of the embedded AWS: records each call, fails it on request, and enforces rules.
+"""The embedded AWS made strict: it records each call, fails it on request, and enforces rules.
 
 It refuses what `aws_rules.RULES` lists, and a function's calls beyond its policy (`limit`). It
 stands in the embedded AWS's own server, so that a call costs no second connection.
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 Fault = Callable[[Call], Answer | None]  # None passes the call on
 
 
-class AwsFront(EmbeddedAws):
+class StrictAws(EmbeddedAws):
     """The embedded AWS as the app, the commands and Chalice see it in tests.
 
     `calls` holds theirs, oldest first. What a test asks by `client` is its own: not recorded, and
@@ -63,9 +63,10 @@ class AwsFront(EmbeddedAws):
         self._released = threading.Event()
         super().__init__()
 
-    def __exit__(self, *details: object) -> None:
+    def stop(self) -> None:
+        """Serve no more; what hangs gets an error."""
         self.clear()
-        super().__exit__(*details)
+        super().stop()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -138,6 +139,19 @@ class AwsFront(EmbeddedAws):
             return Answer(500, {}, b"")
 
         self._faults[action, None] = fault
+
+    def function_environment(self, function: str) -> dict[str, str]:
+        """Return a deployed function's variables; its calls are held to its role's policy."""
+        settings = self.client("lambda").get_function_configuration(FunctionName=function)
+        role = settings["Role"].rpartition("/")[2]
+        iam = self.client("iam")
+        policies = [
+            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        ]
+        allowed = [statement for policy in policies for statement in policy["Statement"]]
+        self.limit(function, {"Statement": allowed})
+        return {**settings["Environment"]["Variables"], **self.environment_of(function)}
 
     def limit(self, caller: str, policy: Mapping[str, Any]) -> None:
         """Deny whoever signs with that access key id what a policy document does not allow."""

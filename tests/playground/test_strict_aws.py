@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from playground.aws import cloudtrail
 from playground.catalogue import read
 from tests.support import event_bridge
-from tests.support.aws_front import AwsFront
 from tests.support.aws_rules import RULES
+from tests.support.strict_aws import StrictAws
 
 ROLE = "arn:aws:iam::123456789012:role/role"
 
@@ -30,19 +30,19 @@ READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[AwsFront]:
-    with AwsFront() as aws:
+def running() -> Iterator[StrictAws]:
+    with StrictAws() as aws:
         yield aws
 
 
 @pytest.fixture
-def aws(running: AwsFront, monkeypatch: pytest.MonkeyPatch) -> AwsFront:
+def aws(running: StrictAws, monkeypatch: pytest.MonkeyPatch) -> StrictAws:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     running.reset()
     return running
 
 
-def put_role(aws: AwsFront, actions: tuple[str, ...]) -> None:
+def put_role(aws: StrictAws, actions: tuple[str, ...]) -> None:
     iam = aws.client("iam")
     iam.create_role(RoleName="role", AssumeRolePolicyDocument=TRUST)
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
@@ -50,7 +50,7 @@ def put_role(aws: AwsFront, actions: tuple[str, ...]) -> None:
     iam.put_role_policy(RoleName="role", PolicyName="role", PolicyDocument=policy)
 
 
-def put_function(aws: AwsFront, *actions: str, **more: object) -> None:
+def put_function(aws: StrictAws, *actions: str, **more: object) -> None:
     put_role(aws, actions)
     package = io.BytesIO()
     zipfile.ZipFile(package, "w").close()
@@ -66,7 +66,7 @@ def put_function(aws: AwsFront, *actions: str, **more: object) -> None:
 
 
 def map_queue(
-    aws: AwsFront, *, hidden: int = 60, times: int = 1, rights: tuple[str, ...] = READ_QUEUE
+    aws: StrictAws, *, hidden: int = 60, times: int = 1, rights: tuple[str, ...] = READ_QUEUE
 ) -> None:
     put_function(aws, *rights)
     aws.make_queue("queue", {"VisibilityTimeout": str(hidden)})
@@ -76,7 +76,7 @@ def map_queue(
         )
 
 
-def permit(aws: AwsFront, principal: str) -> None:
+def permit(aws: StrictAws, principal: str) -> None:
     put_function(aws, "events:PutEvents")
     aws.client("lambda", caller="deployer").add_permission(
         FunctionName="function",
@@ -87,7 +87,7 @@ def permit(aws: AwsFront, principal: str) -> None:
     )
 
 
-def look_up(aws: AwsFront, *looks: dict[str, Any]) -> None:
+def look_up(aws: StrictAws, *looks: dict[str, Any]) -> None:
     trail = aws.client("cloudtrail", caller="app")
     token: dict[str, str] = {}
     for parameters in looks:
@@ -95,12 +95,14 @@ def look_up(aws: AwsFront, *looks: dict[str, Any]) -> None:
         token = {key: answer[key] for key in ("NextToken",) if key in answer}
 
 
-def as_deployer(service: str, operation: str, **parameters: object) -> Callable[[AwsFront], object]:
+def as_deployer(
+    service: str, operation: str, **parameters: object
+) -> Callable[[StrictAws], object]:
     return lambda aws: getattr(aws.client(service, caller="deployer"), operation)(**parameters)
 
 
-def remembering(*looks: dict[str, Any]) -> Callable[[AwsFront], object]:
-    def attempt(aws: AwsFront) -> None:
+def remembering(*looks: dict[str, Any]) -> Callable[[StrictAws], object]:
+    def attempt(aws: StrictAws) -> None:
         for name in ("root-with-mfa", "saml-role"):
             cloudtrail.remember(aws.url, read(name), region="us-east-1")
         look_up(aws, *looks)
@@ -108,7 +110,7 @@ def remembering(*looks: dict[str, Any]) -> Callable[[AwsFront], object]:
     return attempt
 
 
-ATTEMPTS: dict[str, Callable[[AwsFront], object]] = {
+ATTEMPTS: dict[str, Callable[[StrictAws], object]] = {
     "a second event source mapping": lambda aws: map_queue(aws, times=2),
     "a mapping whose queue hides": lambda aws: map_queue(aws, hidden=59),
     "a mapping whose function's role": lambda aws: map_queue(aws, rights=READ_QUEUE[1:]),
@@ -133,7 +135,7 @@ ATTEMPTS: dict[str, Callable[[AwsFront], object]] = {
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code], ids=lambda rule: rule.code)
-def test_it_refuses_what_aws_refuses_with_aws_s_own_code(rule: Any, aws: AwsFront) -> None:  # noqa: ANN401
+def test_it_refuses_what_aws_refuses_with_aws_s_own_code(rule: Any, aws: StrictAws) -> None:  # noqa: ANN401
     (attempt,) = (do for what, do in ATTEMPTS.items() if rule.refuses.startswith(what))
     with pytest.raises(ClientError) as refused:
         attempt(aws)
@@ -141,7 +143,7 @@ def test_it_refuses_what_aws_refuses_with_aws_s_own_code(rule: Any, aws: AwsFron
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == rule.status
 
 
-def test_it_lets_a_right_deployment_pass_and_records_it(aws: AwsFront) -> None:
+def test_it_lets_a_right_deployment_pass_and_records_it(aws: StrictAws) -> None:
     map_queue(aws)
     assert aws.actions() == ["lambda:CreateFunction", "lambda:CreateEventSourceMapping"]
     assert aws.calls[0].parameters["FunctionName"] == "function"
@@ -160,7 +162,7 @@ def test_it_lets_a_right_deployment_pass_and_records_it(aws: AwsFront) -> None:
     ],
 )
 def test_a_denied_action_is_refused_in_the_service_s_own_protocol(
-    service: str, operation: str, code: str, aws: AwsFront
+    service: str, operation: str, code: str, aws: StrictAws
 ) -> None:
     aws.deny(f"{service}:{operation}", region="us-east-1")
     client = aws.client(service, caller="operator")
@@ -169,7 +171,7 @@ def test_a_denied_action_is_refused_in_the_service_s_own_protocol(
     assert refused.value.response["Error"]["Code"] == code
 
 
-def test_a_fault_ends_and_spares_the_test_s_own_calls(aws: AwsFront) -> None:
+def test_a_fault_ends_and_spares_the_test_s_own_calls(aws: StrictAws) -> None:
     aws.throttle("kms:ListKeys")
     with pytest.raises(ClientError, match="Rate exceeded"):
         aws.client("kms", caller="app").list_keys()
@@ -178,14 +180,14 @@ def test_a_fault_ends_and_spares_the_test_s_own_calls(aws: AwsFront) -> None:
     assert aws.client("kms", caller="app").list_keys()["Keys"] == []
 
 
-def test_an_action_can_be_delayed(aws: AwsFront) -> None:
+def test_an_action_can_be_delayed(aws: StrictAws) -> None:
     aws.delay("kms:ListKeys", 0.2)
     started = time.monotonic()
     aws.client("kms", caller="app").list_keys()
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_caller_with_a_policy_is_held_to_it(aws: AwsFront) -> None:
+def test_a_caller_with_a_policy_is_held_to_it(aws: StrictAws) -> None:
     policy = {
         "Statement": [
             {
@@ -207,7 +209,7 @@ def test_a_caller_with_a_policy_is_held_to_it(aws: AwsFront) -> None:
 
 
 def test_look_ups_are_limited_by_a_clock_that_a_test_may_set(
-    aws: AwsFront, monkeypatch: pytest.MonkeyPatch
+    aws: StrictAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter(range(0, 36_000, 3600))
     monkeypatch.setattr(cloudtrail, "clock", lambda: next(hours))
@@ -219,7 +221,7 @@ HOME_BUS = "arn:aws:events:us-east-1:123456789012:event-bus/default"
 READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 
 
-def put_rule(aws: AwsFront, region: str, state: str = "ENABLED", **more: str) -> None:
+def put_rule(aws: StrictAws, region: str, state: str = "ENABLED", **more: str) -> None:
     """Make a rule that calls the function at home, or forwards there."""
     target = {"Arn": FUNCTION} if region == "us-east-1" else {"Arn": HOME_BUS, "RoleArn": ROLE}
     events = aws.client("events", region)
@@ -230,32 +232,32 @@ def put_rule(aws: AwsFront, region: str, state: str = "ENABLED", **more: str) ->
 
 
 @pytest.fixture
-def bus(aws: AwsFront) -> AwsFront:
+def bus(aws: StrictAws) -> StrictAws:
     permit(aws, "events.amazonaws.com")
     for region in ("us-east-1", "eu-west-1"):
         put_rule(aws, region, READS)
     return aws
 
 
-def invoked(aws: AwsFront, name: str = "aws-login-authorized") -> list[str]:
+def invoked(aws: StrictAws, name: str = "aws-login-authorized") -> list[str]:
     """Return what an event that happened in Ireland invokes."""
     return event_bridge.invoked(aws.client, read(name), "eu-west-1")
 
 
-def test_an_event_passes_a_forward_and_a_rule_to_the_function(bus: AwsFront) -> None:
+def test_an_event_passes_a_forward_and_a_rule_to_the_function(bus: StrictAws) -> None:
     assert invoked(bus) == [FUNCTION]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_a_read_only_event_does_not_pass_a_rule_that_is_merely_enabled(
-    bus: AwsFront, region: str
+    bus: StrictAws, region: str
 ) -> None:
     put_rule(bus, region)
     assert invoked(bus) == []
     assert invoked(bus, "saml-role") == [FUNCTION]
 
 
-BREAKS: dict[str, Callable[[AwsFront], object]] = {
+BREAKS: dict[str, Callable[[StrictAws], object]] = {
     "a disabled rule": lambda aws: put_rule(aws, "us-east-1", "DISABLED"),
     "another pattern": lambda aws: put_rule(aws, "eu-west-1", EventPattern='{"source": ["a"]}'),
     "no target": lambda aws: aws.client("events").remove_targets(Rule="rule", Ids=["1"]),
@@ -273,6 +275,6 @@ BREAKS: dict[str, Callable[[AwsFront], object]] = {
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_an_event_is_lost_by(what: str, bus: AwsFront) -> None:
+def test_an_event_is_lost_by(what: str, bus: StrictAws) -> None:
     BREAKS[what](bus)
     assert invoked(bus, "saml-role") == []
