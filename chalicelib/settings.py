@@ -26,12 +26,25 @@ DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 DEFAULT_IGNORED_EVENTS: Final = frozenset(
     {
+        # the steps on the way to a sign-in
         "CheckMfa",
         "GetSigninToken",
         "RenewRole",
         "CredentialChallenge",
         "CredentialVerification",
+        # the sign-in API's calls about tokens, which applications repeat
         "CreateOAuth2Token",
+        "CreateOAuth2TokenWithIAM",
+        "CreateOAuth2TokenWithTokenExchange",
+        "IntrospectOAuth2TokenWithIAM",
+        "RevokeOAuth2TokenWithIAM",
+        # and those that only read
+        "GetConsoleAuthorizationConfiguration",
+        "GetResourcePolicy",
+        "GetSession",
+        "ListResourcePermissionStatements",
+        "ListSessions",
+        "ListTrustedIdentityPropagationApplicationsForConsole",
     }
 )
 

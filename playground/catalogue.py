@@ -36,6 +36,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "Console from access keys": "federated-user",
         "Switch role refused": "switch-role-refused",
         "AWS's anomaly alert": "anomaly-alert",
+        "Sign-in policy changed": "sign-in-policy-changed",
     },
     "Root": {
         "Root without MFA": "root-without-mfa",
@@ -67,6 +68,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "Sign-in token": "get-signin-token",
         "Role renewed": "renew-role",
         "aws login, token": "aws-login-token",
+        "Application's token": "application-token-with-iam",
     },
     "Odd and hostile": {
         "An attacker's user agent": "hostile-user-agent",

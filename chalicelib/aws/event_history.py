@@ -38,6 +38,7 @@ PATIENCE: Final = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds to wait after each throt
 
 _CONSOLE_SIGN_IN: Final = "AWS Console Sign In via CloudTrail"
 _DETAIL_TYPES: Final = {
+    "AwsConsoleAction": "AWS Console Action via CloudTrail",
     "AwsServiceEvent": "AWS Service Event via CloudTrail",
     "AwsApiCall": "AWS API Call via CloudTrail",
 }

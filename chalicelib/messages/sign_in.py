@@ -32,7 +32,8 @@ from chalicelib.messages.payload import (
 )
 from chalicelib.messages.sentence import PART_LIMIT, sentence
 from chalicelib.messages.wording import Wording
-from chalicelib.settings import Settings
+from chalicelib.settings import DEFAULT_IGNORED_EVENTS, Settings
+from chalicelib.signin.events import ACCESS_CHANGES
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.severity import AssessedSignIn, Severity
 
@@ -43,13 +44,7 @@ _ACCOUNT_EVENTS: Final = (
     "PasswordUpdated",
 )
 _ROLE_EVENTS: Final = ("ExitRole", "RenewRole", "SwitchRole")
-_STEPS: Final = (
-    "CheckMfa",
-    "CreateOAuth2Token",
-    "CredentialChallenge",
-    "CredentialVerification",
-    "GetSigninToken",
-)
+_STEPS: Final = DEFAULT_IGNORED_EVENTS.difference(_ROLE_EVENTS)
 _VALUE_LIMIT: Final = 600
 
 
@@ -111,6 +106,8 @@ def _title(sign_in: SignIn) -> str:
         return "header.anomaly"
     if not sign_in.understood:
         return "header.not_understood"
+    if sign_in.event_name in ACCESS_CHANGES:
+        return "header.access"
     if sign_in.outcome is Outcome.SUCCESS and sign_in.event_name in _STEPS:
         return "header.step"
     if sign_in.event_name in _ACCOUNT_EVENTS:

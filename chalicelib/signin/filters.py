@@ -1,10 +1,18 @@
-"""What a stage's settings keep from being posted: a failure, a doubt or a warning never."""
+"""What a stage's settings keep from being posted: a failure, an unknown outcome or a warning never.
+
+But for a call of the sign-in API, which is no sign-in: whoever names it knows what it is.
+"""
 
 from fnmatch import fnmatchcase
+from typing import Final
 
 from chalicelib.settings import Settings
+from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Outcome
 from chalicelib.signin.severity import AssessedSignIn, Reason, Severity
+
+# Why a call is a warning although nothing about this very call is unusual.
+_KIND_OF_CALL: Final = frozenset({Reason.ACCESS_CHANGED, Reason.NOT_UNDERSTOOD})
 
 
 def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None:
@@ -12,13 +20,25 @@ def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None
     sign_in = assessed.sign_in
     if assessed.severity < Severity[settings.minimum_severity.upper()]:
         return "below_minimum_severity"
-    if assessed.severity is not Severity.INFO or sign_in.outcome is not Outcome.SUCCESS:
+    if sign_in.outcome is not Outcome.SUCCESS:
         return None
-    if sign_in.event_name in settings.ignored_events:
+    is_info = assessed.severity is Severity.INFO
+    if sign_in.event_name in settings.ignored_events and (is_info or _is_plain_call(assessed)):
         return "ignored_event"
+    if not is_info:
+        return None
     arn = sign_in.principal.arn or ""
     if any(fnmatchcase(arn, pattern) for pattern in settings.ignored_principals):
         return "ignored_principal"
     if settings.familiar_sign_ins == "ignore" and Reason.FAMILIAR in assessed.reasons:
         return "familiar"
     return None
+
+
+def _is_plain_call(assessed: AssessedSignIn) -> bool:
+    sign_in = assessed.sign_in
+    return (
+        sign_in.is_api_call
+        and sign_in.event_name not in SIGN_INS
+        and _KIND_OF_CALL.issuperset(assessed.reasons)
+    )

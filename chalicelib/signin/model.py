@@ -100,6 +100,7 @@ class SignIn:
     switched_from: Principal | None
     switched_to: Principal | None
     is_anomaly_alert: bool
+    is_api_call: bool
     replayed: bool
     found_by_self_check: bool
     found_cause: str | None

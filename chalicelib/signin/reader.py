@@ -65,6 +65,7 @@ def read_sign_in(event: object) -> SignIn:
         switched_from=_principal_of_arn(_text(extra, "SwitchFrom")),
         switched_to=_principal_of_arn(_text(extra, "SwitchTo")),
         is_anomaly_alert=is_anomaly_alert,
+        is_api_call=_is_api_call(detail),
         replayed="replay-name" in envelope,
         found_by_self_check=_text(envelope, "found-by") == "self-check",
         found_cause=_text(envelope, "found-cause"),
@@ -129,14 +130,22 @@ def _excerpt(detail: object) -> str:
     return json.dumps(begun, ensure_ascii=False, default=repr)[:_LONGEST_EXCERPT]
 
 
+def _is_api_call(detail: Json) -> bool:
+    return detail.get("eventType") == "AwsApiCall"
+
+
 def _outcome(name: str | None, detail: Json, extra: Json) -> Outcome:
-    """Look in the three places where AWS says it; an OAuth event says "true" for success."""
+    """Look in the three places where AWS says it; an API call that names no error succeeded."""
     words = (
         _object(detail, "responseElements").get(name or ""),
         _object(detail, "serviceEventDetails").get(name or ""),
         extra.get("success"),
     )
-    return next(filter(None, map(Outcome.from_word, words)), Outcome.UNKNOWN)
+    if stated := next(filter(None, map(Outcome.from_word, words)), None):
+        return stated
+    if not _is_api_call(detail):
+        return Outcome.UNKNOWN
+    return Outcome.FAILURE if detail.get("errorCode") else Outcome.SUCCESS
 
 
 _NOBODY: Final = Principal(type=PrincipalType.OTHER)

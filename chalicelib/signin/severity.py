@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from chalicelib.signin.events import SIGN_INS
+from chalicelib.signin.events import ACCESS_CHANGES, SIGN_INS
 from chalicelib.signin.model import OWN_FACTORS, Mfa, Outcome, PrincipalType, SignIn
 from chalicelib.signin.origin import NOTHING_KNOWN, Origin
 
@@ -37,6 +37,7 @@ class Reason(StrEnum):
     WITHOUT_MFA = "without_mfa"
     MADE_FROM_ACCESS_KEYS = "made_from_access_keys"
     PASSWORD_RECOVERY_REQUESTED = "password_recovery_requested"  # noqa: S105 — no password
+    ACCESS_CHANGED = "access_changed"
     NOT_UNDERSTOOD = "not_understood"
     OUTCOME_UNKNOWN = "outcome_unknown"
     FIRST_SIGN_IN = "first_sign_in"
@@ -139,6 +140,8 @@ def _warning_reasons(sign_in: SignIn) -> list[Reason]:
         reasons.append(Reason.MADE_FROM_ACCESS_KEYS)
     if sign_in.event_name == "PasswordRecoveryRequested":
         reasons.append(Reason.PASSWORD_RECOVERY_REQUESTED)
+    if sign_in.event_name in ACCESS_CHANGES and sign_in.outcome is not Outcome.FAILURE:
+        reasons.append(Reason.ACCESS_CHANGED)
     return reasons
 
 

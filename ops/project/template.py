@@ -11,13 +11,11 @@ from typing import Any, Final, cast
 
 from chalice.deploy import models
 
+from chalicelib.signin.events import ALL_EVENTS
+
 Properties = dict[str, Any]
 
 _TARGET_ID: Final = "1"  # Chalice's own, so that a rule can pass from one to the other
-
-# CloudFormation can set the state that Chalice cannot, in which a rule also matches read-only
-# events ("Receiving read-only management events from AWS services", EventBridge User Guide).
-_ALL_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 
 
 def stage_template(
@@ -113,7 +111,7 @@ def _rule(rule: models.CloudWatchEventBase) -> Properties:
     asks: Properties
     match rule:
         case models.CloudWatchEvent():
-            asks = {"EventPattern": json.loads(rule.event_pattern), "State": _ALL_EVENTS}
+            asks = {"EventPattern": json.loads(rule.event_pattern), "State": ALL_EVENTS}
         case models.ScheduledEvent():
             asks = {"ScheduleExpression": rule.schedule_expression, "State": "ENABLED"}
         case _:

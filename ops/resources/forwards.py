@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
-from chalicelib.health.rule import is_off, same_pattern
+from chalicelib.health.rule import same_pattern
 from chalicelib.health.trail import enabled_regions
-from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
 from ops.plan import PartialFailure, Step
@@ -114,7 +114,7 @@ class Forwards:
             return Forward(region, "unknown", why=sentence(error))
         ours = self._tags.items() <= {one["Key"]: one["Value"] for one in tags}.items()
         works = (
-            not is_off(rule)
+            rule.get("State") == ALL_EVENTS
             and same_pattern(rule.get("EventPattern"), SIGN_IN_PATTERN)
             and any(
                 one["Arn"] == self._bus_arn and one.get("RoleArn") == self._role.arn
@@ -128,7 +128,7 @@ class Forwards:
         events.put_rule(
             Name=self._name,
             EventPattern=json.dumps(SIGN_IN_PATTERN),
-            State="ENABLED",
+            State=ALL_EVENTS,
             Description=f"Forwards sign-ins to signin-monitor in {self._home}",
             Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()],
         )

@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 
 from chalicelib.aws import event_history
 from chalicelib.aws.event_history import Page, Window, as_event, read
+from chalicelib.signin.events import SIGN_IN_PATTERN
 from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
 from playground.aws import cloudtrail
@@ -209,3 +210,9 @@ def test_a_record_that_cannot_be_read_is_still_an_event() -> None:
         START,
         Outcome.UNKNOWN,
     )
+
+
+def test_an_action_in_the_console_comes_as_eventbridge_would_bring_it() -> None:
+    found = as_event({"CloudTrailEvent": '{"eventType": "AwsConsoleAction"}'})
+    assert found["detail-type"] == "AWS Console Action via CloudTrail"
+    assert found["detail-type"] in SIGN_IN_PATTERN["detail-type"]

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.settings import Settings
-from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.deployment import PROJECT
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 
@@ -55,8 +55,9 @@ def test_each_region_of_a_member_account_sends_straight_to_the_home_bus(aws: Emb
         (target,) = targets(aws, region)
         assert target["Arn"] == BUS
         assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/{NAME}"
-        pattern = aws.client("events", region).describe_rule(Name=NAME)["EventPattern"]
-        assert json.loads(pattern) == SIGN_IN_PATTERN
+        rule = aws.client("events", region).describe_rule(Name=NAME)
+        assert json.loads(rule["EventPattern"]) == SIGN_IN_PATTERN
+        assert rule["State"] == ALL_EVENTS
 
 
 def test_the_role_is_made_in_one_region_of_the_account(aws: EmbeddedAws) -> None:

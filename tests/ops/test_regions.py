@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.cli import WEBHOOK, Cli
 from tests.support.strict_aws import StrictAws
@@ -50,7 +50,7 @@ def test_every_region_forwards_what_the_app_asks_for_to_the_home_bus(
     for region in others(aws):
         found = rule(aws, region)
         assert found
-        assert found["State"] == "ENABLED"
+        assert found["State"] == ALL_EVENTS
         assert json.loads(found["EventPattern"]) == SIGN_IN_PATTERN
         (target,) = aws.client("events", region).list_targets_by_rule(Rule=NAME)["Targets"]
         assert target["Arn"] == HOME_BUS
@@ -84,13 +84,17 @@ def test_setup_makes_the_forwards_too(cli: Cli, aws: EmbeddedAws) -> None:
     assert "Nothing to do" in cli.ops(*arguments).text
 
 
-@pytest.mark.parametrize("broken", ["disabled", "other pattern", "no target", "no role"])
+@pytest.mark.parametrize(
+    "new", ["disabled", "no read-only events", "other pattern", "no target", "no role"]
+)
 def test_a_forward_that_is_broken_is_seen_and_mended(cli: Cli, aws: EmbeddedAws, new: str) -> None:
     apply(cli)
     events = aws.client("events", "eu-west-1")
     match new:
         case "disabled":
             events.disable_rule(Name=NAME)
+        case "no read-only events":
+            events.enable_rule(Name=NAME)
         case "other pattern":
             events.put_rule(Name=NAME, EventPattern='{"source": ["aws.ec2"]}')
         case "no target":

@@ -200,9 +200,8 @@ def test_the_outcome_is_found_in_each_place_where_aws_says_it(name: str, outcome
         (True, Outcome.SUCCESS),
         ("false", Outcome.FAILURE),
         (False, Outcome.FAILURE),
-        ("perhaps", Outcome.UNKNOWN),
-        (None, Outcome.UNKNOWN),
-        ({}, Outcome.UNKNOWN),
+        ("perhaps", Outcome.SUCCESS),
+        (None, Outcome.SUCCESS),
     ],
 )
 def test_an_application_sign_in_says_its_outcome_as_true_or_false(
@@ -211,6 +210,15 @@ def test_an_application_sign_in_says_its_outcome_as_true_or_false(
     login = event("aws-login-authorized")
     told = changed(login, "detail", "additionalEventData", "success", to=said)
     assert read_sign_in(told).outcome is outcome
+
+
+def test_only_an_api_call_has_failed_if_it_names_an_error_and_succeeded_if_it_names_none() -> None:
+    call = event("sign-in-policy-changed")
+    assert read_sign_in(call).outcome is Outcome.SUCCESS
+    denied = changed(call, "detail", "errorCode", to="AccessDenied")
+    assert read_sign_in(denied).outcome is Outcome.FAILURE
+    console = changed(event("iam-user-with-mfa"), "detail", "responseElements", to=None)
+    assert read_sign_in(console).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(

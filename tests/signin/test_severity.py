@@ -99,6 +99,10 @@ def test_asking_for_roots_password_is_a_warning_for_anyone_can() -> None:
     assert assessed("root-password-recovery-requested") == (WARNING, reasons)
 
 
+def test_a_change_to_who_may_sign_in_is_a_warning() -> None:
+    assert assessed("sign-in-policy-changed") == (WARNING, (Reason.ACCESS_CHANGED,))
+
+
 def test_an_event_that_is_not_understood_is_a_warning() -> None:
     reasons = (Reason.NOT_UNDERSTOOD, Reason.OUTCOME_UNKNOWN)
     assert assessed("event-never-seen-before") == (WARNING, reasons)
