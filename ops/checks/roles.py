@@ -17,8 +17,7 @@ from chalicelib.health.function import configuration
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.trail import forward
 from ops.iam import grants
-from ops.iam.evaluation import listed
-from ops.iam.grants import Grant
+from ops.iam.grants import Grant, as_list
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -102,8 +101,8 @@ def _link(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResult:
 def _trusts(trust: Mapping[str, Any], service: str) -> bool:
     """Return whether a role's trust policy lets a service use it."""
     return any(
-        one["Effect"] == "Allow" and service in listed(one["Principal"].get("Service"))
-        for one in listed(trust.get("Statement"))
+        one["Effect"] == "Allow" and service in as_list(one["Principal"].get("Service"))
+        for one in as_list(trust.get("Statement"))
     )
 
 

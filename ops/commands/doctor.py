@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,8 +26,7 @@ from ops.checks.post_test import untried, webhook_of
 from ops.checks.roles import role
 from ops.checks.setup_drift import alarms_of, queue_of
 from ops.command import Command, profile_option, region_option, stage_option
-from ops.commands.policies import settings_of
-from ops.project.config_file import ConfigFile
+from ops.project.config_file import ConfigFile, read_settings
 
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0
@@ -97,10 +96,7 @@ def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
     config.expect(stage)
     environment = config.environment(stage, "on_sign_in")
     home = {"SIGN_IN_REGION": region} if region else {}
-    settings = settings_of({**environment, **home, "STAGE": stage})
-    if environment.get("WEBHOOK_URL_ENCRYPTED", "").strip():
-        return settings
-    return replace(settings, webhook_url_encrypted=b"")
+    return read_settings({**environment, **home, "STAGE": stage})
 
 
 def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterator[Check]:

@@ -26,10 +26,9 @@ from ops.account import Account
 from ops.command import Command, profile_option, yes_option
 from ops.commands.csv_text import write_csv
 from ops.commands.history_table import CSV_COLUMNS, Row, row, summary, table
-from ops.commands.policies import settings_of
 from ops.commands.replay import replay
 from ops.errors import OpsError
-from ops.project.config_file import ConfigFile
+from ops.project.config_file import ConfigFile, read_settings
 from ops.terminal import Screen
 
 if TYPE_CHECKING:
@@ -144,10 +143,10 @@ def command(  # noqa: PLR0913  # one argument for each option
 
 def _settings(stage: str | None) -> Settings:
     if stage is None:
-        return settings_of({})
+        return read_settings({})
     config = ConfigFile.read()
     config.expect(stage)
-    return settings_of({**config.environment(stage), "STAGE": stage})
+    return read_settings({**config.environment(stage), "STAGE": stage})
 
 
 def _read(clients: Clients, regions: Sequence[str], since: datetime) -> list[dict[str, Any]]:

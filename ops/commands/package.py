@@ -9,6 +9,7 @@ import click
 
 from chalicelib import resource_names
 from ops.command import Command, stage_option
+from ops.project import policy_files
 from ops.project.config_file import ConfigFile
 from ops.project.deploy_guard import expect_deployable, take_settings
 
@@ -44,6 +45,7 @@ def command(stage: str, folder: Path) -> None:
     config.expect(stage)
     expect_deployable(config, stage)
     take_settings(config.environment(stage), config.home_region(stage))
+    policy_files.write(config, stage, config.settings(stage))
 
     # Imported late: Chalice's builder takes as long as all other commands to start.
     from ops.project.chalice_build import build  # noqa: PLC0415

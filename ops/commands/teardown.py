@@ -1,6 +1,6 @@
 """`teardown`: takes away what `setup` and `regions` made, and what `chalice delete` leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -104,7 +104,13 @@ def _log_steps(account: Account, stage: str) -> Iterator[Step]:
 def _config_steps(config: ConfigFile, stage: str, names: tuple[str, ...]) -> Iterator[Step]:
     """Empty the settings that name what is gone."""
     held = [name for name in names if config.environment(stage).get(name)]
-    for name in held:
-        config.set(("stages", stage, "environment_variables", name), "")
     if held:
-        yield Step(f"empty {', '.join(held)} in {config.path}", config.write)
+        yield Step(
+            f"empty {', '.join(held)} in {config.path}", partial(_empty, config, stage, held)
+        )
+
+
+def _empty(config: ConfigFile, stage: str, names: Sequence[str]) -> None:
+    for name in names:
+        config.set(("stages", stage, "environment_variables", name), "")
+    config.write()

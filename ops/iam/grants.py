@@ -203,3 +203,10 @@ def _look(
         condition=condition or {},
         vital=False,
     )
+
+
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
+    """Return what a policy has as a list: one value, a list of them, or none."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

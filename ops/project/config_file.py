@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from chalicelib.settings import DEFAULT_REGION
+from chalicelib.delivery.webhook import MAIN
+from chalicelib.errors import SettingsError
+from chalicelib.settings import DEFAULT_REGION, Settings
 from ops.errors import OpsError
 from ops.project import json_text
 
@@ -81,6 +83,13 @@ class ConfigFile:
                 return level[name]
         return None
 
+    def settings(self, stage: str, handler: str | None = None) -> Settings:
+        """Return a stage's settings, which may lack the webhook: `setup` asks for it.
+
+        Raises OpsError with every other fault.
+        """
+        return read_settings(self.environment(stage, handler))
+
     def tags(self, stage: str) -> dict[str, str]:
         """Return the tags of a stage, which the operator sets; those of the top level included."""
         merged: dict[str, str] = {}
@@ -116,6 +125,19 @@ class ConfigFile:
         of_stage = _object(_object(self._tree.get("stages")).get(stage))
         of_handler = _object(_object(of_stage.get("lambda_functions")).get(handler or ""))
         return self._tree, of_stage, of_handler
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings of a stage's variables; the webhook may be missing.
+
+    Raises OpsError with every other fault.
+    """
+    settings, faults = Settings.read(environment)
+    if not environment.get(MAIN, "").strip():
+        faults = tuple(fault for fault in faults if fault.setting != MAIN)
+    if faults:
+        raise OpsError(str(SettingsError(faults)))
+    return settings
 
 
 def _object(value: object) -> Mapping[str, Any]:

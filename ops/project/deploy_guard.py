@@ -19,8 +19,8 @@ from chalicelib import __version__, resource_names
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
 from ops.account import Account
-from ops.commands import policies
 from ops.errors import OpsError, sentence
+from ops.project import policy_files
 from ops.project.config_file import ConfigFile
 from ops.project.deployed_record import Deployed, write_record
 from ops.project.deployed_resources import VERSION_TAG, DeployedResources, as_numbers
@@ -76,6 +76,7 @@ def _prepare_deploy(context: click.Context, stage: str) -> None:
     deployed = _deployed(context, config, stage, region)
     if write_record(stage, deployed.resources):
         _start_again(context, stage)
+    policy_files.write(config, stage, config.settings(stage))
     if context.command.name == "deploy":
         _confirm_release(deployed.version, stage)
         prepare_packing()
@@ -221,9 +222,4 @@ def _faults_of(
         yield (
             "autogen_policy must be false: Chalice's own policy generator sees none of the rights "
             "that the functions need."
-        )
-    elif wrong := policies.unfit(config, stage, handler, settings):
-        yield (
-            f"{policies.path_of(config, stage, handler)}, of {handler}, {'; '.join(wrong)}. "
-            f"Write it anew: python -m ops policies --stage {stage}"
         )

@@ -1,19 +1,17 @@
-"""A stage's part of `.chalice`: its settings and its policy files, as `setup` leaves them."""
+"""A stage's part of `.chalice`: its settings, as `setup` leaves them."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib import resource_names
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
-from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
-from ops.commands import policies
 from ops.errors import OpsError
 from ops.plan import Step
-from ops.project.config_file import ConfigFile
+from ops.project import policy_files
+from ops.project.config_file import ConfigFile, read_settings
 from ops.resources import webhook_ciphertext
 
 if TYPE_CHECKING:
@@ -21,82 +19,72 @@ if TYPE_CHECKING:
 
 
 class StageFiles:
-    """The files of one stage: what they say, and what is to be written."""
+    """The files of one stage: what they hold, and what is to be written.
+
+    `region` is the home region, if the operator names one. Raises OpsError if the stage's settings
+    are wrong, or if it lives in another region.
+    """
 
     def __init__(self, config: ConfigFile, stage: str, region: str | None) -> None:
-        """Take the stage, which may be new, and the home region if the operator names one.
-
-        Raises OpsError if its settings are wrong, or if it lives in another region.
-        """
         now = config.environment(stage)
         home = config.home_region(stage)
-        self.held = tuple(name for name in (MAIN, CRITICAL) if _is_ciphertext(now.get(name, "")))
+        self.held = tuple(name for name in (MAIN, CRITICAL) if _is_ciphertext(now, name))
         if region and region != home and self.held:
             raise OpsError(
                 f"The stage {stage} is set up in {home}. To move it to {region}, "
-                f"take it away there: chalice delete --stage {stage}, then "
+                f"remove it there first: chalice delete --stage {stage}, then "
                 f"python -m ops teardown --stage {stage}"
             )
         self._stage = stage
         self._config = config
-        self._given = {
+        self._wanted = {
             "STAGE": stage,
             "SIGN_IN_REGION": region or home,
             "UNDELIVERED_QUEUE": now.get("UNDELIVERED_QUEUE", "").strip()
             or resource_names.undelivered_queue(stage),
         }
-        ciphertexts = {name: now[name] if name in self.held else "" for name in (MAIN, CRITICAL)}
-        self.settings = policies.settings_of({**now, **self._given, **ciphertexts})
+        unreadable = {name: "" for name in (MAIN, CRITICAL) if name not in self.held}
+        self.settings = read_settings({**now, **self._wanted, **unreadable})
 
     def steps(self, kms: "KMSClient", webhooks: Mapping[str, Webhook]) -> Iterator[Step]:
-        """Return the steps that write what is missing, with `webhooks` (by setting) encrypted."""
-        settings = self.settings
+        """Return the step that writes what is missing, with `webhooks` (by setting) encrypted."""
+        wanted = dict(self._wanted)
         if webhooks:
-            context = {"app": resource_names.APP, "stage": self._stage}
-            settings = replace(settings, webhook_encryption_context=context)
-            self._given["WEBHOOK_ENCRYPTION_CONTEXT"] = json.dumps(context)
+            wanted["WEBHOOK_ENCRYPTION_CONTEXT"] = json.dumps(_context(self._stage))
         now = self._config.environment(self._stage)
-        changed = [name for name, value in self._given.items() if now.get(name) != value]
-        for name in changed:
-            self._set(name, self._given[name])
-        policies.name(self._config, self._stage)
-        if changed or webhooks:
-            encrypted = (
-                f", encrypted under {resource_names.key_alias(self._stage)}" if webhooks else ""
-            )
+        changed = {name: value for name, value in wanted.items() if now.get(name) != value}
+        names = [*changed, *webhooks]
+        if policy_files.unnamed(self._config, self._stage):
+            names.append("iam_policy_file")
+        if names:
+            alias = resource_names.key_alias(self._stage)
+            encrypted = f", encrypted under {alias}" if webhooks else ""
             yield Step(
-                f"write {', '.join([*changed, *webhooks])} into {self._config.path}{encrypted}",
-                partial(self._write, kms, settings.webhook_encryption_context, webhooks),
-            )
-        unfit = [
-            handler
-            for handler in resource_names.HANDLERS
-            if policies.unfit(self._config, self._stage, handler, settings)
-        ]
-        if unfit:
-            paths = [str(policies.path_of(self._config, self._stage, one)) for one in unfit]
-            yield Step(
-                f"write {', '.join(paths)}",
-                lambda: [
-                    policies.write(self._config, self._stage, handler, settings)
-                    for handler in unfit
-                ],
+                f"write {', '.join(names)} into {self._config.path}{encrypted}",
+                partial(self._write, changed, kms, webhooks),
             )
 
     def _write(
-        self, kms: "KMSClient", context: Mapping[str, str], webhooks: Mapping[str, Webhook]
+        self, changed: Mapping[str, str], kms: "KMSClient", webhooks: Mapping[str, Webhook]
     ) -> None:
+        for name, value in changed.items():
+            self._set(name, value)
+        for place, name in policy_files.unnamed(self._config, self._stage).items():
+            self._config.set(place, name)
         for name, webhook in webhooks.items():
-            alias = resource_names.key_alias(self._stage)
+            alias, context = resource_names.key_alias(self._stage), _context(self._stage)
             self._set(name, webhook_ciphertext.encrypt(kms, alias, webhook, context))
         self._config.write()
+        policy_files.write(self._config, self._stage, self._config.settings(self._stage))
 
     def _set(self, name: str, value: str) -> None:
         self._config.set(("stages", self._stage, "environment_variables", name), value)
 
 
-def _is_ciphertext(text: str) -> bool:
-    try:
-        return bool(Settings.from_environment({MAIN: text}))
-    except SettingsError:
-        return False
+def _context(stage: str) -> dict[str, str]:
+    return {"app": resource_names.APP, "stage": stage}
+
+
+def _is_ciphertext(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip()
+    return bool(text) and name not in {fault.setting for fault in Settings.read({name: text})[1]}

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.project.default_config import default_config
 from playground.aws.embedded import HOME_REGION, EmbeddedAws
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,11 @@ class ProjectCopy:
         self._packages.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(parents=True)
         for name in _COPIED:
-            if (project / name).is_dir():
+            if name == ".chalice" and project == PROJECT:  # an operator's own settings stay out
+                (self.path / name).mkdir()
+                config = json.dumps(default_config(), indent=2) + "\n"
+                (self.path / name / "config.json").write_text(config)
+            elif (project / name).is_dir():
                 ignore = shutil.ignore_patterns(*_OWN_STATE)
                 shutil.copytree(project / name, self.path / name, ignore=ignore)
             elif (project / name).exists():
@@ -70,11 +75,6 @@ class ProjectCopy:
         variables = config["stages"].setdefault(stage, {}).setdefault("environment_variables", {})
         variables.update(environment)
         file.write_text(json.dumps(config, indent=2))
-
-    def write_policies(self, stage: str) -> None:
-        """Let the policy files follow from the settings, as an operator does after a change."""
-        command = [sys.executable, "-m", "ops", "policies", "--stage", stage]
-        subprocess.run(command, cwd=self.path, stdout=subprocess.DEVNULL, check=True)
 
     def chalice(self, *arguments: str, aws: EmbeddedAws, region: str = HOME_REGION) -> str:
         """Run a chalice command in the copy, with the shell set to `region`; give its output.
@@ -157,8 +157,6 @@ def deploy(
     """
     copy = ProjectCopy(scratch, project=project)
     copy.configure(stage, environment)
-    if (copy.path / "ops").exists():
-        copy.write_policies(stage)
     return copy.deploy(stage, aws=aws, home_region=home_region, shell_region=shell_region)
 
 

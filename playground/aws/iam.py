@@ -12,8 +12,8 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.iam.responses import IamResponse
 
-from ops.iam.evaluation import faults
 from ops.iam.grants import Grant
+from playground.aws.policy_evaluation import faults
 
 
 def _simulate(response: IamResponse) -> ActionResult:

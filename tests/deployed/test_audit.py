@@ -50,7 +50,6 @@ def deployment(
     for stage, schedule in {"prod": WEEKLY, "dev": ""}.items():
         settings = provision(stage, aws=aws, receiver=receiver)
         project.configure(stage, settings | {"MFA_AUDIT_SCHEDULE": schedule})
-        project.write_policies(stage)
     project.deploy("dev", aws=aws)
     deployment = project.deploy("prod", aws=aws)
     let_queues_be(aws)

@@ -48,7 +48,6 @@ def deployment(
     project = ProjectCopy(tmp_path_factory.mktemp("self-check"))
     settings = provision("prod", aws=aws, receiver=receiver)
     project.configure("prod", settings | {"SELF_CHECK_SCHEDULE": "rate(1 hour)"})
-    project.write_policies("prod")
     return project.deploy("prod", aws=aws)
 
 

@@ -26,7 +26,6 @@ def clone(aws: StrictAws, tmp_path: Path) -> Clone:
     def make(**changes: str) -> Cli:
         project = ProjectCopy(tmp_path / str(len(list(tmp_path.iterdir()))))
         project.configure("prod", settings | changes)
-        project.write_policies("prod")
         return Cli(project, aws)
 
     return make

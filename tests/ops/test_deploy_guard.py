@@ -25,13 +25,6 @@ def nothing_was_made(aws: EmbeddedAws) -> bool:
     return not aws.client("iam").list_roles()["Roles"]
 
 
-def edit_policy(project: ProjectCopy, name: str, old: str, new: str) -> None:
-    file = project.path / ".chalice" / name
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
-
-
 def edit_config(project: ProjectCopy, **changes: object) -> None:
     file = project.path / ".chalice" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
@@ -148,53 +141,18 @@ def test_a_stage_does_not_move_away_from_what_it_has_deployed(
 def test_delete_works_whatever_is_wrong(ready: ProjectCopy, aws: EmbeddedAws) -> None:
     ready.chalice("deploy", "--stage", "prod", aws=aws)
     ready.configure("prod", {"WEBHOOK_URL_ENCRYPTED": "", "MESSAGE_LANGUAGE": "fr", "STAGE": "x"})
-    (ready.path / ".chalice/policy-prod.json").unlink()
     ready.chalice("delete", "--stage", "prod", aws=aws, region=SHELL)
     assert nothing_was_made(aws)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        (':stage": "prod"', ':stage": "dev"', "under the encryption context"),
-        ("kms:Decrypt", "kms:Encrypt", "does not allow kms:Decrypt"),
-        ("kms:Decrypt", "kms:*", "allows kms:*: name each action"),
-        ("-on_sign_in", "-on_signin", "does not allow logs:PutLogEvents"),
-    ],
-)
-def test_a_policy_that_does_not_fit_is_refused_with_the_command_that_mends_it(
-    ready: ProjectCopy, aws: EmbeddedAws, old: str, new: str, told: str
-) -> None:
-    edit_policy(ready, "policy-prod.json", old, new)
-    text = refusal(ready, aws)
-    assert ".chalice/policy-prod.json" in text
-    assert told in text
-    assert "python -m ops policies --stage prod" in text
-    assert nothing_was_made(aws)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"), [(None, "cannot be read"), ("{", "is not JSON"), ("[]", "is not a policy")]
-)
-def test_a_policy_file_that_cannot_be_read_is_refused(
-    ready: ProjectCopy, aws: EmbeddedAws, text: str | None, told: str
-) -> None:
-    file = ready.path / ".chalice/policy-prod.json"
-    file.unlink() if text is None else file.write_text(text)
-    assert told in refusal(ready, aws)
-
-
-def test_a_queue_needs_the_right_to_send_and_policies_gives_it(
-    ready: ProjectCopy, aws: EmbeddedAws, cli: Cli
+def test_a_deploy_writes_the_policies_that_its_settings_ask_for(
+    ready: ProjectCopy, aws: EmbeddedAws
 ) -> None:
     aws.make_queue("parked", {"VisibilityTimeout": "420"})
     ready.configure("prod", {"UNDELIVERED_QUEUE": "parked"})
-    text = refusal(ready, aws)
-    assert "does not allow sqs:SendMessage on arn:aws:sqs:us-east-1:*:parked" in text
-    assert ".chalice/policy-prod-on_undelivered.json" in text
-    cli.ops("policies", "--stage", "prod")
     deployment = ready.deploy("prod", aws=aws)
     assert set(deployment.functions) == {"on_sign_in", "on_undelivered"}
+    assert "arn:*:sqs:*:*:parked" in (ready.path / ".chalice/policy-prod.json").read_text()
 
 
 @pytest.mark.parametrize("by", ["option", "file"])
@@ -212,7 +170,6 @@ def test_a_role_of_the_operators_own_needs_no_policy_file(
 ) -> None:
     role = aws.client("iam").create_role(RoleName="own", AssumeRolePolicyDocument="{}")["Role"]
     edit_config(ready, manage_iam_role=False, iam_role_arn=role["Arn"])
-    (ready.path / ".chalice/policy-prod.json").unlink()
     deployment = ready.deploy("prod", aws=aws)
     assert deployment.functions["on_sign_in"]["Role"] == role["Arn"]
 

@@ -41,7 +41,6 @@ def team(cli: Cli, receiver: Receiver) -> Cli:
     """Return an operator whose stage has every handler, and has been packaged into `build`."""
     settings = provision("prod", aws=cli.aws, receiver=receiver) | SCHEDULES
     cli.project.configure("prod", settings)
-    cli.project.write_policies("prod")
     answer = cli.process("package", "--stage", "prod")
     assert answer.status == 0, answer.text
     return cli

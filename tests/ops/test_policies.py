@@ -1,17 +1,18 @@
+import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 
 from chalicelib import resource_names
+from chalicelib.delivery.webhook import MAIN
 from chalicelib.resource_names import HANDLERS
 from chalicelib.settings import Settings
-from ops.commands.policies import path_of, settings_of
 from ops.iam import grants
-from ops.project.config_file import ConfigFile
+from ops.project.config_file import ConfigFile, read_settings
+from ops.project.default_config import default_config
 from playground.aws.deployment import PROJECT
 from tests.support.cli import Cli
 
@@ -27,7 +28,7 @@ LOOKS = ("Describe", "Filter", "Get", "List", "Lookup")
 
 
 def settings(**changes: str) -> Settings:
-    return settings_of(ENVIRONMENT | changes)
+    return read_settings(ENVIRONMENT | changes)
 
 
 def statements(handler: str, **changes: str) -> list[dict[str, Any]]:
@@ -172,11 +173,39 @@ def test_handlers_that_shared_a_file_get_one_each(cli: Cli) -> None:
     }
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-@pytest.mark.parametrize("handler", HANDLERS)
-def test_the_projects_own_policy_files_are_what_its_settings_ask_for(
-    stage: str, handler: str
-) -> None:
-    config = ConfigFile.read(PROJECT / ".chalice")
-    wanted = grants.document(settings_of(config.environment(stage)), handler)
-    assert json.loads(Path(path_of(config, stage, handler)).read_text()) == wanted
+def test_the_operators_own_statements_are_in_every_policy_file(cli: Cli) -> None:
+    own = {
+        "Sid": "Own",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::b/*",
+    }
+    folder = cli.project.path / ".chalice"
+    (folder / "policy-extra-prod.json").write_text(json.dumps({"Statement": [own]}))
+    assert "policy-prod.json" in cli.ops("policies", "--stage", "prod", "--diff").text
+    assert not (folder / "policy-prod.json").exists()
+    cli.ops("policies", "--stage", "prod")
+    files = [folder / grants.file_name("prod", handler) for handler in HANDLERS]
+    assert all(json.loads(file.read_text())["Statement"][-1] == own for file in files)
+    assert cli.ops("policies", "--stage", "prod", "--diff").text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "must be an IAM policy"),
+        ('{"Statement": [{"Effect": "Allow", "Action": "s3:*"}]}', "allows s3:*: name each action"),
+    ],
+)
+def test_statements_that_cannot_be_used_are_refused(cli: Cli, text: str, fault: str) -> None:
+    (cli.project.path / ".chalice/policy-extra-prod.json").write_text(text)
+    assert fault in cli.ops("policies", "--stage", "prod").text
+
+
+def test_what_upstream_tracks_of_the_configuration_never_changes() -> None:
+    default = json.dumps(default_config(), indent=2) + "\n"
+    assert hashlib.sha256(default.encode()).hexdigest().startswith("16b9fc079d9dd388")
+    tracked = ConfigFile.read(PROJECT / ".chalice")
+    if not any(tracked.environment(stage).get(MAIN) for stage in tracked.stages):
+        assert tracked.path.read_text() == default  # this clone is not set up

@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
 
-from ops.iam.evaluation import faults
 from ops.iam.grants import Grant
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.aws.policy_evaluation import faults
 from tests.support.aws_call import Call, read_call
 from tests.support.aws_rules import RULES
 

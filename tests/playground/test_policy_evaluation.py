@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ops.iam.evaluation import faults
 from ops.iam.grants import Grant
+from playground.aws.policy_evaluation import faults
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd"
 QUEUE = "arn:aws:sqs:us-east-1:*:parked"

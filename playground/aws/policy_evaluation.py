@@ -1,9 +1,7 @@
-"""Does a policy allow what a function needs? As IAM would answer, as far as can be known here.
+"""Does a policy allow what a function needs? As IAM would answer, which moto does not.
 
-A policy may be narrower than the one we write, or put in other words: a key's ARN instead of its
-alias, two statements instead of one. So it is not compared but evaluated (IAM User Guide, "Policy
-evaluation logic"). What only AWS knows (the account, the key's id, who calls) counts as fitting:
-this check refuses what must fail, never what may work.
+Source: "Policy evaluation logic" (IAM User Guide). What only AWS knows (the account, the key's id,
+who calls) counts as fitting.
 """
 
 import json
@@ -13,7 +11,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Final
 
-from ops.iam.grants import Grant
+from ops.iam.grants import Grant, as_list
 
 _CONTEXT: Final = "kms:encryptioncontext:"
 
@@ -26,7 +24,7 @@ def faults(document: Mapping[str, Any], needs: tuple[Grant, ...]) -> list[str]:
     A `*` in a need's resource stands for something that cannot be known here.
     """
     statements: list[Statement] = [
-        one for one in listed(document.get("Statement")) if isinstance(one, dict)
+        one for one in as_list(document.get("Statement")) if isinstance(one, dict)
     ]
     return [*_wildcards(statements), *_missing(statements, needs)]
 
@@ -35,7 +33,7 @@ def _wildcards(statements: list[Statement]) -> list[str]:
     allowing = [one for one in statements if one.get("Effect") == "Allow"]
     return [
         f"allows {action}: name each action, without *"
-        for action in sorted({one for each in allowing for one in listed(each.get("Action"))})
+        for action in sorted({one for each in allowing for one in as_list(each.get("Action"))})
         if "*" in action
     ] + ["allows by NotAction: name each action" for one in allowing if "NotAction" in one]
 
@@ -78,7 +76,9 @@ def _allowed(
 
 def _names_action(statement: Statement, action: str) -> bool:
     def among(field: str) -> bool:
-        return any(fnmatchcase(action.lower(), one.lower()) for one in listed(statement.get(field)))
+        return any(
+            fnmatchcase(action.lower(), one.lower()) for one in as_list(statement.get(field))
+        )
 
     return among("Action") if "Action" in statement else not among("NotAction")
 
@@ -87,8 +87,8 @@ def _names_resource(
     statement: Statement, resource: str, reaches: Callable[[str, str], bool]
 ) -> bool:
     if "Resource" in statement:
-        return any(reaches(resource, one) for one in listed(statement["Resource"]))
-    return not any(fnmatchcase(resource, one) for one in listed(statement.get("NotResource")))
+        return any(reaches(resource, one) for one in as_list(statement["Resource"]))
+    return not any(fnmatchcase(resource, one) for one in as_list(statement.get("NotResource")))
 
 
 def _holds(statement: Statement, keys: Mapping[str, str], *, unknown: bool) -> bool:
@@ -97,7 +97,7 @@ def _holds(statement: Statement, keys: Mapping[str, str], *, unknown: bool) -> b
         unknown if met is None else met
         for test, conditions in statement.get("Condition", {}).items()
         for key, wanted in conditions.items()
-        for met in [_met(test, key.lower(), listed(wanted), keys)]
+        for met in [_met(test, key.lower(), as_list(wanted), keys)]
     )
 
 
@@ -150,10 +150,3 @@ def _may_meet(one: str, other: str) -> bool:
     if other[0] == "*":
         return _may_meet(other, one)
     return (one[0] == other[0] or "?" in one[0] + other[0]) and _may_meet(one[1:], other[1:])
-
-
-def listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
-    """Return what a policy has as a list: one value, a list of them, or none."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
