@@ -94,7 +94,7 @@ def command(
 def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
     """Read the stage's settings; one without a ciphertext is at fault, but can be looked at."""
     config.expect(stage)
-    environment = config.environment(stage, "on_sign_in")
+    environment = config.environment(stage)
     home = {"SIGN_IN_REGION": region} if region else {}
     return read_settings({**environment, **home, "STAGE": stage})
 

@@ -5,10 +5,11 @@ operator added by hand stay, so that the diff shows what was done.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from chalicelib import resource_names
 from chalicelib.delivery.webhook import MAIN
 from chalicelib.errors import SettingsError
 from chalicelib.settings import DEFAULT_REGION, Settings
@@ -61,10 +62,10 @@ class ConfigFile:
                 f"To make it: python -m ops setup --stage {stage}"
             )
 
-    def environment(self, stage: str, handler: str | None = None) -> dict[str, str]:
-        """Merge a stage's environment variables as Chalice does, down to one handler's own."""
+    def environment(self, stage: str) -> dict[str, str]:
+        """Merge a stage's environment variables as Chalice does."""
         merged: dict[str, str] = {}
-        for level in self._levels(stage, handler):
+        for level in self._levels(stage, None):
             merged.update(_object(level.get("environment_variables")))
         for name, value in merged.items():
             if not isinstance(value, str):
@@ -83,12 +84,12 @@ class ConfigFile:
                 return level[name]
         return None
 
-    def settings(self, stage: str, handler: str | None = None) -> Settings:
+    def settings(self, stage: str) -> Settings:
         """Return a stage's settings, which may lack the webhook: `setup` asks for it.
 
         Raises OpsError with every other fault.
         """
-        return read_settings(self.environment(stage, handler))
+        return read_settings(self.environment(stage))
 
     def tags(self, stage: str) -> dict[str, str]:
         """Return the tags of a stage, which the operator sets; those of the top level included."""
@@ -107,6 +108,29 @@ class ConfigFile:
             return None
         arn: str | None = self.setting("iam_role_arn", stage, handler)
         return arn
+
+    def refusals(self, stage: str) -> Iterator[str]:
+        """Yield what is wrong with Chalice's settings: each would deploy what no check knows."""
+        if (name := self._tree.get("app_name")) != resource_names.APP:
+            yield (
+                f"app_name is {name}. Set it to {resource_names.APP} in {self.path}: policies, "
+                "alarms and checks know the functions by names that begin with it."
+            )
+        of_stage = _object(_object(self._tree.get("stages")).get(stage))
+        for where, level in (("", self._tree), (f"stages.{stage}.", of_stage)):
+            for handler, own in _object(level.get("lambda_functions")).items():
+                if variables := _object(_object(own).get("environment_variables")):
+                    yield (
+                        f"{where}lambda_functions.{handler}.environment_variables sets "
+                        f"{', '.join(variables)} for one function alone. A setting is the whole "
+                        f"stage's: move it to stages.{stage}.environment_variables."
+                    )
+        for name in ("automatic_layer", "layers"):
+            if any(self.setting(name, stage, handler) for handler in resource_names.HANDLERS):
+                yield (
+                    f"{name} gives the functions a layer, whose code no check knows. Take it out "
+                    f"of {self.path}: the package is small enough without."
+                )
 
     def set(self, path: Sequence[str], value: object) -> None:
         """Return the value at a path of keys a new one, making what is missing on the way."""

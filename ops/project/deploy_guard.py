@@ -187,26 +187,15 @@ def _faults(config: ConfigFile, stage: str, *, autogen: bool | None) -> Iterator
         return
     try:
         config.expect(stage)
-        settings = Settings.from_environment(config.environment(stage))
+        environment = config.environment(stage)
+        settings = Settings.from_environment(environment)
     except OpsError as fault:
         yield fault.message
         return
     except SettingsError as fault:
         yield from map(str, fault.faults)
         return
-    for handler in resource_names.deployed_handlers(settings):
-        yield from _faults_of(config, stage, handler, autogen=autogen)
-
-
-def _faults_of(
-    config: ConfigFile, stage: str, handler: str, *, autogen: bool | None
-) -> Iterator[str]:
-    environment = config.environment(stage, handler)
-    try:
-        settings = Settings.from_environment(environment)
-    except SettingsError as fault:
-        yield from map(str, fault.faults)
-        return
+    yield from config.refusals(stage)
     if settings.stage != stage:
         yield f"STAGE is {settings.stage or 'missing'}. Set it to {stage}, the stage's own name."
     if len(json.dumps(environment, ensure_ascii=False, separators=(",", ":")).encode()) > _ROOM:
@@ -214,12 +203,18 @@ def _faults_of(
             "The settings take more than the 4 KB that Lambda allows. Move ACCOUNT_NAMES into a "
             "file in chalicelib and name it: @accounts.json."
         )
-    if config.own_role(stage, handler):
-        return  # its policy is not here
-    if autogen or (
-        autogen is None and config.setting("autogen_policy", stage, handler) is not False
-    ):
-        yield (
-            "autogen_policy must be false: Chalice's own policy generator sees none of the rights "
-            "that the functions need."
-        )
+    for handler in resource_names.deployed_handlers(settings):
+        if config.own_role(stage, handler):
+            continue  # its policy is not here
+        if autogen or (
+            autogen is None and config.setting("autogen_policy", stage, handler) is not False
+        ):
+            yield (
+                "autogen_policy must be false: Chalice's own policy generator sees none of the "
+                "rights that the functions need."
+            )
+        elif any(handler in place for place in policy_files.unnamed(config, stage)):
+            yield (
+                f"{policy_files.path_of(config, stage, handler)} would serve several functions. "
+                f"Give each its own: python -m ops policies --stage {stage}"
+            )

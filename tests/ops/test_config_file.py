@@ -77,25 +77,17 @@ def test_a_first_member_opens_an_empty_object() -> None:
     )
 
 
-@pytest.mark.parametrize("handler", [None, "on_sign_in", "other"])
-def test_a_stages_variables_are_merged_as_chalice_merges_them(
-    tmp_path: Path, handler: str | None
-) -> None:
+def test_a_stages_variables_are_merged_as_chalice_merges_them(tmp_path: Path) -> None:
     chalice = tmp_path / ".chalice"
     chalice.mkdir()
-    functions = {"on_sign_in": {"environment_variables": {"C": "function"}}}
-    stage = {
-        "environment_variables": {"B": "stage", "C": "stage"},
-        "lambda_functions": functions,
-    }
     tree = {
         "app_name": "a",
         "environment_variables": {"A": "top", "B": "top"},
-        "stages": {"dev": stage},
+        "stages": {"dev": {"environment_variables": {"B": "stage", "C": "stage"}}},
     }
     config = written(chalice, json.dumps(tree))
-    theirs = CLIFactory(str(tmp_path)).create_config_obj("dev").scope("dev", handler or "none")
-    assert config.environment("dev", handler) == theirs.environment_variables
+    theirs = CLIFactory(str(tmp_path)).create_config_obj("dev")
+    assert config.environment("dev") == theirs.environment_variables
 
 
 @pytest.mark.parametrize("level", ["function", "stage", "function of all stages", "top"])

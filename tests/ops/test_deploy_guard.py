@@ -54,6 +54,36 @@ def test_deploy_and_delete_work_in_the_home_region_whatever_the_shell_says(
     assert not functions.list_functions()["Functions"]
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"app_name": "acme-signin"}, "app_name is acme-signin. Set it to signin-monitor"),
+        ({"automatic_layer": True}, "automatic_layer gives the functions a layer"),
+        (
+            {"lambda_functions": {"self_check": {"environment_variables": {"LOG_EVENTS": "f"}}}},
+            "lambda_functions.self_check.environment_variables sets LOG_EVENTS for one function",
+        ),
+    ],
+)
+def test_what_would_deploy_what_no_check_knows_is_refused(
+    ready: ProjectCopy, aws: EmbeddedAws, change: dict[str, object], fault: str
+) -> None:
+    edit_config(ready, **change)
+    assert fault in refusal(ready, aws)
+    assert nothing_was_made(aws)
+
+
+def test_functions_that_would_share_a_policy_are_refused_until_each_has_its_own(
+    ready: ProjectCopy, aws: EmbeddedAws, cli: Cli
+) -> None:
+    aws.make_queue("parked", {"VisibilityTimeout": "420"})
+    ready.configure("team", CIPHERTEXT | {"STAGE": "team", "UNDELIVERED_QUEUE": "parked"})
+    text = refusal(ready, aws, stage="team")
+    assert ".chalice/policy-team.json would serve several functions." in text
+    assert cli.ops("policies", "--stage", "team").status == 0
+    ready.chalice("deploy", "--stage", "team", aws=aws)
+
+
 def test_a_deployed_role_has_the_rights_of_its_policy_file(
     ready: ProjectCopy, aws: EmbeddedAws
 ) -> None:
