@@ -27,7 +27,8 @@ from chalicelib.errors import (
     StillUndelivered,
 )
 from chalicelib.messages.digest import digests
-from chalicelib.messages.sign_in import Message, plain_alert, sign_in_message
+from chalicelib.messages.message import Message
+from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.reports import Report, report_in
 from chalicelib.settings import Settings, stage_variables
 from chalicelib.signin.filters import reason_to_ignore
@@ -262,8 +263,7 @@ class Notifier:
             return sign_in_message(assessed, self._settings, late)
         except Exception as error:  # noqa: BLE001 — an alert must not die on the interesting case
             log.write_failure("The message could not be built.", error)
-            plain = plain_alert(assessed, self._settings)
-            return Message(plain, assessed.severity, plain)
+            return plain_alert(assessed, self._settings)
 
     def _late(self, sign_in: SignIn) -> timedelta | None:
         age = self._age(sign_in)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from chalicelib.messages.sign_in import Message
+from chalicelib.messages.message import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 

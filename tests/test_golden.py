@@ -52,7 +52,7 @@ def found_by_self_check(settings: Settings) -> Payload:
 
 
 def could_not_be_built(settings: Settings) -> Payload:
-    return plain_alert(assessed("root-without-mfa"), settings)
+    return plain_alert(assessed("root-without-mfa"), settings).payload
 
 
 def digest_of_failures(settings: Settings) -> Payload:

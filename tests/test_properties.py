@@ -125,7 +125,7 @@ def test_any_event_gives_a_message_that_slack_takes_and_that_harms_nobody(
     message = sign_in_message(assessed, STAGES[chosen], late)
     mention = MENTIONS[chosen[1]] if assessed.severity is Severity.CRITICAL else None
     assert faults(message.payload, mention=mention) == []
-    assert faults(plain_alert(assessed, STAGES[chosen]), mention=mention) == []
+    assert faults(plain_alert(assessed, STAGES[chosen]).payload, mention=mention) == []
 
 
 @given(many=st.lists(EVENT, min_size=1, max_size=12), chosen=st.sampled_from(sorted(STAGES)))
@@ -137,7 +137,7 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
     built = digests(assessed, STAGES[chosen])
     for message, _ in built:
         assert faults(message.payload) == []
-        assert faults(message.plain) == []
+        assert faults(message.fallback) == []
     members = [one for _, page in built for one in page]
     assert sorted(map(id, members)) == sorted(map(id, assessed))
 
@@ -166,7 +166,7 @@ def test_what_is_redacted_holds_no_credential_and_is_always_json(
     assert SECRET not in json.dumps(redacted)
     assert SECRET not in repr(read_sign_in(leaky))
     message = sign_in_message(_judged(leaky), STAGES["en", ""], None)
-    assert SECRET not in json.dumps([message.payload, message.plain])
+    assert SECRET not in json.dumps([message.payload, message.fallback])
 
 
 @given(found=EVENT)

@@ -7,7 +7,7 @@ from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.delivery.slack import Slack
 from chalicelib.delivery.webhook import CRITICAL, MAIN, WebhookLookup
 from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
-from chalicelib.messages.sign_in import Message
+from chalicelib.messages.message import Message
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline, call_with_timeout
@@ -62,7 +62,7 @@ class Delivery:
                 line.post(message.payload, deadline, patient=patient)
             except PayloadInvalid as error:
                 log.write(level="ERROR", message=str(error))
-                line.post(message.plain, deadline, patient=patient)
+                line.post(message.fallback, deadline, patient=patient)
                 return error.reason
         except WebhookDead:
             self._lookup.forget(setting)

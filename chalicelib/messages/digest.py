@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from chalicelib.messages.payload import envelope, escape, header, mrkdwn, payload, section
-from chalicelib.messages.sign_in import Message
+from chalicelib.messages.message import Message, build_message
+from chalicelib.messages.payload import escape, header, mrkdwn, section
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
@@ -96,8 +96,7 @@ def _digest(
     text = _text([one.sign_in for one in told], wording)
     severity = max(one.severity for one in told)
     blocks = [header(wording.phrases("header.digest")), *sections]
-    plain = {"text": text, **envelope(settings)}
-    return Message(payload(text, severity, blocks, settings), severity, plain), told
+    return build_message(text, severity, settings, blocks), told
 
 
 def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:

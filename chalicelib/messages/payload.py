@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import Any, Final
 
 from chalicelib.settings import Settings
-from chalicelib.signin.severity import Severity
 
 Payload = dict[str, Any]
 Block = dict[str, Any]
@@ -23,11 +22,6 @@ SECTION_LIMIT: Final = 3_000
 FIELDS_LIMIT: Final = 10
 CONTEXT_LIMIT: Final = 10
 
-_COLOURS: Final = {
-    Severity.INFO: "#2eb67d",
-    Severity.WARNING: "#ecb22e",
-    Severity.CRITICAL: "#e01e5a",
-}
 _MENTIONS: Final = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 
@@ -63,12 +57,10 @@ def fallback_text(text: str, limit: int) -> str:
     return escape(clean(text, limit).replace("://", "[:]//"), limit)
 
 
-def with_mention(text: str, severity: Severity, settings: Settings) -> str:
-    """Put a mention of whom the stage has set before a critical text, and only there."""
+def mention(settings: Settings) -> str:
+    """Return the mention of whom the stage has set, with a space after it; or nothing."""
     target = settings.critical_mention
-    if target is None or severity is not Severity.CRITICAL:
-        return text
-    return f"{_MENTIONS.get(target[0], '<!{}>').format(target)} {text}"
+    return f"{_MENTIONS.get(target[0], '<!{}>').format(target)} " if target else ""
 
 
 def format_utc(time: datetime) -> str:
@@ -86,14 +78,14 @@ def mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def plain(text: str) -> Block:
+def plain_text(text: str) -> Block:
     """Make a text object that reads no markup."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def header(text: str) -> Block:
     """Make a header."""
-    return {"type": "header", "text": plain(text[:HEADER_LIMIT])}
+    return {"type": "header", "text": plain_text(text[:HEADER_LIMIT])}
 
 
 def section(text: Block) -> Block:
@@ -111,19 +103,7 @@ def context(texts: Sequence[str]) -> Block:
     return {"type": "context", "elements": [mrkdwn(text) for text in texts[:CONTEXT_LIMIT]]}
 
 
-def payload(text: str, severity: Severity, blocks: Sequence[Block], settings: Settings) -> Payload:
-    """Put a payload together: the sentence, the blocks beside a coloured bar, the addressee.
-
-    `text` is what phones, screen readers and search show.
-    """
-    return {
-        "text": with_mention(text, severity, settings),
-        "attachments": [{"color": _COLOURS[severity], "blocks": list(blocks)}],
-        **envelope(settings),
-    }
-
-
-def envelope(settings: Settings) -> Payload:
+def base_payload(settings: Settings) -> Payload:
     """Return what every payload carries: no unfurling, and the addressee where one is set."""
     addressee = {
         "channel": settings.slack_channel,

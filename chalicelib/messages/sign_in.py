@@ -5,19 +5,17 @@ the reasons and a link to the event.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from chalicelib.aws.console import cloudtrail_page
+from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.novelty import novelty, usual
 from chalicelib.messages.payload import (
     SECTION_LIMIT,
     Block,
-    Payload,
     clean,
     context,
-    envelope,
     escape,
     fallback_text,
     fields,
@@ -25,17 +23,15 @@ from chalicelib.messages.payload import (
     format_utc,
     header,
     mrkdwn,
-    payload,
-    plain,
+    plain_text,
     section,
-    with_mention,
 )
 from chalicelib.messages.sentence import PART_LIMIT, sentence
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import DEFAULT_IGNORED_EVENTS, Settings
 from chalicelib.signin.events import ACCESS_CHANGES
 from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.severity import AssessedSignIn, Severity
+from chalicelib.signin.severity import AssessedSignIn
 
 _ACCOUNT_EVENTS: Final = (
     "EmailUpdated",
@@ -46,15 +42,6 @@ _ACCOUNT_EVENTS: Final = (
 _ROLE_EVENTS: Final = ("ExitRole", "RenewRole", "SwitchRole")
 _STEPS: Final = DEFAULT_IGNORED_EVENTS.difference(_ROLE_EVENTS)
 _VALUE_LIMIT: Final = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What to post, how grave it is, and the plain text to post if Slack calls it invalid."""
-
-    payload: Payload
-    severity: Severity
-    plain: Payload
 
 
 def sign_in_message(
@@ -69,16 +56,13 @@ def sign_in_message(
         section(mrkdwn("\n".join(_judgement(assessed, wording)))),
     ]
     if sign_in.excerpt:
-        blocks.append(section(plain(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
+        blocks.append(section(plain_text(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
     blocks.extend(_footer(sign_in, wording, late))
     text = sentence(sign_in, wording, late, assessed.origin.network_name)
-    text = _marked(text + novelty(assessed, wording), severity, wording)
-    return Message(
-        payload(text, severity, blocks, settings), severity, plain_alert(assessed, settings)
-    )
+    return build_message(text + novelty(assessed, wording), severity, settings, blocks)
 
 
-def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Payload:
+def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Message:
     """Build the alert that goes out where the message itself could not: text and nothing else."""
     sign_in = assessed.sign_in
     wording = Wording(settings)
@@ -91,14 +75,7 @@ def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Payload:
         time=format_utc(sign_in.event_time) if sign_in.event_time else wording.value(None),
         event_id=fallback_text(wording.value(sign_in.event_id), PART_LIMIT),
     )
-    text = _marked(text, assessed.severity, wording)
-    return {"text": with_mention(text, assessed.severity, settings), **envelope(settings)}
-
-
-def _marked(text: str, severity: Severity, wording: Wording) -> str:
-    if severity is Severity.CRITICAL:
-        return wording.phrases("text.critical", sentence=text)
-    return text
+    return build_message(text, assessed.severity, settings)
 
 
 def _title(sign_in: SignIn) -> str:

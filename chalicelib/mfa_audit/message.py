@@ -3,25 +3,22 @@
 from datetime import datetime
 from typing import Final
 
+from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
     clean,
     context,
-    envelope,
     escape,
     fallback_text,
     format_local,
     header,
     mrkdwn,
-    payload,
     section,
 )
-from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
 from chalicelib.mfa_audit.credential_report import Person
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Principal, PrincipalType
-from chalicelib.signin.severity import Severity
 
 _LINES_PER_SECTION: Final = 5
 _NAME_LIMIT: Final = 64  # IAM's own
@@ -33,8 +30,6 @@ def audit_message(findings: MfaFindings, settings: Settings) -> Message:
     wording = Wording(settings)
     finding = _finding(findings, wording)
     text = wording.phrases("mfa_audit.text", finding=finding)
-    if findings.severity is Severity.CRITICAL:
-        text = wording.phrases("text.critical", sentence=text)
     blocks = [section(mrkdwn(finding))]
     if findings.without_mfa:
         lines = _lines(findings, wording)
@@ -47,11 +42,7 @@ def audit_message(findings: MfaFindings, settings: Settings) -> Message:
             ),
         ]
     blocks.append(context(_coverage(findings, wording)))
-    return Message(
-        payload(text, findings.severity, blocks, settings),
-        findings.severity,
-        {"text": text, **envelope(settings)},
-    )
+    return build_message(text, findings.severity, settings, blocks)
 
 
 def _finding(findings: MfaFindings, wording: Wording) -> str:

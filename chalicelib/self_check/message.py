@@ -5,24 +5,21 @@ from typing import Final
 
 from chalicelib.health.description import fold, sentence
 from chalicelib.health.result import CheckResult
+from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
     Block,
     clean,
     context,
-    envelope,
     escape,
     fallback_text,
     format_local,
     header,
     mrkdwn,
-    payload,
     section,
 )
-from chalicelib.messages.sign_in import Message
 from chalicelib.messages.wording import Wording
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
-from chalicelib.signin.severity import Severity
 
 _SHOWN: Final = 15  # faults; each is a block
 _REMEDIES: Final = 3
@@ -33,15 +30,8 @@ _REMEDY_LIMIT: Final = 300
 def findings_message(findings: Findings, settings: Settings) -> Message:
     """Build the message that tells of a run."""
     wording = Wording(settings)
-    text = _text(findings, wording)
-    if findings.severity is Severity.CRITICAL:
-        text = wording.phrases("text.critical", sentence=text)
     blocks = [header(wording.phrases("header.self_check")), *_blocks(findings, wording)]
-    return Message(
-        payload(text, findings.severity, blocks, settings),
-        findings.severity,
-        {"text": text, **envelope(settings)},
-    )
+    return build_message(_text(findings, wording), findings.severity, settings, blocks)
 
 
 def _text(findings: Findings, wording: Wording) -> str:

@@ -10,9 +10,8 @@ from chalicelib.errors import DeliveryError
 from chalicelib.health.checks import Check
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
-from chalicelib.messages.payload import envelope
+from chalicelib.messages.message import build_message
 from chalicelib.messages.phrases import phrases_in
-from chalicelib.messages.sign_in import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline
 from ops.account import Account
@@ -34,8 +33,7 @@ def webhook_of(account: Account) -> Check:
             "kms", deployment.region, credentials=lambda: Credentials.of_session(account.session)
         )
         text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
-        payload = {"text": text, **envelope(settings)}
-        message = Message(payload, Severity.INFO, payload)
+        message = build_message(text, Severity.INFO, settings)
         delivery = Delivery(settings, WebhookLookup(kms, settings))
         try:
             delivery.post(message, Deadline(_SECONDS), patient=True)

@@ -22,7 +22,7 @@ from chalicelib.errors import (
     WebhookUnavailable,
     WebhookUnusable,
 )
-from chalicelib.messages.sign_in import Message
+from chalicelib.messages.message import Message
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline
 from playground.aws.embedded import EmbeddedAws
@@ -34,8 +34,8 @@ from tests.support.stage import stage
 KEY = "alias/signin-monitor-prod"
 WHOLE = {"text": "hello", "attachments": [{"blocks": [{"type": "divider"}]}]}
 PLAIN = {"text": "hello"}
-USUAL = Message(WHOLE, Severity.WARNING, PLAIN)
-CRITICAL = Message(WHOLE, Severity.CRITICAL, PLAIN)
+USUAL = Message(WHOLE, Severity.WARNING)
+CRITICAL = Message(WHOLE, Severity.CRITICAL)
 
 
 @pytest.fixture

@@ -208,7 +208,9 @@ def test_an_audit_that_cannot_be_posted_waits_and_comes_back(
         result = undelivered.invoke({"Records": parked(aws, environment["UNDELIVERED_QUEUE"])})
     assert result.error is None, result.log
     (post,) = receiver.messages
-    assert post.payload["text"].startswith("Users without MFA in account 123456789012: 1 of the 2")
+    assert post.payload["text"].startswith(
+        "[Warning] Users without MFA in account 123456789012: 1 of"
+    )
     assert "careless" in json.dumps(post.payload)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.messages.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
-from chalicelib.messages.sign_in import Message
+from chalicelib.messages.message import Message
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from tests.support.records import changed, event
@@ -142,17 +142,19 @@ def test_each_sign_in_is_counted_in_exactly_one_message(count: int) -> None:
     built = digests(many, stage())
     members = [one for _, page in built for one in page]
     assert sorted(map(id, members)) == sorted(map(id, many))
-    counts = [int(str(message.payload["text"]).split()[4]) for message, _ in built]
+    counts = [
+        int(str(message.payload["text"]).partition(" of ")[2].split()[0]) for message, _ in built
+    ]
     assert counts == [len(page) for _, page in built]
 
 
 def test_the_sentence_counts_failures_people_addresses_and_time() -> None:
     ((message, _),) = digests([*people(FAILURE, 3), assessed(SUCCESS)], stage())
     assert message.payload["text"] == (
-        "This digest tells of 4 sign-ins, 3 of them failed"
+        "[Warning] This digest tells of 4 sign-ins, 3 of them failed"
         " (user names: 4, source addresses: 2, 2026-05-12 07:58 – 2026-05-14 03:40 UTC)."
     )
-    assert message.plain["text"] == message.payload["text"]
+    assert message.fallback["text"] == message.payload["text"]
 
 
 def test_where_none_failed_no_failure_is_spoken_of() -> None:
@@ -196,4 +198,4 @@ def test_the_longest_and_most_hostile_names_break_no_limit(language: str) -> Non
     names = '{"111122223333": "' + LONGEST + '"}'
     for message, _ in digests(many, stage(MESSAGE_LANGUAGE=language, ACCOUNT_NAMES=names)):
         assert faults(message.payload) == []
-        assert faults(message.plain) == []
+        assert faults(message.fallback) == []

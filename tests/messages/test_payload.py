@@ -8,19 +8,16 @@ from chalicelib.messages.payload import (
     CONTEXT_LIMIT,
     FIELDS_LIMIT,
     HEADER_LIMIT,
+    base_payload,
     clean,
     context,
-    envelope,
     escape,
     fallback_text,
     fields,
     format_local,
     format_utc,
     header,
-    payload,
-    with_mention,
 )
-from chalicelib.signin.severity import Severity
 from tests.support.stage import stage
 
 MAY = datetime(2026, 5, 4, 2, 17, 36, tzinfo=UTC)
@@ -91,33 +88,8 @@ def test_blocks_are_kept_within_slacks_limits() -> None:
     assert len(context(["x"] * 50)["elements"]) == CONTEXT_LIMIT
 
 
-@pytest.mark.parametrize(
-    ("target", "mention"),
-    [
-        ("here", "<!here>"),
-        ("channel", "<!channel>"),
-        ("everyone", "<!everyone>"),
-        ("U012AB3CD", "<@U012AB3CD>"),
-        ("W012AB3CD", "<@W012AB3CD>"),
-        ("S012AB3CD", "<!subteam^S012AB3CD>"),
-    ],
-)
-def test_whom_the_stage_has_set_is_mentioned_by_keyword_or_id(target: str, mention: str) -> None:
-    settings = stage(CRITICAL_MENTION=target)
-    assert with_mention("Root!", Severity.CRITICAL, settings) == f"{mention} Root!"
-
-
-@pytest.mark.parametrize("severity", [Severity.INFO, Severity.WARNING])
-def test_what_is_not_critical_mentions_nobody(severity: Severity) -> None:
-    assert with_mention("Alice.", severity, stage(CRITICAL_MENTION="here")) == "Alice."
-
-
-def test_without_a_setting_nobody_is_mentioned() -> None:
-    assert with_mention("Root!", Severity.CRITICAL, stage()) == "Root!"
-
-
 def test_a_payload_unfurls_nothing_and_leaves_the_addressee_to_slack() -> None:
-    assert envelope(stage()) == {"unfurl_links": False, "unfurl_media": False}
+    assert base_payload(stage()) == {"unfurl_links": False, "unfurl_media": False}
 
 
 def test_a_payload_names_the_addressee_that_the_stage_has_set() -> None:
@@ -126,12 +98,7 @@ def test_a_payload_names_the_addressee_that_the_stage_has_set() -> None:
         SLACK_USERNAME="AWSアカウントモニターBot",
         SLACK_ICON_EMOJI=":closed_lock_with_key:",
     )
-    sent = payload("Alice.", Severity.INFO, [header("Sign-in")], settings)
+    sent = base_payload(settings)
     assert sent["channel"] == "#security"
     assert sent["username"] == "AWSアカウントモニターBot"
     assert sent["icon_emoji"] == ":closed_lock_with_key:"
-
-
-def test_each_severity_has_a_colour_of_its_own() -> None:
-    built = [payload("x", severity, [header("x")], stage()) for severity in Severity]
-    assert len({one["attachments"][0]["color"] for one in built}) == len(Severity)

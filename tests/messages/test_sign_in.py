@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.messages.sign_in import Message, console_link, plain_alert, sign_in_message
+from chalicelib.messages.message import Message
+from chalicelib.messages.sign_in import console_link, plain_alert, sign_in_message
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import Severity, assess
 from tests.support.records import EVENTS, changed, event, without
@@ -146,7 +147,7 @@ def test_an_outcome_that_aws_does_not_tell_is_said_to_be_unknown() -> None:
 
 def test_a_failure_without_words_of_its_own_is_named_by_its_event() -> None:
     failed = changed(event("renew-role"), "detail", "responseElements", to={"RenewRole": "Failure"})
-    assert sentence(failed).startswith("Role session renewal by user alice in prod")
+    assert sentence(failed).startswith("[Warning] Role session renewal by user alice in prod")
 
 
 def test_an_unfamiliar_event_shows_its_own_json_and_how_it_went() -> None:
@@ -214,7 +215,7 @@ def test_only_a_critical_one_mentions_whom_the_stage_has_set() -> None:
     for name in EVENTS:
         message = built(event(name), CRITICAL_MENTION="here")
         critical = message.severity is Severity.CRITICAL
-        for payload in (message.payload, message.plain):
+        for payload in (message.payload, message.fallback):
             assert faults(payload, mention="<!here>" if critical else None) == []
             assert ("[Critical] " in payload["text"]) == critical
 
@@ -223,7 +224,7 @@ def test_only_a_critical_one_mentions_whom_the_stage_has_set() -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: str) -> None:
     sign_in = read_sign_in(event(name))
-    alert = plain_alert(assess(sign_in), stage(MESSAGE_LANGUAGE=language))
+    alert = plain_alert(assess(sign_in), stage(MESSAGE_LANGUAGE=language)).payload
     assert set(alert) == {"text", "unfurl_links", "unfurl_media"}
     assert (sign_in.account_id or "") in alert["text"]
     assert (sign_in.event_id or "") in alert["text"]
@@ -231,7 +232,7 @@ def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: 
 
 
 def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:
-    alert = plain_alert(assess(read_sign_in({})), stage())
+    alert = plain_alert(assess(read_sign_in({})), stage()).payload
     assert "Unknown, unknown. Look for event unknown" in alert["text"]
 
 

@@ -114,7 +114,7 @@ def test_critical_mentions_whom_the_stage_has_set() -> None:
 
 def test_a_warning_mentions_nobody() -> None:
     text = message(audit(SAFE_ROOT, person("alice")), CRITICAL_MENTION="here")["text"]
-    assert text.startswith("Users without MFA in prod (111122223333): 1 of the 2 who can sign in")
+    assert text.startswith("[Warning] Users without MFA in prod (111122223333): 1 of the 2 who")
 
 
 def test_all_well_is_one_line_and_what_it_covers() -> None:

@@ -228,7 +228,7 @@ def test_a_message_that_slack_calls_invalid_is_posted_in_plain_text_and_the_reas
 ) -> None:
     harness.receiver.behave("invalid_attachments", times=1)
     assert decided(harness.notifier(), event("saml-role")) == ("posted", "invalid_attachments")
-    assert harness.texts[0].startswith("A sign-in event could not be shown in full")
+    assert harness.texts[0].startswith("User minjun.kim@example.com signed in to dev")
 
 
 def test_a_message_that_cannot_be_built_goes_out_in_plain_text_as_grave_as_it_is(

@@ -36,7 +36,9 @@ def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
     )
     harness.notifier().redeliver(harness.park(*received), SECONDS)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
-    assert harness.texts[2].startswith("This digest tells of 2 sign-ins, 1 of them failed")
+    assert harness.texts[2].startswith(
+        "[Warning] This digest tells of 2 sign-ins, 1 of them failed"
+    )
     assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
 
 
@@ -198,7 +200,7 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
     ]
     harness.notifier().redeliver(records, SECONDS)
     (text,) = harness.texts
-    assert text.startswith("This digest tells of 3 sign-ins")
+    assert text.startswith("[Warning] This digest tells of 3 sign-ins")
 
 
 def test_of_large_messages_one_at_a_time_is_in_memory(harness: NotifierHarness) -> None:

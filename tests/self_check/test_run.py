@@ -196,7 +196,7 @@ def test_the_gravest_is_told_first(stage: Stage) -> None:
     stage.happened("iam-user-with-mfa", minutes_ago=50)
     stage.happened("iam-user-wrong-password", minutes_ago=40)
     stage.happened("root-without-mfa", minutes_ago=30)
-    assert [text.partition(" ")[0] for text in stage.check()] == ["[Critical]", "A", "IAM"]
+    assert [text.partition(" ")[0] for text in stage.check()] == ["[Critical]", "[Warning]", "IAM"]
 
 
 Break = Callable[[Stage], object]
@@ -316,7 +316,9 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
     assert stage.check() == []
     stage.now += 6 * DAY
     (again,) = stage.check()
-    assert again.startswith("signin-monitor in account 123456789012 is still broken: The rule")
+    assert again.startswith(
+        "[Warning] signin-monitor in account 123456789012 is still broken: The rule"
+    )
     stage.now += DAY
     assert stage.check() == []
     stage.aws.client("events").enable_rule(Name=stage.deployment.rule("on_sign_in"))
@@ -328,7 +330,7 @@ def test_a_fault_that_silences_nothing_wakes_nobody(stage: Stage) -> None:
     stage.aws.client("events").disable_rule(Name=stage.deployment.rule("self_check"))
     shorten_the_timeout(stage)
     (told,) = stage.check()
-    assert told.startswith("signin-monitor in account 123456789012 is broken: The rule")
+    assert told.startswith("[Warning] signin-monitor in account 123456789012 is broken: The rule")
 
 
 def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None:
@@ -399,7 +401,7 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     stage.happened("iam-user-with-mfa")
     disable_the_forward(stage)
     *_, told = stage.check()
-    assert told.startswith("signin-monitor in account 123456789012 is broken: ")
+    assert told.startswith("[Warning] signin-monitor in account 123456789012 is broken: ")
     (block,) = [
         text
         for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
@@ -418,7 +420,9 @@ def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
     stage.check()
     stage.now += 4 * DAY
     (told,) = stage.check()
-    assert told.startswith("signin-monitor in account 123456789012 is still broken: The trail")
+    assert told.startswith(
+        "[Warning] signin-monitor in account 123456789012 is still broken: The trail"
+    )
     shown = json.dumps(stage.receiver.messages[0].payload)
     assert "Blind regions: eu-west-1, sa-east-1, us-east-1" in shown
 

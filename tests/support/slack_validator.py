@@ -72,10 +72,11 @@ def _of_mention(found: str | None, expected: str | None) -> list[str]:
 
 def _of_attachment(attachment: Mapping[str, Any]) -> Iterator[str]:
     blocks = attachment["blocks"]
-    if attachment.keys() != {"color", "blocks"} or not re.fullmatch(
+    if attachment.keys() != {"color", "fallback", "blocks"} or not re.fullmatch(
         r"#[0-9a-f]{6}", attachment["color"]
     ):
         yield "an attachment of another shape"
+    yield from _of_text(attachment["fallback"], TEXT)
     if not 0 < len(blocks) <= BLOCKS:
         yield f"{len(blocks)} blocks"
     if (length := sum(len(one["text"]) for b in blocks for one in _text_objects(b))) > BLOCK_TEXT:
