@@ -1,9 +1,11 @@
 """`python -m ops`: the commands of whoever runs signin-monitor."""
 
+import sys
 from typing import Final
 
 import click
 
+from chalicelib import __version__
 from ops.command import Command
 
 _NAMES: Final = (
@@ -70,17 +72,32 @@ class Commands(Command, click.Group):
 
 @click.group(
     cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""
 Begin with:
   python -m ops history --since 7d     what would have been posted, before any deployment
   python -m ops setup --stage prod     make what the stage needs
   chalice deploy --stage prod
-  python -m ops doctor --stage prod    every link of the chain, with remedies
+  python -m ops doctor --stage prod    every check, with its remedy
 """,
 )
+@click.version_option(__version__, prog_name="signin-monitor")
 def main() -> None:
-    """Set up signin-monitor, look after it, and ask what it sees."""
+    """Set up signin-monitor, check it, and read the sign-ins that AWS recorded."""
+
+
+def run() -> int:
+    """Run a command; return its exit code, 130 if it was interrupted."""
+    try:
+        code = main(prog_name="python -m ops", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. What was done stays; run it again to continue.", err=True)
+        return 130
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m ops")
+    sys.exit(run())

@@ -29,6 +29,7 @@ region_option = click.option(
     "--region", metavar="REGION", help="The home region, if not the stage's own."
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before doing it.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 
 
 class Command(click.Command):

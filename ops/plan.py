@@ -3,14 +3,15 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
-from typing import Final
+from typing import Literal
 
 import click
+from rich.text import Text
 
 from ops.errors import OpsError
+from ops.terminal import console
 
-_WIDTH: Final = 70  # characters of a step that is being taken; above it stood whole
+_SIGNS = {"make": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
 
 class PartialFailure(OpsError):
@@ -19,27 +20,45 @@ class PartialFailure(OpsError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. `describe` says it in the imperative; `apply` does it."""
+    """One thing to do: `title` says it in the imperative, `apply` does it.
 
-    describe: str
-    apply: Callable[[], object]
-
-
-def apply_plan(steps: Sequence[Step], *, yes: bool) -> bool:
-    """Show the steps, ask unless told `yes`, take them in turn; say whether all was done.
-
-    A run that breaks off can be repeated: a plan is made by looking at what is there.
+    `details` stand below the title in the plan.
     """
-    click.echo("To do:")
+
+    title: str
+    apply: Callable[[], object]
+    details: str = ""
+    kind: Literal["make", "change", "remove"] = "make"
+
+
+def show_plan(steps: Sequence[Step]) -> None:
+    """Print what is to be done: `+` makes, `~` changes, `-` removes."""
+    out = console()
+    out.print("To do:")
     for step in steps:
-        click.echo(f"  {click.style('+', fg='green')} {step.describe}")
+        sign, colour = _SIGNS[step.kind]
+        out.print(Text.assemble("  ", (sign, colour), f" {step.title}"), soft_wrap=True)
+        if step.details:
+            out.print(Text(f"      {step.details}", "dim"), soft_wrap=True)
+
+
+def apply_plan(steps: Sequence[Step], *, yes: bool, dry_run: bool = False) -> bool:
+    """Show the steps, ask unless `yes`, take them in turn; return whether all was done.
+
+    With `dry_run` nothing is done. A run that is interrupted can be repeated: a plan is made by
+    looking at what is there.
+    """
+    show_plan(steps)
+    if dry_run:
+        click.echo("Nothing was done: this was a dry run.")
+        return True
     if not yes:
         if not sys.stdin.isatty():
             raise OpsError("Nothing was done: this is no terminal to ask on. Agree with --yes.")
         click.confirm("Do it?", abort=True)
     complete = True
     for step in steps:
-        click.echo(f"{shorten(step.describe, _WIDTH, placeholder='…')}: ", nl=False)
+        click.echo(f"{step.title}: ", nl=False)
         try:
             step.apply()
         except PartialFailure as fault:

@@ -1,6 +1,9 @@
-"""`audit`: who can sign in without MFA, for an auditor, now and with no deployment needed."""
+"""`audit`: who can sign in without MFA; needs no deployment."""
+
+from datetime import datetime
 
 import click
+from rich.table import Table
 
 from chalicelib.messages.payload import clean, format_utc
 from chalicelib.mfa_audit.credential_report import CredentialReport, Person, fetch
@@ -9,6 +12,7 @@ from chalicelib.settings import DEFAULT_REGION
 from ops.account import Account
 from ops.command import Command, profile_option
 from ops.commands.csv_text import write_csv
+from ops.terminal import console
 
 _PATIENCE = 120.0  # seconds: nobody kills a command while it waits
 _NAME_LIMIT = 64  # IAM's own
@@ -34,7 +38,7 @@ Examples:
     help="Any region of the account's partition.",
 )
 def command(*, as_csv: bool, profile: str | None, region: str) -> None:
-    """Return who can sign in to the console without MFA: IAM users and root of this account.
+    """List who can sign in to the console without MFA: IAM users and root of this account.
 
     IAM Identity Center's users are not in it. IAM makes its report every four hours at most.
     """
@@ -44,23 +48,22 @@ def command(*, as_csv: bool, profile: str | None, region: str) -> None:
         able = able_to_sign_in(report)
         write_csv(_COLUMNS, (_cells(account.account_id, one, report) for one in able))
     else:
-        _tell(account.account_id, report)
+        _print(account.account_id, report)
 
 
-def _tell(account_id: str, report: CredentialReport) -> None:
+def _print(account_id: str, report: CredentialReport) -> None:
     able = able_to_sign_in(report)
     without_mfa = [person for person in able if not person.has_mfa]
     click.echo(
-        f"Account {account_id}: {len(without_mfa)} of the {len(able)} who can sign in to the "
-        "console have no MFA."
+        f"Account {account_id}: {len(without_mfa)} of {len(able)} console users have no MFA."
+        if able
+        else f"Account {account_id}: no console users."
     )
     if without_mfa:
-        rows = [("user", "last sign-in", "password since"), *map(_row, without_mfa)]
-        width = max(len(user) for user, *_ in rows)
-        click.echo()
-        for user, used, since in rows:
-            click.echo(f"{user:<{width}}  {used:<12}  {since}")
-        click.echo()
+        table = Table("USER", "LAST SIGN-IN", "PASSWORD SINCE", box=None, pad_edge=False)
+        for person in without_mfa:
+            table.add_row(*_row(person))
+        console().print("", table, "", sep="\n")
     if not any(person.is_root for person in report.people):
         click.echo("IAM's report has no row for root: its credentials may have been removed.")
     click.echo(
@@ -84,7 +87,11 @@ def _cells(account_id: str, person: Person, report: CredentialReport) -> tuple[o
         account_id,
         person.name,
         "yes" if person.has_mfa else "no",
-        person.last_used or ("never" if person.never_used else None),
-        person.password_since,
-        report.made_at,
+        _utc(person.last_used) or ("never" if person.never_used else None),
+        _utc(person.password_since),
+        _utc(report.made_at),
     )
+
+
+def _utc(time: datetime | None) -> str | None:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else None

@@ -1,5 +1,6 @@
 """`history`: the account's real sign-ins, as CloudTrail remembers them for 90 days."""
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,11 +26,11 @@ from chalicelib.signin.severity import assess
 from ops.account import Account
 from ops.command import Command, profile_option, yes_option
 from ops.commands.csv_text import write_csv
-from ops.commands.history_table import CSV_COLUMNS, Row, row, summary, table
+from ops.commands.history_table import FIELDS, Row, row, summary, table
 from ops.commands.replay import replay
 from ops.errors import OpsError
 from ops.project.config_file import ConfigFile, read_settings
-from ops.terminal import Screen
+from ops.terminal import Screen, console
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -43,14 +44,14 @@ Found = tuple[Mapping[str, Any], Row]
 
 
 class _Since(click.ParamType[datetime]):
-    """A span such as 7d, or a moment such as 2026-05-31 or 2026-05-31T18:00Z."""
+    """A span such as 7d, or a time such as 2026-05-31 or 2026-05-31T18:00Z."""
 
     name = "since"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Return the moment."""
+        """Return the time."""
         now = datetime.now(UTC)
         if span := re.fullmatch(r"(\d{1,6})([mhdw])", value):
             moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
@@ -62,6 +63,8 @@ class _Since(click.ParamType[datetime]):
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if moment > now:
             self.fail(f"{value} is still to come.", param, ctx)
+        if moment < now - _KEPT:
+            click.echo("CloudTrail keeps 90 days: reading those.", err=True)
         return max(moment, now - _KEPT)
 
 
@@ -79,16 +82,23 @@ Examples:
 CloudTrail keeps 90 days, whether there is a trail or not; it takes up to 15 minutes.
 """,
 )
-@click.option("--since", required=True, type=_Since(), metavar="SPAN|DATE", help="How far back.")
 @click.option(
-    "--region", "regions", multiple=True, metavar="REGION", help="Where; may be repeated."
+    "--since", required=True, type=_Since(), metavar="SPAN|DATE", help="How far back to read."
 )
-@click.option("--all-regions", is_flag=True, help="In every enabled region.")
-@click.option("--user", metavar="PATTERN", help="Only who is so named; * stands for anything.")
-@click.option("--event", "events", multiple=True, metavar="NAME", help="Only events of that name.")
-@click.option("--stage", metavar="NAME", help="By this stage's settings; else by the defaults.")
+@click.option(
+    "--region", "regions", multiple=True, metavar="REGION", help="Read this region; repeatable."
+)
+@click.option("--all-regions", is_flag=True, help="Read every enabled region.")
+@click.option("--user", metavar="PATTERN", help="Only people of this name; * matches anything.")
+@click.option(
+    "--event", "events", multiple=True, metavar="NAME", help="Only events of this name; repeatable."
+)
+@click.option(
+    "--stage", metavar="NAME", help="Use this stage's settings; without it, the defaults."
+)
 @click.option("--full", is_flag=True, help="Show each message as the channel would.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, in English.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, in English.")
 @click.option("--post", is_flag=True, help="Post them through the stage's deployed function.")
 @yes_option
 @profile_option
@@ -102,6 +112,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     stage: str | None,
     full: bool,
     as_csv: bool,
+    as_json: bool,
     post: bool,
     yes: bool,
     profile: str | None,
@@ -111,25 +122,31 @@ def command(  # noqa: PLR0913  # one argument for each option
     Reads the stage's home region, us-east-1 by default: sign-ins land in the region of the
     endpoint that took them, so look at --all-regions at least once.
     """
+    if regions and all_regions:
+        raise click.UsageError("--region and --all-regions exclude each other.")
+    if full + as_csv + as_json > 1:
+        raise click.UsageError("Of --full, --csv and --json only one can be given.")
     if post and not stage:
-        raise OpsError("--post needs --stage NAME: whose function shall post?")
+        raise click.UsageError("--post needs --stage NAME: whose function is to post?")
     settings = _settings(stage)
     account = Account.open(profile, settings.sign_in_region)
     if post:
         account.expect_home_of(settings.stage)
     clients = clients_of(account.session)
     where = enabled_regions(clients, account.region) if all_regions else list(regions)
-    found = _chosen(
-        _read(clients, where or [account.region], since), settings, user=user, names=events
-    )
-    rows = [one for _, one in found]
+    where = where or [account.region]
+    found = _chosen(_read(clients, where, since), settings, user=user, names=events)
+    rows = [row for _, row in found]
     if as_csv:
-        write_csv(CSV_COLUMNS, (one.csv_cells for one in rows))
+        write_csv(FIELDS, (row.values().values() for row in rows))
+    elif as_json:
+        click.echo(json.dumps([row.values() for row in rows], indent=2, ensure_ascii=False))
     elif full:
         _show_messages(rows, settings)
     elif rows:
-        click.echo("\n".join(table(rows)))
-    click.echo(summary(rows), err=as_csv)
+        out = console()
+        out.print(table(rows, out.width))
+    click.echo(summary(rows) if rows else _nothing(where), err=as_csv or as_json)
     if post:
         deployment = Deployment(
             settings=settings,
@@ -137,8 +154,14 @@ def command(  # noqa: PLR0913  # one argument for each option
             pattern=SIGN_IN_PATTERN,
             partition=account.partition,
         )
-        chosen = [event for event, one in found if not one.ignored]
+        chosen = [event for event, row in found if not row.ignored]
         _post(chosen, deployment, account.session, yes=yes)
+
+
+def _nothing(regions: Sequence[str]) -> str:
+    if len(regions) > 1:
+        return f"No such sign-ins in {len(regions)} regions in that time."
+    return f"No such sign-ins in {regions[0]} in that time. Try --all-regions."
 
 
 def _settings(stage: str | None) -> Settings:
@@ -196,7 +219,7 @@ def _chosen(
         (event, row(assess(sign_in), settings))
         for event, sign_in in sign_ins
         if (not user or _is_named(sign_in.principal, user))
-        and (not names or sign_in.event_name in names)
+        and (not names or (sign_in.event_name or "").lower() in map(str.lower, names))
     ]
 
 

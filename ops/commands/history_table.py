@@ -1,10 +1,11 @@
 """The sign-ins of the history, for people to read and for auditors to keep."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-import click
+from rich.table import Table
+from rich.text import Text
 
 from chalicelib.messages.payload import clean
 from chalicelib.messages.wording import Wording
@@ -15,97 +16,110 @@ from chalicelib.signin.severity import AssessedSignIn, Severity
 
 _COLOURS: Final = {Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _LONGEST: Final = 60
-CSV_COLUMNS: Final = (
+_WIDE: Final = 120  # columns from which the region and the address have a place
+_IGNORED_BY: Final = {
+    "below_minimum_severity": "MINIMUM_SEVERITY",
+    "ignored_event": "IGNORED_EVENTS",
+    "ignored_principal": "IGNORED_PRINCIPALS",
+}
+FIELDS: Final = (
     "account",
     "time",
+    "severity",
+    "reasons",
     "who",
+    "principal_arn",
     "event",
     "outcome",
+    "failure_reason",
     "mfa",
     "address",
+    "user_agent",
     "region",
     "event_id",
+    "posted",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sign-in in words, without markup; `ignored` says why the stage would not post it."""
+    """A sign-in in English words; `ignored` names the setting that keeps it from being posted."""
 
     assessed: AssessedSignIn
-    account: str
     time: str
     who: str
     ignored: str
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """What the table shows of it."""
+    def values(self) -> dict[str, Any]:
+        """Return what `--csv` and `--json` hold, by `FIELDS`."""
         sign_in = self.assessed.sign_in
-        return (
+        mfa = "failed" if sign_in.failed_at_mfa else sign_in.mfa.value
+        values = (
+            sign_in.account_id,
             self.time,
             self.assessed.severity.word,
+            " ".join(self.assessed.reasons),
             self.who,
-            sign_in.event_name or "?",
-            sign_in.outcome.value,
-            sign_in.mfa.value,
-            sign_in.source_ip or "?",
-            sign_in.region or "?",
-            f"not posted: {self.ignored}" if self.ignored else "",
-        )
-
-    @property
-    def csv_cells(self) -> tuple[str | None, ...]:
-        """What stands under `CSV_COLUMNS`."""
-        sign_in = self.assessed.sign_in
-        return (
-            self.account,
-            self.time,
-            self.who,
+            sign_in.principal.arn,
             sign_in.event_name,
-            sign_in.outcome,
-            sign_in.mfa,
+            sign_in.outcome.value,
+            sign_in.failure_reason,
+            mfa,
             sign_in.source_ip,
+            sign_in.user_agent,
             sign_in.region,
             sign_in.event_id,
+            "no" if self.ignored else "yes",
         )
+        return dict(zip(FIELDS, values, strict=True))
 
 
 def row(assessed: AssessedSignIn, settings: Settings) -> Row:
-    """Put a sign-in into words."""
-    sign_in = assessed.sign_in
-    time = sign_in.event_time
+    """Return the row of a sign-in."""
+    time = assessed.sign_in.event_time
+    ignored = reason_to_ignore(assessed, settings)
     return Row(
         assessed=assessed,
-        account=sign_in.account_id or "",
-        time=f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else "?",
-        who=Wording(settings).who_with_role(sign_in),
-        ignored=reason_to_ignore(assessed, settings) or "",
+        time=f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else "",
+        who=Wording(replace(settings, message_language="en")).who_with_role(assessed.sign_in),
+        ignored=_IGNORED_BY.get(ignored, ignored) if ignored else "",
     )
 
 
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Draw rows as lines, in colour; a terminal that has none is given none by click."""
-    header = ("TIME", "SEVERITY", "WHO", "EVENT", "OUTCOME", "MFA", "FROM", "REGION", "")
-    lines = [header, *(tuple(clean(cell, _LONGEST) for cell in one.cells) for one in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    styles: list[str | None] = [None, *(_COLOURS.get(one.assessed.severity) for one in rows)]
-    for cells, colour in zip(lines, styles, strict=True):
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        yield click.style("  ".join(padded).rstrip(), fg=colour, bold=cells is header)
+def table(rows: Sequence[Row], width: int) -> Table:
+    """Return the rows as a table; a narrow one has neither region nor MFA."""
+    is_wide = width >= _WIDE
+    heads = ["TIME", "SEVERITY", "WHO", "EVENT", "OUTCOME", "FROM"]
+    drawn = Table(*heads, *(["MFA", "REGION", ""] if is_wide else []), box=None, pad_edge=False)
+    for it in rows:
+        sign_in = it.assessed.sign_in
+        cells = [
+            it.time.replace("T", " ").removesuffix("Z") or "?",
+            it.assessed.severity.word,
+            it.who,
+            sign_in.event_name or "?",
+            sign_in.outcome.value,
+            sign_in.source_ip or "?",
+        ]
+        if is_wide:
+            muted = f"muted by {it.ignored}" if it.ignored else ""
+            cells += [sign_in.mfa.value, sign_in.region or "?", muted]
+        style = _COLOURS.get(it.assessed.severity, "")
+        drawn.add_row(*(Text(clean(cell, _LONGEST), style) for cell in cells))
+    return drawn
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Sum rows up in a sentence."""
-    sign_ins = [one.assessed.sign_in for one in rows]
+    """Return the rows summed up in a sentence."""
+    sign_ins = [it.assessed.sign_in for it in rows]
     counts = {
-        "people": len({(one.principal.type, one.principal.name) for one in sign_ins}),
-        "regions": len({one.region for one in sign_ins}),
-        "failed": sum(one.outcome is Outcome.FAILURE for one in sign_ins),
+        "people": len({(it.principal.type, it.principal.name) for it in sign_ins}),
+        "regions": len({it.region for it in sign_ins}),
+        "failed": sum(it.outcome is Outcome.FAILURE for it in sign_ins),
         "without MFA": sum(
-            one.mfa is Mfa.NO and one.outcome is not Outcome.FAILURE for one in sign_ins
+            it.mfa is Mfa.NO and it.outcome is not Outcome.FAILURE for it in sign_ins
         ),
-        "not posted by these settings": sum(bool(one.ignored) for one in rows),
+        "not posted by these settings": sum(bool(it.ignored) for it in rows),
     }
-    told = ", ".join(f"{name}: {count}" for name, count in counts.items())
-    return f"Sign-in events: {len(rows)} ({told})."
+    listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    return f"Sign-in events: {len(rows)} ({listed})."

@@ -1,11 +1,19 @@
-"""`regions`: which of an account's regions tell the home region of their sign-ins."""
+"""`regions`: which of an account's regions forward their sign-ins to the home region."""
 
+import json
 import re
 
 import click
 
 from ops.account import Account
-from ops.command import Command, profile_option, region_option, stage_option, yes_option
+from ops.command import (
+    Command,
+    dry_run_option,
+    profile_option,
+    region_option,
+    stage_option,
+    yes_option,
+)
 from ops.plan import apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.event_bus import HomeBus
@@ -23,32 +31,37 @@ def _organization(_: click.Context, __: click.Parameter, text: str | None) -> st
     cls=Command,
     epilog="""
 Examples:
-  python -m ops regions --stage prod            which regions are blind
+  python -m ops regions --stage prod            which regions forward
   python -m ops regions --stage prod --apply    make them forward
   python -m ops regions --stage prod --apply --organization o-a1b2c3d4e5
-                                                and take what member accounts send, see
+                                                and accept what member accounts send, see
                                                 ops/forward-sign-ins.yaml
-  python -m ops regions --stage prod --remove   take the forwards away
+  python -m ops regions --stage prod --remove   remove the forwards
 """,
 )
 @stage_option
-@click.option("--apply", "change", flag_value="apply", help="Make the forwards that are missing.")
-@click.option("--remove", "change", flag_value="remove", help="Take away those that were made.")
+@click.option("--apply", "is_apply", is_flag=True, help="Make the forwards that are missing.")
+@click.option("--remove", "is_remove", is_flag=True, help="Remove those that were made.")
 @click.option(
     "--organization",
     metavar="ID",
     callback=_organization,
-    help="With --apply: take sign-ins from this organisation's accounts, too.",
+    help="With --apply: accept sign-ins of this organisation's accounts too.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the regions as JSON.")
 @yes_option
+@dry_run_option
 @profile_option
 @region_option
-def command(
+def command(  # noqa: PLR0913  # one argument for each option
     *,
     stage: str,
-    change: str | None,
+    is_apply: bool,
+    is_remove: bool,
     organization: str | None,
+    as_json: bool,
     yes: bool,
+    dry_run: bool,
     profile: str | None,
     region: str | None,
 ) -> None:
@@ -57,7 +70,9 @@ def command(
     A sign-in lands in the region whose endpoint took it, and whoever signs in picks it. A region
     that a policy denies is named and left out.
     """
-    if organization and change != "apply":
+    if is_apply and is_remove:
+        raise click.UsageError("--apply and --remove exclude each other.")
+    if organization and not is_apply:
         raise click.UsageError("--organization needs --apply.")
     config = ConfigFile.read()
     config.expect(stage)
@@ -66,31 +81,35 @@ def command(
     account.expect_home_of(stage)
     forwards = Forwards(account, stage)
     complete = True
-    if change:
-        bus = HomeBus(account, stage) if organization or change == "remove" else None
+    if is_apply or is_remove:
+        bus = HomeBus(account, stage) if organization or is_remove else None
         steps = (
             [*forwards.steps(), *(bus.steps(organization) if bus and organization else ())]
-            if change == "apply"
+            if is_apply
             else [*forwards.removal_steps(), *(bus.removal_steps() if bus else ())]
         )
         if steps:
-            complete = apply_plan(steps, yes=yes)
+            complete = apply_plan(steps, yes=yes, dry_run=dry_run)
             forwards = Forwards(account, stage)
         else:
             click.echo("Nothing to do.")
-    click.echo(f"{home:<16}home, account {account.account_id}")
-    for one in forwards.found:
-        click.echo(f"{one.region:<16}{_told(one)}")
+    if as_json:
+        regions = {forward.region: forward.state for forward in forwards.found}
+        click.echo(json.dumps({"stage": stage, "home": home, "regions": regions}, indent=2))
+    else:
+        click.echo(f"{home:<16}home, account {account.account_id}")
+        for forward in forwards.found:
+            click.echo(f"{forward.region:<16}{_state(forward)}")
     if not complete:
         click.get_current_context().exit(1)
 
 
-def _told(one: Forward) -> str:
-    match one.state:
+def _state(forward: Forward) -> str:
+    match forward.state:
         case "forwards":
             return click.style("forwards", fg="green")
         case "missing":
-            return click.style("blind: no rule forwards", fg="red")
+            return click.style("not covered: no rule forwards", fg="red")
         case "differs":
-            return click.style("blind: the rule is off or not as it should be", fg="red")
-    return click.style(f"cannot tell: {one.why}", fg="yellow")
+            return click.style("not covered: the rule is disabled or changed", fg="red")
+    return click.style(f"unknown: {forward.why}", fg="yellow")

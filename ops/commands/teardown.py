@@ -1,4 +1,4 @@
-"""`teardown`: takes away what `setup` and `regions` made, and what `chalice delete` leaves."""
+"""`teardown`: removes what `setup` and `regions` made, and what `chalice delete` leaves."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,7 +11,14 @@ from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
-from ops.command import Command, profile_option, region_option, stage_option, yes_option
+from ops.command import (
+    Command,
+    dry_run_option,
+    profile_option,
+    region_option,
+    stage_option,
+    yes_option,
+)
 from ops.errors import OpsError
 from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
@@ -37,10 +44,13 @@ Examples:
 @stage_option
 @click.option("--force", is_flag=True, help="Delete the queue even if something is undelivered.")
 @yes_option
+@dry_run_option
 @profile_option
 @region_option
-def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: str | None) -> None:
-    """Take away what setup and regions made, and the logs that chalice delete leaves.
+def command(  # one argument for each option
+    *, stage: str, force: bool, yes: bool, dry_run: bool, profile: str | None, region: str | None
+) -> None:
+    """Remove what setup and regions made, and the logs that chalice delete leaves.
 
     Only what bears the stage's tag is touched. The key is scheduled for deletion, 30 days away. A
     queue that still holds sign-ins stays, unless it is forced.
@@ -64,7 +74,7 @@ def command(*, stage: str, force: bool, yes: bool, profile: str | None, region: 
         *_config_steps(config, stage, (MAIN, CRITICAL, *(() if keeps else ("UNDELIVERED_QUEUE",)))),
     ]
     if steps:
-        apply_plan(steps, yes=yes)
+        apply_plan(steps, yes=yes, dry_run=dry_run)
     elif not keeps:
         click.echo(f"Nothing to do: nothing of the stage {stage} is left.")
     if keeps:
@@ -97,7 +107,9 @@ def _log_steps(account: Account, stage: str) -> Iterator[Step]:
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(one["logGroupName"] == group for one in found):
             yield Step(
-                f"delete the logs {group}", partial(logs.delete_log_group, logGroupName=group)
+                f"delete the logs {group}",
+                partial(logs.delete_log_group, logGroupName=group),
+                kind="remove",
             )
 
 
@@ -106,7 +118,9 @@ def _config_steps(config: ConfigFile, stage: str, names: tuple[str, ...]) -> Ite
     held = [name for name in names if config.environment(stage).get(name)]
     if held:
         yield Step(
-            f"empty {', '.join(held)} in {config.path}", partial(_empty, config, stage, held)
+            f"empty {', '.join(held)} in {config.path}",
+            partial(_empty, config, stage, held),
+            kind="remove",
         )
 
 

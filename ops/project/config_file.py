@@ -1,7 +1,6 @@
-"""`.chalice/config.json`: what a stage is set to, read as Chalice reads it and rewritten in place.
+"""`.chalice/config.json`: the settings of each stage, read as Chalice reads them.
 
-A rewrite touches the values that change and nothing else: order, indentation and whatever an
-operator added by hand stay, so that the diff shows what was done.
+A rewrite keeps the order of the keys and whatever an operator added by hand.
 """
 
 import json
@@ -14,7 +13,6 @@ from chalicelib.delivery.webhook import MAIN
 from chalicelib.errors import SettingsError
 from chalicelib.settings import DEFAULT_REGION, Settings
 from ops.errors import OpsError
-from ops.project import json_text
 
 FOLDER: Final = Path(".chalice")
 
@@ -24,7 +22,6 @@ class ConfigFile:
 
     def __init__(self, text: str, folder: Path = FOLDER) -> None:
         self.folder = folder
-        self._text = text
         try:
             self._tree: Any = json.loads(text)
         except ValueError as fault:
@@ -133,15 +130,20 @@ class ConfigFile:
                 )
 
     def set(self, path: Sequence[str], value: object) -> None:
-        """Return the value at a path of keys a new one, making what is missing on the way."""
-        self._text = json_text.with_value(self._text, path, value)
-        self._tree = json.loads(self._text)
+        """Set the value at a path of keys, making the objects that are missing on the way."""
+        *parents, name = path
+        at = self._tree
+        for key in parents:
+            if not isinstance(at.get(key), dict):
+                at[key] = {}
+            at = at[key]
+        at[name] = value
 
     def write(self) -> None:
         """Replace the file, in one step, so that no reader sees half of it."""
         file = self.path.resolve()
         beside = file.with_name(f"{file.name}.new")
-        beside.write_bytes(self._text.encode())
+        beside.write_text(json.dumps(self._tree, indent=2, ensure_ascii=False) + "\n", "utf-8")
         beside.chmod(file.stat().st_mode)
         beside.replace(file)
 

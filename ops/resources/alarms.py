@@ -59,8 +59,9 @@ class Alarms:
         ]
         if lacking:
             yield Step(
-                f"make the alarms {', '.join(one['AlarmName'] for one in lacking)}",
+                f"make the alarms ({len(lacking)})",
                 lambda: [self._cloudwatch.put_metric_alarm(**alarm) for alarm in lacking],
+                ", ".join(alarm["AlarmName"] for alarm in lacking),
             )
         if needless := sorted(found.keys() - {alarm["AlarmName"] for alarm in wanted}):
             yield self._deletion(needless)
@@ -87,12 +88,15 @@ class Alarms:
             yield Step(
                 f"delete the SNS topic {self.topic}",
                 lambda: self._sns.delete_topic(TopicArn=self._topic_arn),
+                kind="remove",
             )
 
     def _deletion(self, alarms: list[str]) -> Step:
         return Step(
-            f"delete the alarms {', '.join(alarms)}",
+            f"delete the alarms ({len(alarms)})",
             lambda: self._cloudwatch.delete_alarms(AlarmNames=alarms),
+            ", ".join(alarms),
+            kind="remove",
         )
 
     def _wanted(self, settings: Settings) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,7 @@ class HomeBus:
             yield Step(
                 f"no longer let an organisation send sign-ins to {self._arn}",
                 lambda: self._events.remove_permission(StatementId=self._sid),
+                kind="remove",
             )
 
     def _statement(self, organization: str) -> dict[str, Any]:

@@ -35,17 +35,19 @@ class ForwardRole:
         found = self._found()
         if found is None:
             yield Step(
-                f"make the IAM role {self._name}, which may send to {self._bus_arn}", self._make
+                f"make the IAM role {self._name}", self._make, f"may send to {self._bus_arn}"
             )
         elif found["AssumeRolePolicyDocument"] != self._trust or self._granted() != self._policy:
-            yield Step(f"give the IAM role {self._name} the rights to forward", self._mend)
+            yield Step(
+                f"give the IAM role {self._name} the rights to forward", self._mend, kind="change"
+            )
 
     def removal_steps(self) -> Iterator[Step]:
         """Return the step that deletes the role, if `setup` or `regions` made it."""
         found = self._found() or {}
         tags = {one["Key"]: one["Value"] for one in found.get("Tags", [])}
         if self._tags.items() <= tags.items():
-            yield Step(f"delete the IAM role {self._name}", self._delete)
+            yield Step(f"delete the IAM role {self._name}", self._delete, kind="remove")
 
     def _make(self) -> None:
         self._iam.create_role(

@@ -72,8 +72,9 @@ class Forwards:
         uncovered = [one.region for one in self.found if one.state in ("missing", "differs")]
         if uncovered:
             yield Step(
-                f"forward sign-ins to {self._home} from {', '.join(uncovered)}",
+                f"forward sign-ins to {self._home} from {len(uncovered)} regions",
                 partial(self._each, self._make, uncovered),
+                ", ".join(uncovered),
             )
 
     def removal_steps(self) -> Iterator[Step]:
@@ -81,8 +82,10 @@ class Forwards:
         ours = [one.region for one in self.found if one.ours]
         if ours:
             yield Step(
-                f"stop forwarding sign-ins from {', '.join(ours)}",
+                f"stop forwarding sign-ins from {len(ours)} regions",
                 partial(self._each, self._remove, ours),
+                ", ".join(ours),
+                kind="remove",
             )
         yield from self._role.removal_steps()
 

@@ -55,11 +55,13 @@ class StageKey:
                 yield Step(
                     f"give the key {key_id} the alias {self.alias}",
                     lambda: self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id),
+                    kind="change",
                 )
             elif self._now["KeyId"] != key_id:
                 yield Step(
                     f"move the alias {self.alias} from the key {self._now['KeyId']} to {key_id}",
                     lambda: self._kms.update_alias(AliasName=self.alias, TargetKeyId=key_id),
+                    kind="change",
                 )
         elif self._now is None:
             yield Step(f"make a KMS key that rotates yearly, {self.alias}", self._make)
@@ -77,10 +79,12 @@ class StageKey:
                 lambda: self._kms.schedule_key_deletion(
                     KeyId=key_id, PendingWindowInDays=_WAIT_DAYS
                 ),
+                kind="remove",
             )
         yield Step(
             f"remove the alias {self.alias}",
             lambda: self._kms.delete_alias(AliasName=self.alias),
+            kind="remove",
         )
 
     def _mending(self, key: "KeyMetadataTypeDef") -> Iterator[Step]:
@@ -89,9 +93,14 @@ class StageKey:
             yield Step(
                 f"cancel the deletion of the key {key_id}",
                 lambda: self._kms.cancel_key_deletion(KeyId=key_id),
+                kind="change",
             )
         if state in ("Disabled", "PendingDeletion"):
-            yield Step(f"enable the key {key_id}", lambda: self._kms.enable_key(KeyId=key_id))
+            yield Step(
+                f"enable the key {key_id}",
+                lambda: self._kms.enable_key(KeyId=key_id),
+                kind="change",
+            )
         if (
             self._is_ours(key_id)
             and not (self._kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"])
@@ -99,6 +108,7 @@ class StageKey:
             yield Step(
                 f"have the key {key_id} rotate yearly",
                 lambda: self._kms.enable_key_rotation(KeyId=key_id),
+                kind="change",
             )
 
     def _make(self) -> None:

@@ -58,16 +58,17 @@ class UndeliveredQueue:
         """Return the steps to a queue that works."""
         if self._url is None:
             yield Step(
-                f"make the SQS queue {self.name}: encrypted, keeps {DAYS} days, takes messages of "
-                "1 MB from the stage's own functions alone",
+                f"make the SQS queue {self.name}",
                 lambda: self._sqs.create_queue(
                     QueueName=self.name, Attributes=self._wanted, tags=self._tags
                 ),
+                f"encrypted, keeps {DAYS} days, takes 1 MB from the stage's own functions alone",
             )
         elif differing := self.differing:
             yield Step(
                 f"set {', '.join(differing)} of the queue {self.name}",
                 partial(self._sqs.set_queue_attributes, QueueUrl=self._url, Attributes=differing),
+                kind="change",
             )
 
     def removal_steps(self) -> Iterator[Step]:
@@ -76,6 +77,7 @@ class UndeliveredQueue:
             yield Step(
                 f"delete the queue {self.name}",
                 partial(self._sqs.delete_queue, QueueUrl=self._url),
+                kind="remove",
             )
 
     @property

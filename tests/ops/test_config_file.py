@@ -4,10 +4,7 @@ from pathlib import Path
 import click
 import pytest
 from chalice.cli.factory import CLIFactory
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ops.project import json_text
 from ops.project.config_file import ConfigFile
 
 TEXT = """{
@@ -20,13 +17,6 @@ TEXT = """{
     }
 }
 """
-KEYS = st.text(max_size=3)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=8,
-)
-OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
 def written(folder: Path, text: str) -> ConfigFile:
@@ -34,46 +24,28 @@ def written(folder: Path, text: str) -> ConfigFile:
     return ConfigFile.read(folder)
 
 
-@given(OBJECTS, st.lists(KEYS, min_size=1, max_size=3), VALUES, st.sampled_from([None, 1, 4]))
-def test_a_value_lands_at_its_path_and_everything_else_stays(
-    tree: dict[str, object], path: list[str], value: object, indent: int | None
-) -> None:
-    wanted = json.loads(json.dumps(tree))
-    at = wanted
-    for key in path[:-1]:
-        if not isinstance(at.get(key), dict):
-            at[key] = {}
-        at = at[key]
-    at[path[-1]] = value
-    assert json.loads(json_text.with_value(json.dumps(tree, indent=indent), path, value)) == wanted
-
-
-def test_a_replaced_value_is_the_only_difference() -> None:
-    path = ("stages", "dev", "environment_variables", "B")
-    assert json_text.with_value(TEXT, path, "3") == TEXT.replace('"B": "2"', '"B": "3"')
-
-
-def test_a_new_member_stands_as_its_neighbours_do() -> None:
-    assert json_text.with_value(TEXT, ("app",), "x") == TEXT.replace(
-        "    }\n}", '    },\n    "app": "x"\n}'
-    )
-    assert '"A": "1", "B": "2", "C": "3"}' in json_text.with_value(
-        TEXT, ("stages", "dev", "environment_variables", "C"), "3"
-    )
-
-
-def test_lines_end_as_they_did() -> None:
-    text = TEXT.replace("\n", "\r\n")
-    written = json_text.with_value(text, ("stages", "prod", "tags"), {"a": "b"})
-    assert written == json_text.with_value(TEXT, ("stages", "prod", "tags"), {"a": "b"}).replace(
-        "\n", "\r\n"
-    )
-
-
-def test_a_first_member_opens_an_empty_object() -> None:
-    assert json_text.with_value(TEXT, ("stages", "prod", "a"), {"b": 1}) == TEXT.replace(
-        '"prod": {}',
-        '"prod": {\n            "a": {\n                "b": 1\n            }\n        }',
+def test_a_rewrite_keeps_the_order_and_what_an_operator_added(tmp_path: Path) -> None:
+    config = written(tmp_path, '{"z": "한국", "stages": {"dev": {"tags": {"b": 1, "a": 2}}}}')
+    config.set(("stages", "dev", "environment_variables", "STAGE"), "dev")
+    config.write()
+    assert (
+        (tmp_path / "config.json").read_text()
+        == """\
+{
+  "z": "한국",
+  "stages": {
+    "dev": {
+      "tags": {
+        "b": 1,
+        "a": 2
+      },
+      "environment_variables": {
+        "STAGE": "dev"
+      }
+    }
+  }
+}
+"""
     )
 
 

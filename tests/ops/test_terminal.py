@@ -90,11 +90,13 @@ def test_no_control_character_of_a_message_reaches_the_terminal(control: str) ->
 
 
 def test_a_terminal_gets_colour() -> None:
-    assert "\x1b[38;5;" in shown(of_blocks({"type": "divider"}), Terminal())
+    text = shown(of_blocks({"type": "divider"}), Terminal(), TERM="xterm-256color")
+    assert "\x1b[38;5;" in text
 
 
 def test_a_terminal_that_wants_no_colour_gets_none() -> None:
-    assert "\x1b" not in shown(of_blocks({"type": "divider"}), Terminal(), NO_COLOR="1")
+    text = shown(of_blocks({"type": "divider"}), Terminal(), TERM="xterm-256color", NO_COLOR="1")
+    assert "\x1b[38;5;" not in text
 
 
 def test_what_is_no_terminal_gets_no_colour() -> None:
