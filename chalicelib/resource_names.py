@@ -29,6 +29,11 @@ def rule(stage: str, handler: str) -> str:
     return f"{function(stage, handler)}-event"
 
 
+def read_only_rule(stage: str) -> str:
+    """Name the rule that brings read-only events to `on_sign_in`."""
+    return f"{APP}-{stage}-read-only"
+
+
 def log_group(stage: str, handler: str) -> str:
     """Name a handler's log group."""
     return f"/aws/lambda/{function(stage, handler)}"

@@ -12,6 +12,7 @@ from ops.resources.alarms import Alarms
 from ops.resources.forwards import Forwards
 from ops.resources.key import StageKey
 from ops.resources.queue import UndeliveredQueue
+from ops.resources.read_only_rule import ReadOnlyRule
 from ops.resources.stage_files import StageFiles
 
 
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913  # one argument for each option
         *queue.steps(),
         *files.steps(kms, webhooks),
         *alarms.steps(settings, alarm_email),
+        *ReadOnlyRule(account, stage).steps(),
         *(forwards.steps() if forwards else ()),
     ]
     if steps:

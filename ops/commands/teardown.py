@@ -27,6 +27,7 @@ from ops.resources.event_bus import HomeBus
 from ops.resources.forwards import Forwards
 from ops.resources.key import StageKey
 from ops.resources.queue import UndeliveredQueue
+from ops.resources.read_only_rule import ReadOnlyRule
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -67,6 +68,7 @@ def command(  # one argument for each option
     steps = [
         *Forwards(account, stage).removal_steps(),
         *HomeBus(account, stage).removal_steps(),
+        *ReadOnlyRule(account, stage).removal_steps(),
         *Alarms(account, stage).removal_steps(),
         *(() if keeps else queue.removal_steps()),
         *StageKey(account, stage).removal_steps(),

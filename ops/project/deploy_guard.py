@@ -25,6 +25,7 @@ from ops.project.config_file import ConfigFile
 from ops.project.deployed_record import Deployed, write_record
 from ops.project.deployed_resources import VERSION_TAG, DeployedResources, as_numbers
 from ops.project.packing import prepare_packing
+from ops.resources.read_only_rule import ReadOnlyRule
 
 _GUARDED: Final = frozenset({"delete", "deploy", "package", "plan"})
 _STARTED_AGAIN: Final = "SIGNIN_MONITOR_STARTED_AGAIN"
@@ -155,6 +156,7 @@ def _note_release(context: click.Context, config: ConfigFile, stage: str) -> Non
     ):
         arn = account.arn("lambda", f"function:{resource_names.function(stage, handler)}")
         functions.tag_resource(Resource=arn, Tags={VERSION_TAG: __version__})
+    ReadOnlyRule(account, stage).connect_after_deploy()
 
 
 def expect_deployable(config: ConfigFile, stage: str, *, autogen: bool | None = None) -> None:

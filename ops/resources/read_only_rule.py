@@ -1,0 +1,148 @@
+"""The home region's second rule, which brings read-only events such as those of `aws login`.
+
+EventBridge hands them only to rules in a state that Chalice cannot set. The rule is made with the
+rest of a stage, its target and permission once there is a function to invoke.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import resource_names
+from chalicelib.aws.error_codes import is_missing
+from chalicelib.signin.events import ALL_EVENTS, READ_ONLY_PATTERN
+from ops.account import Account, tags_of
+from ops.errors import sentence
+from ops.plan import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import DescribeRuleResponseTypeDef
+    from mypy_boto3_lambda import LambdaClient
+
+_TARGET: Final = "on_sign_in"
+_STATEMENT: Final = "read-only-events"
+
+
+class ReadOnlyRule:
+    """The rule of one stage: what there is, and what is to be done."""
+
+    def __init__(self, account: Account, stage: str) -> None:
+        self._stage = stage
+        self._name = resource_names.read_only_rule(stage)
+        self._arn = account.arn("events", f"rule/{self._name}")
+        self._tags = dict(tags_of(stage))
+        self._function = resource_names.function(stage, "on_sign_in")
+        self._function_arn = account.arn("lambda", f"function:{self._function}")
+        self._events: EventBridgeClient = account.session.client("events")
+        self._lambda: LambdaClient = account.session.client("lambda")
+
+    def steps(self) -> Iterator[Step]:
+        """Return the steps to a rule that leads to the function, if that is deployed."""
+        if self._main_rule_suffices():
+            return
+        found = self._described(self._name)
+        works = (
+            found is not None
+            and found.get("State") == ALL_EVENTS
+            and json.loads(found.get("EventPattern", "{}")) == READ_ONLY_PATTERN
+        )
+        if not works:
+            yield Step(
+                f"make the rule {self._name}, which matches read-only events such as aws login's",
+                self._make,
+            )
+        if self._is_deployed() and not self._is_connected():
+            yield Step(f"let the rule {self._name} invoke {self._function}", self._connect)
+
+    def removal_steps(self) -> Iterator[Step]:
+        """Return the step that deletes the rule, if `setup` made it."""
+        if self._described(self._name) is None:
+            return
+        tags = self._events.list_tags_for_resource(ResourceARN=self._arn)["Tags"]
+        if self._tags.items() <= {one["Key"]: one["Value"] for one in tags}.items():
+            yield Step(f"delete the rule {self._name}", self._delete)
+
+    def connect_after_deploy(self) -> None:
+        """Lead the rule, if there is one, to the function that Chalice has deployed.
+
+        Says what to do if AWS refuses: the deployment itself is done.
+        """
+        try:
+            if self._described(self._name) is not None:
+                self._connect()
+        except (ClientError, BotoCoreError) as error:
+            click.secho(
+                f"The rule {self._name} does not invoke {self._function} yet. {sentence(error)} "
+                f"Then: python -m ops setup --stage {self._stage}",
+                fg="yellow",
+                file=sys.stderr,
+            )
+
+    def _main_rule_suffices(self) -> bool:
+        """Return whether Chalice's rule has the state, as CloudFormation gives it."""
+        main = self._described(resource_names.rule(self._stage, "on_sign_in"))
+        return main is not None and main.get("State") == ALL_EVENTS
+
+    def _described(self, name: str) -> "DescribeRuleResponseTypeDef | None":
+        try:
+            return self._events.describe_rule(Name=name)
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def _is_deployed(self) -> bool:
+        try:
+            self._lambda.get_function_configuration(FunctionName=self._function)
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return True
+
+    def _is_connected(self) -> bool:
+        try:
+            targets = self._events.list_targets_by_rule(Rule=self._name)["Targets"]
+            policy = json.loads(self._lambda.get_policy(FunctionName=self._function)["Policy"])
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return any(one["Arn"] == self._function_arn for one in targets) and any(
+            one.get("Sid") == _STATEMENT for one in policy["Statement"]
+        )
+
+    def _make(self) -> None:
+        self._events.put_rule(
+            Name=self._name,
+            EventPattern=json.dumps(READ_ONLY_PATTERN),
+            State=ALL_EVENTS,
+            Description="Brings read-only sign-in events to signin-monitor",
+            Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()],
+        )
+
+    def _connect(self) -> None:
+        self._events.put_targets(
+            Rule=self._name, Targets=[{"Id": _TARGET, "Arn": self._function_arn}]
+        )
+        try:
+            self._lambda.add_permission(
+                FunctionName=self._function,
+                StatementId=_STATEMENT,
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=self._arn,
+            )
+        except self._lambda.exceptions.ResourceConflictException:
+            return  # it has been given already
+
+    def _delete(self) -> None:
+        targets = self._events.list_targets_by_rule(Rule=self._name)["Targets"]
+        if targets:
+            self._events.remove_targets(Rule=self._name, Ids=[one["Id"] for one in targets])
+        self._events.delete_rule(Name=self._name)
