@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
 from chalicelib import notifier
+from chalicelib.reports import report_in
 from chalicelib.signin.events import SIGN_IN_PATTERN
 
 app = Chalice(app_name="signin-monitor")
@@ -27,7 +28,7 @@ def seconds_left(context: Any) -> float:  # noqa: ANN401 — Lambda's, or Chalic
 
 @app.on_cw_event(SIGN_IN_PATTERN)
 def on_sign_in(event: CloudWatchEvent) -> dict[str, Any]:
-    """Tell of one sign-in."""
+    """Post one sign-in, or keep it."""
     return notifier.notifier(os.environ).notify(event.to_dict(), seconds_left(event.context))
 
 
@@ -40,27 +41,27 @@ if queue := os.environ.get("UNDELIVERED_QUEUE", "").strip():
         maximum_concurrency=2,
     )
     def on_undelivered(event: SQSEvent) -> None:
-        """Return what could not be told before."""
+        """Post what could not be posted before."""
         records = event.to_dict()["Records"]
-        notifier.notifier(os.environ).redeliver(records, seconds_left(event.context))
+        notifier.notifier(os.environ).redeliver(records, seconds_left(event.context), report_in)
 
 
 if schedule := os.environ.get("MFA_AUDIT_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
     def audit_mfa(event: CloudWatchEvent) -> dict[str, Any]:
-        """Return who can sign in without MFA."""
-        from chalicelib.mfa_audit import run  # noqa: PLC0415 — no sign-in pays for it
+        """Post who can sign in without MFA."""
+        from chalicelib.mfa_audit.run import audit  # noqa: PLC0415 — no sign-in pays for it
 
-        found = run.audit(event.to_dict(), seconds_left(event.context))
-        return notifier.notifier(os.environ).notify(found, seconds_left(event.context))
+        own = notifier.notifier(os.environ)
+        return audit(own, event.to_dict(), seconds_left(event.context))
 
 
 if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
     def self_check(event: CloudWatchEvent) -> dict[str, Any]:
-        """Return what should have been told and was not, and what is broken."""
+        """Post the sign-ins that were missed, and what is broken."""
         from chalicelib.self_check import run  # noqa: PLC0415 — no sign-in pays for it
 
         context: Any = event.context

@@ -7,9 +7,12 @@ metrics out of the log, so that an alarm needs neither a call nor a right.
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from chalicelib.signin.model import SignIn
+from chalicelib.messages.report import Report
+from chalicelib.signin.model import Mfa, Outcome, SignIn
 from chalicelib.signin.severity import AssessedSignIn
 
+Notification = AssessedSignIn | Report
+Subject = SignIn | Report
 Verdict = Literal["posted", "ignored", "parked", "failed"]
 
 NAMESPACE: Final = "SigninMonitor"
@@ -18,7 +21,7 @@ _LONGEST: Final = 256
 
 def decision_line(
     verdict: Verdict,
-    assessed: AssessedSignIn,
+    notification: Notification,
     reason: str | None,
     *,
     stage: str,
@@ -27,22 +30,18 @@ def decision_line(
 ) -> dict[str, Any]:
     """Write the line: the keys that operators and the self-check rely on, then the metric.
 
-    It holds neither names nor addresses. `delay_ms` is from the sign-in to now.
+    It holds neither names nor addresses. `delay_ms` is from the event to now.
     """
-    sign_in = assessed.sign_in
-    delay = delay_of(sign_in, now)
+    subject = subject_of(notification)
+    delay = delay_of(subject, now)
     metric = verdict.capitalize()
     return {
         "decision": verdict,
         "reason": reason,
-        "event_id": _short(sign_in.event_id),
-        "event_name": _short(sign_in.event_name),
-        "account_id": _short(sign_in.account_id),
-        "outcome": sign_in.outcome.value,
-        "mfa": sign_in.mfa.value,
-        "severity": assessed.severity.word,
-        "reasons": [reason.value for reason in assessed.reasons],
-        "familiar": assessed.is_familiar,
+        "event_id": _short(subject.event_id),
+        "event_name": _short(subject.event_name),
+        "account_id": _short(subject.account_id),
+        **_assessment(notification),
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
         **more,
         "Stage": stage or "unset",
@@ -60,11 +59,34 @@ def decision_line(
     }
 
 
-def delay_of(sign_in: SignIn, now: datetime) -> timedelta | None:
-    """Return how long ago a sign-in happened, never negative; None where nobody knows."""
-    if sign_in.event_time is None:
+def _assessment(notification: Notification) -> dict[str, Any]:
+    if isinstance(notification, Report):
+        return {
+            "outcome": Outcome.UNKNOWN.value,
+            "mfa": Mfa.UNKNOWN.value,
+            "severity": notification.severity.word,
+            "reasons": [],
+            "familiar": None,
+        }
+    return {
+        "outcome": notification.sign_in.outcome.value,
+        "mfa": notification.sign_in.mfa.value,
+        "severity": notification.severity.word,
+        "reasons": [reason.value for reason in notification.reasons],
+        "familiar": notification.is_familiar,
+    }
+
+
+def subject_of(notification: Notification) -> Subject:
+    """Return what a notification is about: the sign-in, however it is assessed, or the report."""
+    return notification if isinstance(notification, Report) else notification.sign_in
+
+
+def delay_of(subject: Subject, now: datetime) -> timedelta | None:
+    """Return how long ago it happened, never negative; None where nobody knows."""
+    if subject.event_time is None:
         return None
-    return max(now - sign_in.event_time, timedelta(0))
+    return max(now - subject.event_time, timedelta(0))
 
 
 def _short(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import SettingsError, SigninMonitorError, StillUndelivered
+from chalicelib.reports import report_in
 from chalicelib.settings import Settings
 from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
@@ -54,7 +55,7 @@ def test_no_fault_shows_the_path(
         decision = bed.app.notify(sign_in(), seconds)
         parked = bed.records()
         with suppress(StillUndelivered):
-            bed.app.redeliver(parked, seconds)
+            bed.app.redeliver(parked, seconds, report_in)
         reprs = every_repr()
     assert logged
     assert "chalicelib.notifier.Notifier" in reprs

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery.slack import Slack
+from chalicelib.reports import report_in
 from playground.catalogue import renewed
 from playground.slack.certificates import Certificates
 from playground.slack.rate import Rate
@@ -97,7 +98,7 @@ def test_a_batch_of_any_size_is_told_within_slacks_limits(
     count: int, bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [failed(number) for number in range(count)]
-    bed.app.redeliver(records(events), 60)
+    bed.app.redeliver(records(events), 60, report_in)
     assert sum(told(receiver)) == count
     assert receiver.refused == []  # by size or by rate
     assert times_posted(capsys) == Counter(ids(events))
@@ -110,7 +111,7 @@ def test_a_thousand_who_signed_in_are_all_named(bed: StageHarness, receiver: Rec
         for path in [("detail", "userIdentity", "arn")]
         for arn in [f"arn:aws:sts::111122223333:assumed-role/Admin/person-{number}@x"]
     ]
-    bed.app.redeliver(records(events), 60)
+    bed.app.redeliver(records(events), 60, report_in)
     shown = json.dumps([message.payload for message in receiver.messages])
     assert [number for number in range(1_000) if f"person-{number}@x" not in shown] == []
     assert sum(told(receiver)) == 1_000
@@ -119,7 +120,7 @@ def test_a_thousand_who_signed_in_are_all_named(bed: StageHarness, receiver: Rec
 def test_root_is_told_alone_and_first_whatever_stands_before_it(
     bed: StageHarness, receiver: Receiver
 ) -> None:
-    bed.app.redeliver(records([*map(failed, range(499)), root()]), 60)
+    bed.app.redeliver(records([*map(failed, range(499)), root()]), 60, report_in)
     first, *rest = receiver.messages
     assert first.payload["text"].startswith("<!here> [Critical] root signed in")
     assert told(receiver) == [1, 499]

@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import AWSReadError
+from chalicelib.signin.json_fields import parse_time
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -151,14 +152,14 @@ def _person(cells: Mapping[str, str]) -> Person:
     has_console = not (is_root and arn.startswith("arn:aws-us-gov:"))
     has_password = _word(cells, "password_enabled") not in _NO_PASSWORD
     last_used = _word(cells, "password_last_used")
-    made_at = time_of(cells.get("user_creation_time", ""))
+    made_at = parse_time(cells.get("user_creation_time", ""))
     return Person(
         name=name or "?",
         is_root=is_root,
         can_sign_in=has_password and has_console,
         has_mfa=_word(cells, "mfa_active") == "true",
-        password_since=time_of(cells.get("password_last_changed", "")),
-        last_used=time_of(cells.get("password_last_used", "")),
+        password_since=parse_time(cells.get("password_last_changed", "")),
+        last_used=parse_time(cells.get("password_last_used", "")),
         never_used=last_used == "never"
         or (last_used == "no_information" and made_at is not None and made_at > _TRACKED_SINCE),
     )
@@ -166,12 +167,3 @@ def _person(cells: Mapping[str, str]) -> Person:
 
 def _word(cells: Mapping[str, str], column: str) -> str:
     return cells.get(column, "").strip().lower()
-
-
-def time_of(text: str) -> datetime | None:
-    """Read a time, in UTC where it names no zone; any word such as `N/A` is none."""
-    try:
-        read = datetime.fromisoformat(text.strip())
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from chalicelib.mfa_audit.credential_report import CredentialReport, Person, time_of
+from chalicelib.mfa_audit.credential_report import CredentialReport, Person
+from chalicelib.signin.json_fields import time_in
 from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor MFA audit"
@@ -54,7 +55,7 @@ class MfaFindings:
         account_id = event.get("account")
         return cls(
             account_id=account_id if isinstance(account_id, str) else None,
-            made_at=_time(detail.get("made_at")),
+            made_at=time_in(detail, "made_at"),
             able=_count(detail.get("able")),
             without_mfa=_count(detail.get("without_mfa")),
             named=tuple(
@@ -128,14 +129,10 @@ def _person(said: Mapping[str, Any]) -> Person:
         is_root=said.get("is_root") is True,
         can_sign_in=True,
         has_mfa=False,
-        password_since=_time(said.get("password_since")),
-        last_used=_time(said.get("last_used")),
+        password_since=time_in(said, "password_since"),
+        last_used=time_in(said, "last_used"),
         never_used=said.get("never_used") is True,
     )
-
-
-def _time(said: object) -> datetime | None:
-    return time_of(said) if isinstance(said, str) else None
 
 
 def _count(said: object) -> int:

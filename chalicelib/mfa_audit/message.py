@@ -1,7 +1,9 @@
 """The message of an MFA audit: one line where all is well, else a list of who has no MFA."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
@@ -14,6 +16,7 @@ from chalicelib.messages.payload import (
     mrkdwn,
     section,
 )
+from chalicelib.messages.report import Report
 from chalicelib.messages.wording import Wording
 from chalicelib.mfa_audit.credential_report import Person
 from chalicelib.mfa_audit.findings import MfaFindings
@@ -23,6 +26,12 @@ from chalicelib.signin.model import Principal, PrincipalType
 _LINES_PER_SECTION: Final = 5
 _NAME_LIMIT: Final = 64  # IAM's own
 _ACCOUNT_LIMIT: Final = 200
+
+
+def audit_report(event: Mapping[str, Any]) -> Report:
+    """Return the report that an audit's event is. Raises nothing."""
+    findings = MfaFindings.from_event(event)
+    return Report.from_event(event, findings.severity, partial(audit_message, findings))
 
 
 def audit_message(findings: MfaFindings, settings: Settings) -> Message:

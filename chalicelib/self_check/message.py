@@ -1,7 +1,8 @@
 """The message of a self-check: what is broken with its remedy, what is mended, the heartbeat."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 from chalicelib.health.description import fold, sentence
 from chalicelib.health.result import CheckResult
@@ -17,6 +18,7 @@ from chalicelib.messages.payload import (
     mrkdwn,
     section,
 )
+from chalicelib.messages.report import Report
 from chalicelib.messages.wording import Wording
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.settings import Settings
@@ -25,6 +27,12 @@ _SHOWN: Final = 15  # faults; each is a block
 _REMEDIES: Final = 3
 _FACT_LIMIT: Final = 600
 _REMEDY_LIMIT: Final = 300
+
+
+def findings_report(event: Mapping[str, Any]) -> Report:
+    """Return the report that a self-check's event is. Raises nothing."""
+    findings = Findings.from_event(event)
+    return Report.from_event(event, findings.severity, partial(findings_message, findings))
 
 
 def findings_message(findings: Findings, settings: Settings) -> Message:

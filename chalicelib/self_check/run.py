@@ -28,6 +28,7 @@ from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check.checkpoint import Checkpoint
 from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
+from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Missed, missed, read_history, windows
 from chalicelib.settings import Settings, stage_variables
 
@@ -125,7 +126,9 @@ class SelfCheck:
         )
         if findings.is_worth_posting and not told.error:
             try:
-                self._notifier.notify(findings.to_event(schedule), end - time.monotonic())
+                event = findings.to_event(schedule)
+                seconds_left = end - time.monotonic()
+                self._notifier.notify_report(findings_report(event), event, seconds_left)
             except DeliveryError as error:
                 told.error = error
         if not told.error:

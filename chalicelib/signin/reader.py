@@ -11,14 +11,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.signin.events import ANOMALY_ALERT, IDENTITY_CENTER_EVENTS, KNOWN_EVENTS
+from chalicelib.signin.json_fields import LONGEST_TEXT, Json
+from chalicelib.signin.json_fields import object_in as _object
+from chalicelib.signin.json_fields import text_in as _text
+from chalicelib.signin.json_fields import time_in as _time
 from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.redaction import redact
-
-Json = Mapping[str, Any]
 
 _SECOND_FACTORS: Final = ("TOTP", "WEBAUTHN", "EMAIL_OTP", "SMARTCARD", "RESYNC_TOTP")
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -31,7 +32,6 @@ _FROM_IDENTITY_PROVIDERS: Final = (
     PrincipalType.SAML_USER,
     PrincipalType.WEB_IDENTITY_USER,
 )
-_LONGEST_TEXT: Final = 4_096
 _LONGEST_EXCERPT: Final = 1_500
 
 
@@ -94,7 +94,7 @@ class _Noting(Mapping[str, Any]):
         if isinstance(value, Mapping):
             value = _Noting(value, self._read.setdefault(key, {}))
         elif isinstance(value, str):
-            self._read[key] = value[:_LONGEST_TEXT]
+            self._read[key] = value[:LONGEST_TEXT]
         else:
             self._read[key] = None if isinstance(value, list) else value
         return value
@@ -104,24 +104,6 @@ class _Noting(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return 0
-
-
-def _object(mapping: Json, key: str) -> Json:
-    value = mapping.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(mapping: Json, key: str) -> str | None:
-    value = mapping.get(key)
-    return value[:_LONGEST_TEXT].strip() or None if isinstance(value, str) else None
-
-
-def _time(mapping: Json, key: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(_text(mapping, key) or "")
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _excerpt(detail: object) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.reports import report_in
 from playground.aws.embedded import EmbeddedAws
 from tests.support.notifier_harness import (
     FIREFOX,
@@ -56,7 +57,7 @@ def test_a_sign_in_in_a_digest_is_said_to_be_from_a_new_network(
     for address in (AWAY, "198.51.100.7"):
         baseline().notify(alice(address), SECONDS)
     harness.receiver.behave("ok")
-    baseline().redeliver(harness.records(), SECONDS)
+    baseline().redeliver(harness.records(), SECONDS, report_in)
     assert str(harness.receiver.messages[-1].payload).count("the network is new") == 2
 
 
@@ -122,7 +123,7 @@ def test_what_is_forged_into_the_queue_leaves_nothing_in_the_table(
     baseline().notify(alice(), SECONDS)
     before = aws.items(TABLE)
     for forged in (alice(AWAY, FIREFOX), event("saml-role")):
-        baseline().redeliver(harness.park(forged), SECONDS)
+        baseline().redeliver(harness.park(forged), SECONDS, report_in)
     assert aws.items(TABLE) == before
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import create_autospec
 
 import boto3
 import pytest
@@ -15,6 +16,7 @@ from chalicelib.mfa_audit import run
 from chalicelib.mfa_audit.credential_report import CredentialReport, Person
 from chalicelib.mfa_audit.findings import NAMED, MfaFindings
 from chalicelib.mfa_audit.message import audit_message
+from chalicelib.notifier import Notifier
 from chalicelib.reports import report_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
@@ -205,12 +207,14 @@ def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do(
     iam.create_user(UserName="alice")
     iam.create_login_profile(UserName="alice", Password="fake")
     iam.generate_credential_report()
-    report = run.audit(SCHEDULE, seconds_left=60)
-    read = report_in(report)
-    assert read
-    assert read.severity is Severity.WARNING
-    told = read.message(settings()).payload
-    assert told == message(MfaFindings.from_event(report))
+    notifier = create_autospec(Notifier, instance=True)
+    run.audit(notifier, SCHEDULE, seconds_left=60)
+    report, event, seconds_left = notifier.notify_report.call_args.args
+    assert 50 < seconds_left <= 60
+    assert report == report_in(event)
+    assert report.severity is Severity.WARNING
+    told = report.message(settings()).payload
+    assert told == message(MfaFindings.from_event(event))
     assert "IAM user alice · last sign-in: never" in shown(told)
 
 
@@ -221,7 +225,7 @@ def test_the_audit_waits_no_longer_than_half_of_what_is_left(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with pytest.raises(AWSReadError, match="has not finished its credential report in 1 seconds"):
-        run.audit(SCHEDULE, seconds_left=1.9)
+        run.audit(create_autospec(Notifier), SCHEDULE, seconds_left=1.9)
 
 
 def through_the_queue(event: dict[str, Any]) -> MfaFindings:

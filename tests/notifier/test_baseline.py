@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chalicelib.reports import report_in
 from playground.aws.embedded import EmbeddedAws
 from tests.support.notifier_harness import (
     FIREFOX,
@@ -62,7 +63,7 @@ def test_a_parked_sign_in_is_as_new_when_it_is_redelivered(
     assert decided(baseline(), new)[0] == "parked"
     harness.receiver.behave("ok")
     harness.log()
-    baseline().redeliver(harness.records(), SECONDS)
+    baseline().redeliver(harness.records(), SECONDS, report_in)
     (line,) = harness.log()
     assert line["reasons"] == ["new_network", "new_client"]
 

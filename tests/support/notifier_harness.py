@@ -12,6 +12,7 @@ from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, origins_of
+from chalicelib.reports import report_in
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
 from playground.slack.receiver import Receiver
@@ -121,6 +122,13 @@ def id_of(event: dict[str, Any]) -> str:
     return str(event["detail"]["eventID"])
 
 
+def report_decided(notifier: Notifier, event: dict[str, Any]) -> tuple[str, str | None]:
+    report = report_in(event)
+    assert report
+    decision = notifier.notify_report(report, event, SECONDS)
+    return decision["decision"], decision["reason"]
+
+
 def decided(notifier: Notifier, event: dict[str, Any]) -> tuple[str, str | None]:
     decision = notifier.notify(event, SECONDS)
     return decision["decision"], decision["reason"]
@@ -134,5 +142,5 @@ def severity_and_reasons(notifier: Notifier, event: dict[str, Any]) -> tuple[str
 def stuck(notifier: Notifier, records: list[dict[str, Any]]) -> str:
     """Tell a batch of which something must stay; give the error's text."""
     with pytest.raises(StillUndelivered) as raised:
-        notifier.redeliver(records, SECONDS)
+        notifier.redeliver(records, SECONDS, report_in)
     return str(raised.value)

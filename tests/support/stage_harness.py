@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, notifier
+from chalicelib.reports import report_in
 from playground.aws.settings import provision
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
@@ -112,7 +113,7 @@ class StageHarness:
         """
         records = self.records()
         try:
-            self.app.redeliver(records, seconds)
+            self.app.redeliver(records, seconds, report_in)
         except StillUndelivered as error:
             for record in records:
                 with suppress(ClientError):  # the app has deleted it

@@ -10,8 +10,21 @@ from chalicelib import notifier as module
 from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.errors import WebhookDead
 from playground.slack.receiver import Receiver
-from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, event, id_of
+from tests.support.notifier_harness import (
+    SECONDS,
+    NotifierHarness,
+    decided,
+    event,
+    id_of,
+    report_decided,
+)
 from tests.support.records import changed, without
+
+AUDIT = {
+    "detail-type": "signin-monitor MFA audit",
+    "account": "111122223333",
+    "detail": {"eventName": "MfaAudit", "without_mfa": 1},
+}
 
 
 def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(
@@ -284,7 +297,24 @@ def test_what_is_no_sign_in_at_all_is_posted(harness: NotifierHarness) -> None:
 
 
 def test_a_report_is_posted_as_grave_as_it_is(harness: NotifierHarness) -> None:
-    report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
-    decision = harness.notifier().notify(report, SECONDS)
-    assert (decision["decision"], decision["severity"]) == ("posted", "warning")
+    assert report_decided(harness.notifier(), AUDIT) == ("posted", None)
+    assert harness.log()[-1]["severity"] == "warning"
     assert "without MFA" in harness.texts[0]
+
+
+def test_a_report_that_cannot_be_posted_is_parked(harness: NotifierHarness) -> None:
+    harness.receiver.behave("no_service")
+    assert report_decided(harness.notifier(), AUDIT) == ("parked", "no_service")
+    assert [body["event"] for body in harness.parked] == [AUDIT]
+
+
+def test_a_report_that_cannot_be_built_goes_out_in_plain_text(
+    harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("fake-secret")
+
+    monkeypatch.setattr("chalicelib.mfa_audit.message.audit_message", fail)
+    assert report_decided(harness.notifier(), AUDIT) == ("posted", None)
+    (text,) = harness.texts
+    assert text.startswith("A report of signin-monitor about prod (111122223333) could not be")

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib import notifier as module
 from chalicelib.errors import StillUndelivered
+from chalicelib.reports import report_in
 from playground.slack.receiver import Receiver
 from tests.support.notifier_harness import SECONDS, NotifierHarness, event, events, id_of, stuck
 from tests.support.records import changed
@@ -15,7 +16,7 @@ from tests.support.records import changed
 
 def test_one_event_alone_is_told_as_itself_and_how_late(harness: NotifierHarness) -> None:
     received = event("iam-user-with-mfa", minutes_ago=3)
-    harness.notifier().redeliver(harness.park(received), SECONDS)
+    harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
     (text,) = harness.texts
     assert "alice" in text
     assert "posted 3 min late" in text
@@ -24,7 +25,7 @@ def test_one_event_alone_is_told_as_itself_and_how_late(harness: NotifierHarness
 
 def test_deleting_a_batch_that_was_told_whole_is_left_to_lambda(harness: NotifierHarness) -> None:
     records = harness.park(*events("iam-user-with-mfa", "saml-role"))
-    harness.notifier().redeliver(records, SECONDS)
+    harness.notifier().redeliver(records, SECONDS, report_in)
     assert len(harness.records()) == 2
 
 
@@ -34,7 +35,7 @@ def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
     received = events(
         "iam-user-with-mfa", "root-with-mfa", "iam-user-wrong-password", "root-wrong-mfa-code"
     )
-    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
     assert harness.texts[2].startswith(
         "[Warning] This digest tells of 2 sign-ins, 1 of them failed"
@@ -47,7 +48,7 @@ def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
 ) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
     received = [report, *events("saml-role", "root-with-mfa", "iam-user-with-mfa")]
-    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     critical, audit, digest = harness.texts
     assert critical.startswith("[Critical]")
     assert "without MFA" in audit
@@ -56,13 +57,13 @@ def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
 
 def test_messages_keep_slacks_pace_of_one_a_second(harness: NotifierHarness) -> None:
     records = harness.park(*events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code"))
-    harness.notifier().redeliver(records, SECONDS)
+    harness.notifier().redeliver(records, SECONDS, report_in)
     assert harness.slept == [1, 1]
 
 
 def test_a_message_of_the_queue_waits_its_turn(harness: NotifierHarness) -> None:
     harness.receiver.behave("rate_limited", times=1, retry_after=20)
-    harness.notifier().redeliver(harness.park(event("saml-role")), SECONDS)
+    harness.notifier().redeliver(harness.park(event("saml-role")), SECONDS, report_in)
     assert harness.slept == [20]
     assert len(harness.texts) == 1
 
@@ -70,7 +71,7 @@ def test_a_message_of_the_queue_waits_its_turn(harness: NotifierHarness) -> None
 def test_with_no_time_left_nothing_is_told_and_everything_stays(harness: NotifierHarness) -> None:
     records = harness.park(*events("root-with-mfa", "root-without-mfa", "saml-role"))
     with pytest.raises(StillUndelivered, match="3 of 3 events stay in the undelivered queue"):
-        harness.notifier().redeliver(records, seconds_left=0)
+        harness.notifier().redeliver(records, 0, report_in)
     assert harness.slept == [0]
     assert len(harness.records()) == 3
 
@@ -149,7 +150,7 @@ def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(harness: NotifierHarn
     real = event("root-with-mfa")
     forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
     report = {**real, "detail-type": "signin-monitor MFA audit"}
-    harness.notifier().redeliver(harness.park(forged, report, real, real), SECONDS)
+    harness.notifier().redeliver(harness.park(forged, report, real, real), SECONDS, report_in)
     assert len(harness.texts) == 3
     assert harness.texts[0].startswith("[Critical] root signed in")
 
@@ -176,8 +177,8 @@ def test_an_event_that_this_function_told_before_is_ignored_and_deleted(
 def test_what_a_batch_told_is_not_told_by_the_next_one(harness: NotifierHarness) -> None:
     notifier = harness.notifier()
     records = harness.park(*events("root-with-mfa", "saml-role", "iam-user-with-mfa"))
-    notifier.redeliver(records, SECONDS)
-    notifier.redeliver(records, SECONDS)
+    notifier.redeliver(records, SECONDS, report_in)
+    notifier.redeliver(records, SECONDS, report_in)
     assert len(harness.texts) == 2
 
 
@@ -186,7 +187,7 @@ def test_a_replay_in_the_queue_is_told_though_the_event_was_told_before(
 ) -> None:
     notifier, received = harness.notifier(), event("root-with-mfa")
     notifier.notify(received, SECONDS)
-    notifier.redeliver(harness.park({**received, "replay-name": "again"}), SECONDS)
+    notifier.redeliver(harness.park({**received, "replay-name": "again"}), SECONDS, report_in)
     assert len(harness.texts) == 2
 
 
@@ -198,7 +199,7 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
         {"body": None, "receiptHandle": "b"},
         *harness.park(event("saml-role")),
     ]
-    harness.notifier().redeliver(records, SECONDS)
+    harness.notifier().redeliver(records, SECONDS, report_in)
     (text,) = harness.texts
     assert text.startswith("[Warning] This digest tells of 3 sign-ins")
 
@@ -209,14 +210,14 @@ def test_of_large_messages_one_at_a_time_is_in_memory(harness: NotifierHarness) 
     notifier.warm_up()
     for number in (1, 4):
         tracemalloc.start()
-        notifier.redeliver([{"body": large}] * number, SECONDS)
+        notifier.redeliver([{"body": large}] * number, SECONDS, report_in)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
 
 
 def test_one_poisoned_message_shows_what_it_holds(harness: NotifierHarness) -> None:
-    harness.notifier().redeliver([{"body": "buy now", "receiptHandle": "a"}], SECONDS)
+    harness.notifier().redeliver([{"body": "buy now", "receiptHandle": "a"}], SECONDS, report_in)
     assert "buy now" in json.dumps(harness.receiver.messages[0].payload)
 
 
@@ -228,7 +229,7 @@ def test_a_digest_that_cannot_be_built_is_replaced_by_its_messages_critical_firs
 
     monkeypatch.setattr(module, "digests", fail)
     received = events("saml-role", "iam-user-with-mfa", "root-with-mfa")
-    harness.notifier().redeliver(harness.park(*received), SECONDS)
+    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, False, False]
     failed = harness.log()[0]
     assert (failed["message"], failed["error"]) == ("The digest could not be built.", "ValueError")
@@ -262,5 +263,5 @@ def test_a_function_without_a_queue_of_its_own_still_fails_for_the_rest(
 def test_an_event_that_had_to_go_out_in_plain_text_says_why(harness: NotifierHarness) -> None:
     harness.receiver.behave("invalid_blocks", times=1)
     received = event("saml-role")
-    harness.notifier().redeliver(harness.park(received), SECONDS)
+    harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
     assert harness.decisions() == [("posted", "invalid_blocks", id_of(received))]
