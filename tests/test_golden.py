@@ -95,19 +95,34 @@ MESSAGES: dict[str, Build] = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", MESSAGES)
-def test_the_message_is_the_one_that_was_read(
-    name: str, language: str, request: pytest.FixtureRequest
-) -> None:
-    payload = MESSAGES[name](stage(MESSAGE_LANGUAGE=language))
-    written = json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
-    file = GOLDEN / f"{name}.{language}.json"
-    if request.config.getoption("rewrite_golden"):
-        file.write_text(written, encoding="utf-8")
-    assert written == file.read_text(encoding="utf-8")
-    assert faults(payload) == []
-    assert not any(TOUCHING_MARK.search(text) for text in texts(payload))
+def test_the_message_is_the_one_that_was_read(name: str, request: pytest.FixtureRequest) -> None:
+    for language in LANGUAGES:
+        payload = MESSAGES[name](stage(MESSAGE_LANGUAGE=language))
+        written = json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
+        file = GOLDEN / f"{name}.{language}.json"
+        if request.config.getoption("rewrite_golden"):
+            file.write_text(written, encoding="utf-8")
+        assert written == file.read_text(encoding="utf-8")
+        assert faults(payload) == []
+        assert not any(TOUCHING_MARK.search(text) for text in texts(payload))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_every_sign_in_the_sentence_and_the_plain_alert_stand_alone(language: str) -> None:
+    for name in EVENTS:
+        settings = stage(MESSAGE_LANGUAGE=language)
+        said = sign_in_message(assessed(name), settings, None).payload["text"]
+        assert said.endswith(("。", ".")), name
+        assert "111122223333" in said or "444455556666" in said, name
+        assert "\n" not in said, name
+        assert len(said) < 300, name
+        alert = plain_alert(assessed(name), settings).payload
+        sign_in = assessed(name).sign_in
+        assert set(alert) == {"text", "unfurl_links", "unfurl_media"}
+        assert (sign_in.account_id or "") in alert["text"], name
+        assert (sign_in.event_id or "") in alert["text"], name
+        assert faults(alert) == [], name
 
 
 def test_no_golden_message_is_left_over() -> None:

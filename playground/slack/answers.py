@@ -5,8 +5,11 @@ using incoming webhooks" and from what public threads report.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+
+from chalicelib.errors import Act
 
 HTML_PAGE = "<!DOCTYPE html><html><head><title>Slack</title></head><body>Oops</body></html>"
 
@@ -62,33 +65,39 @@ def redirect(location: str) -> Answer:
     return Answer(status=302, headers=(("Location", location),))
 
 
-_STATUS_OF_WORD = {
-    "ok": 200,
-    # The payload is wrong.
-    "invalid_payload": 400,
-    "invalid_blocks": 400,
-    "invalid_attachments": 400,
-    "no_text": 400,
-    "missing_text_or_fallback_or_attachments": 400,
-    "too_many_attachments": 400,
-    # The webhook, its team, its user or its channel is gone or closed.
-    "user_not_found": 400,
-    "invalid_token": 403,
-    "action_prohibited": 403,
-    "posting_to_general_channel_denied": 403,
-    "team_disabled": 403,
-    "no_service": 404,
-    "no_service_id": 404,
-    "no_active_hooks": 404,
-    "no_team": 404,
-    "channel_not_found": 404,
-    "channel_is_archived": 410,
-    # Slack itself is unwell.
-    "rollup_error": 500,
+WORDS: Mapping[Act, Mapping[str, int]] = {
+    "developers": {  # the payload is wrong
+        "invalid_payload": 400,
+        "invalid_blocks": 400,
+        "invalid_attachments": 400,
+        "no_text": 400,
+        "missing_text_or_fallback_or_attachments": 400,
+        "too_many_attachments": 400,
+    },
+    "operator": {  # the webhook, its team, its user or its channel is gone or closed
+        "user_not_found": 400,
+        "invalid_token": 403,
+        "action_prohibited": 403,
+        "posting_to_general_channel_denied": 403,
+        "team_disabled": 403,
+        "no_service": 404,
+        "no_service_id": 404,
+        "no_active_hooks": 404,
+        "no_team": 404,
+        "channel_not_found": 404,
+        "channel_is_archived": 410,
+    },
+    "nobody": {"rollup_error": 500},  # Slack itself is unwell
 }
+"""By who must act: each word with the status it is usually seen with."""
 
 ANSWERS = {
-    **{word: Answer(status=status, body=word) for word, status in _STATUS_OF_WORD.items()},
+    "ok": Answer(status=200, body="ok"),
+    **{
+        word: Answer(status=status, body=word)
+        for words in WORDS.values()
+        for word, status in words.items()
+    },
     "rate_limited": rate_limited(1),
     "html_500": Answer(status=500, body=HTML_PAGE),
     "html_200": Answer(status=200, body=HTML_PAGE),

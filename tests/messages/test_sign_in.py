@@ -41,31 +41,18 @@ def test_root_without_mfa_is_said_first_and_plainly(language: str) -> None:
     assert ROOT_WITHOUT_MFA[language] in said
 
 
-@pytest.mark.parametrize("name", EVENTS)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_sentence_stands_alone_on_a_phone(name: str, language: str) -> None:
-    said = sentence(event(name), MESSAGE_LANGUAGE=language)
-    assert said.endswith(("。", "."))
-    assert "111122223333" in said or "444455556666" in said
-    assert "\n" not in said
-    assert len(said) < 300
-
-
-@pytest.mark.parametrize("name", EVENTS)
-def test_every_message_shows_the_same_facts_in_the_same_places(name: str) -> None:
-    said = shown(event(name))
+def test_every_message_shows_the_same_facts_in_the_same_places() -> None:
     labels = ["User", "Account", "Event", "Outcome", "MFA", "Source address", "Client"]
-    assert all(f"*{label}*" in said for label in [*labels, "Region", "Time"])
-    assert "*Severity:*" in said
-    assert "*Why:*" in said
+    facts = ["*Severity:*", "*Why:*", *(f"*{label}*" for label in [*labels, "Region", "Time"])]
+    for name in EVENTS:
+        said = shown(event(name))
+        assert [fact for fact in facts if fact not in said] == [], name
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_a_failure_shows_its_reason_where_there_is_one(name: str) -> None:
-    fails = "*Reason for failure*" in shown(event(name))
-    assert fails == bool(
-        read_sign_in(event(name)).failure_reason or name == "credential-failed-code"
-    )
+def test_a_failure_shows_its_reason_where_there_is_one() -> None:
+    explained = {name for name in EVENTS if "*Reason for failure*" in shown(event(name))}
+    given = {name for name in EVENTS if read_sign_in(event(name)).failure_reason}
+    assert explained == given | {"credential-failed-code"}
 
 
 def test_both_records_of_a_switch_say_the_same() -> None:
@@ -218,17 +205,6 @@ def test_only_a_critical_one_mentions_whom_the_stage_has_set() -> None:
         for payload in (message.payload, message.fallback):
             assert faults(payload, mention="<!here>" if critical else None) == []
             assert ("[Critical] " in payload["text"]) == critical
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", EVENTS)
-def test_the_plain_alert_says_who_where_and_how_to_find_it(name: str, language: str) -> None:
-    sign_in = read_sign_in(event(name))
-    alert = plain_alert(assess(sign_in), stage(MESSAGE_LANGUAGE=language)).payload
-    assert set(alert) == {"text", "unfurl_links", "unfurl_media"}
-    assert (sign_in.account_id or "") in alert["text"]
-    assert (sign_in.event_id or "") in alert["text"]
-    assert faults(alert) == []
 
 
 def test_the_plain_alert_of_a_record_without_time_or_id_says_unknown() -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.reader import read_sign_in
@@ -129,9 +127,8 @@ def test_the_arn_is_the_users_or_the_roles_and_never_a_sessions(name: str, arn: 
     assert read(name).principal.arn == arn
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_whoever_chooses_a_session_name_never_chooses_the_arn(name: str) -> None:
-    assert "assumed-role" not in (read(name).principal.arn or "")
+def test_whoever_chooses_a_session_name_never_chooses_the_arn() -> None:
+    assert not [name for name in EVENTS if "assumed-role" in (read(name).principal.arn or "")]
 
 
 def test_a_switch_of_role_names_where_it_came_from_and_where_it_goes() -> None:
@@ -269,11 +266,9 @@ def test_mfa_is_yes_or_no_only_where_aws_knows(name: str, mfa: Mfa) -> None:
     assert read(name).mfa is mfa
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_no_federated_sign_in_is_said_to_be_without_mfa(name: str) -> None:
-    sign_in = read(name)
-    if sign_in.principal.type not in (ROOT, IAM_USER, SSO_USER):
-        assert sign_in.mfa is not Mfa.NO
+def test_no_federated_sign_in_is_said_to_be_without_mfa() -> None:
+    without_mfa = {sign_in.principal.type for sign_in in map(read, EVENTS) if sign_in.mfa is Mfa.NO}
+    assert without_mfa <= {ROOT, IAM_USER, SSO_USER}
 
 
 @pytest.mark.parametrize(
@@ -489,11 +484,11 @@ def test_of_a_query_only_the_credentials_are_redacted() -> None:
     }
 
 
-@pytest.mark.parametrize("inner", [7, "x", [], {"a": {"b": [1]}}, {"token": "hush"}])
+@pytest.mark.parametrize("inner", [7, {"a": {"b": [1]}}])
 def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt(
     inner: object,
 ) -> None:
-    detail = {"first": [inner] * 2_000, "second": [inner] * 100_000}
+    detail = {"first": [inner] * 2_000, "second": [inner] * 40_000}
     tracemalloc.start()
     try:
         excerpt = read_sign_in({"detail": detail}).excerpt
@@ -527,16 +522,11 @@ WRONG: tuple[object, ...] = (
 )
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_a_field_that_is_missing_still_gives_a_sign_in(name: str) -> None:
+@pytest.mark.parametrize("name", ["root-with-mfa", "saml-role", "identity-center-external-idp"])
+def test_a_field_that_is_missing_or_wrong_still_gives_a_sign_in(name: str) -> None:
     whole = event(name)
     for path in paths(whole):
         assert_readable(read_sign_in(without(whole, *path)))
-
-
-@pytest.mark.parametrize("name", ["root-with-mfa", "saml-role", "identity-center-external-idp"])
-def test_a_field_that_is_wrong_still_gives_a_sign_in(name: str) -> None:
-    whole = event(name)
     for path in paths(whole):
         for wrong in WRONG:
             assert_readable(read_sign_in(changed(whole, *path, to=wrong)))
@@ -561,22 +551,6 @@ def assert_readable(sign_in: SignIn) -> None:
     ]
     for text in texts:
         assert text is None or 0 < len(text) <= 4_096
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
-)
-FIELDS = st.sampled_from(
-    sorted({path[-1] for name in EVENTS for path in paths(event(name))} | {"credentials"})
-)
-
-
-@given(JSON | st.dictionaries(FIELDS, JSON | st.dictionaries(FIELDS, JSON)))
-def test_any_json_at_all_gives_a_sign_in(value: object) -> None:
-    assert_readable(read_sign_in(value))
-    assert_readable(read_sign_in({"detail": value}))
 
 
 @pytest.mark.parametrize(

@@ -137,16 +137,13 @@ def test_the_rest_is_routine(name: str) -> None:
     assert assessed(name) == (INFO, (Reason.ROUTINE,))
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_every_judgement_has_a_reason(name: str) -> None:
-    assert assessed(name)[1]
+def test_every_judgement_has_a_reason() -> None:
+    assert [name for name in EVENTS if not assessed(name)[1]] == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in EVENTS if "wrong-password" in name or "unknown" in name]
-)
-def test_nothing_that_a_stranger_can_cause_is_critical(name: str) -> None:
-    assert assessed(name)[0] is not CRITICAL
+def test_nothing_that_a_stranger_can_cause_is_critical() -> None:
+    strangers = [name for name in EVENTS if "wrong-password" in name or "unknown" in name]
+    assert CRITICAL not in {assessed(name)[0] for name in strangers}
 
 
 def test_severities_have_an_order_and_a_word() -> None:
