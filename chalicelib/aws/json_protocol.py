@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
+import botocore
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from chalicelib import __version__
 from chalicelib.errors import AWSCallError, AWSUnreachable, NoAnswer
 from chalicelib.http import Connection, Response
 from chalicelib.log import mute_logger
@@ -147,7 +149,7 @@ class JSONClient:
         prefix, version = _PROTOCOLS[self._service]
         headers = {
             "Content-Type": f"application/x-amz-json-{version}",
-            "User-Agent": "signin-monitor",
+            "User-Agent": f"signin-monitor/{__version__} Botocore/{botocore.__version__}",
             "X-Amz-Target": f"{prefix}.{action}",
         }
         request = AWSRequest("POST", self._url, headers, body)
