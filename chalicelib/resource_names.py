@@ -49,6 +49,11 @@ def forward(stage: str) -> str:
     return f"{APP}-{stage}-forward"
 
 
+def baseline_table(stage: str) -> str:
+    """Name the table that `setup` makes, if the stage does not name one of its own."""
+    return f"{APP}-{stage}-baseline"
+
+
 def undelivered_queue(stage: str) -> str:
     """Name the queue that `setup` makes, if the stage does not name one of its own."""
     return f"{APP}-{stage}-undelivered"

@@ -12,6 +12,7 @@ _NAMES: Final = (
     "setup",
     "doctor",
     "history",
+    "baseline",
     "audit",
     "regions",
     "policies",
@@ -35,6 +36,10 @@ def _command(name: str) -> click.Command | None:
             from ops.commands import history  # noqa: PLC0415
 
             return history.command
+        case "baseline":
+            from ops.commands import baseline  # noqa: PLC0415
+
+            return baseline.command
         case "audit":
             from ops.commands import audit  # noqa: PLC0415
 

@@ -76,7 +76,7 @@ def habits(attributes: Attributes, sighting: Sighting) -> Habits:
         return attributes.get(name, {}).get("S", sighting.event_id) == sighting.event_id
 
     def usual(kind: str) -> tuple[str, ...]:
-        names = _newest_first(dict(_seen(attributes, kind)))
+        names = _newest_first(dict(seen(attributes, kind)))
         return tuple(name for name in names if not is_new(f"{kind} {name}"))
 
     return Habits(
@@ -116,7 +116,7 @@ def _request(person: str, table: str) -> Request:
     return {"TableName": table, "Key": {KEY: {"S": person}}}
 
 
-def _seen(attributes: Attributes, kind: str) -> Iterator[tuple[str, str]]:
+def seen(attributes: Attributes, kind: str) -> Iterator[tuple[str, str]]:
     """Return the networks or clients of an item, each with the day that it was last seen."""
     prefix = f"{kind}_seen "
     for attribute, value in attributes.items():
@@ -124,14 +124,14 @@ def _seen(attributes: Attributes, kind: str) -> Iterator[tuple[str, str]]:
             yield attribute.removeprefix(prefix), value.get("S", "")
 
 
-def _newest_first(seen: Mapping[str, str]) -> list[str]:
-    return sorted(seen, key=lambda name: seen[name], reverse=True)
+def _newest_first(days: Mapping[str, str]) -> list[str]:
+    return sorted(days, key=lambda name: days[name], reverse=True)
 
 
 def _outdated(attributes: Attributes, kind: str, oldest: str) -> list[str]:
-    seen = dict(_seen(attributes, kind))
+    days = dict(seen(attributes, kind))
     return [
         name
-        for place, name in enumerate(_newest_first(seen))
-        if place >= _MOST[kind] or seen[name] < oldest
+        for place, name in enumerate(_newest_first(days))
+        if place >= _MOST[kind] or days[name] < oldest
     ]

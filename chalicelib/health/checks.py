@@ -13,6 +13,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
+from chalicelib.health.baseline import baseline
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import concurrency, errors, function, logs
 from chalicelib.health.key import ciphertext, key
@@ -38,6 +39,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     ciphertext,
     queue,
     redelivery,
+    baseline,
     logs,
 )
 

@@ -16,6 +16,8 @@ READ_ACTIONS: Final = (
     "cloudtrail:GetTrailStatus",
     "cloudtrail:LookupEvents",
     "cloudwatch:GetMetricData",
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
     "ec2:DescribeRegions",
     "events:DescribeRule",
     "events:ListRuleNamesByTarget",

@@ -43,7 +43,7 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 Found = tuple[Mapping[str, Any], Row]
 
 
-class _Since(click.ParamType[datetime]):
+class Since(click.ParamType[datetime]):
     """A span such as 7d, or a time such as 2026-05-31 or 2026-05-31T18:00Z."""
 
     name = "since"
@@ -83,7 +83,7 @@ CloudTrail keeps 90 days, whether there is a trail or not; it takes up to 15 min
 """,
 )
 @click.option(
-    "--since", required=True, type=_Since(), metavar="SPAN|DATE", help="How far back to read."
+    "--since", required=True, type=Since(), metavar="SPAN|DATE", help="How far back to read."
 )
 @click.option(
     "--region", "regions", multiple=True, metavar="REGION", help="Read this region; repeatable."
@@ -135,7 +135,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     clients = clients_of(account.session)
     where = enabled_regions(clients, account.region) if all_regions else list(regions)
     where = where or [account.region]
-    found = _chosen(_read(clients, where, since), settings, user=user, names=events)
+    found = _chosen(read_history(clients, where, since), settings, user=user, names=events)
     rows = [row for _, row in found]
     if as_csv:
         write_csv(FIELDS, (row.values().values() for row in rows))
@@ -172,7 +172,7 @@ def _settings(stage: str | None) -> Settings:
     return read_settings({**config.environment(stage), "STAGE": stage})
 
 
-def _read(clients: Clients, regions: Sequence[str], since: datetime) -> list[dict[str, Any]]:
+def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> list[dict[str, Any]]:
     """Read the regions' history, oldest first; raise OpsError if none can be read."""
     windows = [Window(region=region, start=since, end=datetime.now(UTC)) for region in regions]
     events: list[dict[str, Any]] = []

@@ -14,6 +14,7 @@ from ops.resources.key import StageKey
 from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
 from ops.resources.stage_files import StageFiles
+from ops.resources.table import StageTable
 
 
 @click.command(
@@ -24,6 +25,7 @@ Examples:
   python -m ops setup --stage prod --alarm-email security@example.com
   python -m ops setup --stage prod --profile monitor --region ap-northeast-2
   python -m ops setup --stage prod --yes < webhook.txt      from a pipe or a file
+  python -m ops setup --stage prod --baseline               and learn: python -m ops baseline
   python -m ops setup --stage prod --rotate-webhook         after the webhook was replaced
 
 Then: chalice deploy --stage prod
@@ -34,6 +36,7 @@ Then: chalice deploy --stage prod
 @click.option("--critical-webhook", is_flag=True, help="Ask for one of critical messages, too.")
 @click.option("--key", metavar="ID", help="Use a KMS key that exists, by its id or ARN.")
 @click.option("--alarm-email", metavar="ADDRESS", help="Who hears that messages do not arrive.")
+@click.option("--baseline", is_flag=True, help="Remember from where each person signs in.")
 @click.option("--home-region-only", is_flag=True, help="Leave the other regions blind.")
 @yes_option
 @profile_option
@@ -45,6 +48,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     critical_webhook: bool,
     key: str | None,
     alarm_email: str | None,
+    baseline: bool,
     home_region_only: bool,
     yes: bool,
     profile: str | None,
@@ -57,7 +61,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     .chalice/config.json.
     """
     config = ConfigFile.read()
-    files = StageFiles(config, stage, region)
+    files = StageFiles(config, stage, region, baseline=baseline)
     settings = files.settings
     account = Account.open(profile, settings.sign_in_region)
     account.expect_home_of(stage)
@@ -73,6 +77,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     steps = [
         *stage_key.steps(),
         *queue.steps(),
+        *(StageTable(account, config, stage).steps() if settings.baseline_table else ()),
         *files.steps(kms, webhooks),
         *alarms.steps(settings, alarm_email),
         *ReadOnlyRule(account, stage).steps(),
@@ -81,6 +86,10 @@ def command(  # noqa: PLR0913  # one argument for each option
     if steps:
         apply_plan(steps, yes=yes)
         click.echo(f"Next: chalice deploy --stage {stage}")
+        if baseline:
+            click.echo(
+                f"To learn who is familiar: python -m ops baseline --stage {stage} --since 90d"
+            )
     else:
         click.echo(f"Nothing to do: the stage {stage} is set up.")
     for one in forwards.unknown if forwards else ():

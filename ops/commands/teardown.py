@@ -28,6 +28,7 @@ from ops.resources.forwards import Forwards
 from ops.resources.key import StageKey
 from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
+from ops.resources.table import StageTable
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -71,9 +72,14 @@ def command(  # one argument for each option
         *ReadOnlyRule(account, stage).removal_steps(),
         *Alarms(account, stage).removal_steps(),
         *(() if keeps else queue.removal_steps()),
+        *StageTable(account, config, stage).removal_steps(),
         *StageKey(account, stage).removal_steps(),
         *_log_steps(account, stage),
-        *_config_steps(config, stage, (MAIN, CRITICAL, *(() if keeps else ("UNDELIVERED_QUEUE",)))),
+        *_config_steps(
+            config,
+            stage,
+            (MAIN, CRITICAL, "BASELINE_TABLE", *(() if keeps else ("UNDELIVERED_QUEUE",))),
+        ),
     ]
     if steps:
         apply_plan(steps, yes=yes, dry_run=dry_run)

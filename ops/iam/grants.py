@@ -38,6 +38,8 @@ def file_name(stage: str, handler: str) -> str:
 def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
     """Return what a handler needs under a stage's settings."""
     common = (_read_webhook(settings), *_write_own_log(settings.stage, handler))
+    if handler != "audit_mfa":  # which posts no sign-ins
+        common = (*common, *_remember(settings))
     if handler == "on_undelivered":
         return (*common, *_take_what_is_parked(settings))
     parking = _park(settings)
@@ -124,6 +126,19 @@ def _on_queue(
     return (Grant(sid=sid, actions=actions, resources=(queue,), vital=vital),)
 
 
+def _remember(settings: Settings) -> tuple[Grant, ...]:
+    return _on_table(settings, "RememberWhoSignsIn", ("dynamodb:UpdateItem",))
+
+
+def _on_table(
+    settings: Settings, sid: str, actions: tuple[str, ...], *, vital: bool = True
+) -> tuple[Grant, ...]:
+    if not settings.baseline_table:
+        return ()
+    table = f"arn:*:dynamodb:*:*:table/{settings.baseline_table}"
+    return (Grant(sid=sid, actions=actions, resources=(table,), vital=vital),)
+
+
 # IAM knows no resource for these two (Service Authorization Reference).
 _CREDENTIAL_REPORT: Final = Grant(
     sid="ReadTheCredentialReport",
@@ -179,6 +194,12 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
             actions=("logs:FilterLogEvents",),
         ),
         *_on_queue(settings, "LookAtTheQueue", ("sqs:GetQueueAttributes",), vital=False),
+        *_on_table(
+            settings,
+            "LookAtTheTable",
+            ("dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"),
+            vital=False,
+        ),
         _look(
             "Key",
             "arn:*:kms:*:*:key/*",

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 class StageFiles:
     """The files of one stage: what they hold, and what is to be written.
 
-    `region` is the home region, if the operator names one. Raises OpsError if the stage's settings
-    are wrong, or if it lives in another region.
+    `region` is the home region, if the operator names one; `baseline` says that the stage shall
+    have a table. Raises OpsError if the stage's settings are wrong, or if it lives in another
+    region.
     """
 
-    def __init__(self, config: ConfigFile, stage: str, region: str | None) -> None:
+    def __init__(
+        self, config: ConfigFile, stage: str, region: str | None, *, baseline: bool = False
+    ) -> None:
         now = config.environment(stage)
         home = config.home_region(stage)
         self.held = tuple(name for name in (MAIN, CRITICAL) if _is_ciphertext(now, name))
@@ -43,6 +46,8 @@ class StageFiles:
             "UNDELIVERED_QUEUE": now.get("UNDELIVERED_QUEUE", "").strip()
             or resource_names.undelivered_queue(stage),
         }
+        if baseline and not now.get("BASELINE_TABLE", "").strip():
+            self._wanted["BASELINE_TABLE"] = resource_names.baseline_table(stage)
         unreadable = {name: "" for name in (MAIN, CRITICAL) if name not in self.held}
         self.settings = read_settings({**now, **self._wanted, **unreadable})
 

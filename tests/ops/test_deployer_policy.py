@@ -19,6 +19,7 @@ STATEMENTS: list[dict[str, Any]] = json.loads(
 IMPLIED = {  # rights that AWS asks for beside the call's own
     "iam:PassRole",
     "iam:TagRole",
+    "dynamodb:TagResource",
     "events:TagResource",
     "kms:TagResource",
     "lambda:InvokeFunction",
@@ -60,12 +61,14 @@ def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, aws: StrictAws) -
     organization = ("--organization", "o-a1b2c3d4e5")
     prod = ("--stage", "prod")
     life = [
-        (cli.ops, ("setup", *prod, "--yes", "--alarm-email", "security@example.com")),
+        (cli.ops, ("setup", *prod, "--yes", "--baseline", "--alarm-email", "a@example.com")),
         (cli.chalice, ("deploy", *prod)),
         (cli.ops, ("regions", *prod, "--apply", "--yes", *organization)),
         (cli.ops, ("setup", *prod, "--rotate-webhook", "--yes")),
         (cli.chalice, ("deploy", *prod)),
         (cli.ops, ("regions", *prod, "--remove", "--yes")),
+        (cli.ops, ("baseline", *prod, "--since", "1d")),
+        (cli.ops, ("baseline", *prod, "--forget", "alice", "--yes")),
         (cli.ops, ("audit",)),
         (cli.ops, ("history", "--since", "1d", "--all-regions")),
         (cli.ops, ("doctor", *prod)),

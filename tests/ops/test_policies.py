@@ -209,3 +209,24 @@ def test_what_upstream_tracks_of_the_configuration_never_changes() -> None:
     tracked = ConfigFile.read(PROJECT / ".chalice")
     if not any(tracked.environment(stage).get(MAIN) for stage in tracked.stages):
         assert tracked.path.read_text() == default  # this clone is not set up
+
+
+@pytest.mark.parametrize("handler", ["on_sign_in", "on_undelivered", "self_check"])
+def test_who_posts_sign_ins_may_update_the_baseline_and_do_nothing_else_to_it(
+    handler: str,
+) -> None:
+    table = ["arn:*:dynamodb:*:*:table/people"]
+    of_table = {
+        action: resources
+        for action, resources in granted(handler, BASELINE_TABLE="people").items()
+        if action.startswith("dynamodb:")
+    }
+    looks = {"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"}
+    expected = {"dynamodb:UpdateItem", *(looks if handler == "self_check" else ())}
+    assert of_table == dict.fromkeys(expected, table)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_without_a_baseline_nobody_may_use_dynamodb(handler: str) -> None:
+    assert "dynamodb" not in str(statements(handler))
+    assert "dynamodb" not in str(statements("audit_mfa", BASELINE_TABLE="people"))

@@ -1,0 +1,100 @@
+"""The check of the baseline's table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.clients import Clients
+from chalicelib.baseline.item import EXPIRY, KEY
+from chalicelib.health.baseline import baseline
+from chalicelib.health.checks import run_checks
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.signin.events import SIGN_IN_PATTERN
+from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from tests.support.stage import stage
+
+TABLE = "people"
+
+
+def check(clients: Clients, **variables: str) -> list[CheckResult]:
+    settings = stage(**variables)
+    deployment = Deployment(settings=settings, account_id=ACCOUNT_ID, pattern=SIGN_IN_PATTERN)
+    return list(run_checks(deployment, clients, [baseline]))
+
+
+@pytest.fixture
+def dynamodb(aws: EmbeddedAws) -> Any:  # noqa: ANN401 — boto3's client
+    """Give the client of an account with a table as `setup` makes it."""
+    dynamodb = aws.client("dynamodb")
+    aws.make_table(TABLE, KEY)
+    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=True)
+    expire(dynamodb, is_on=True)
+    return dynamodb
+
+
+def expire(dynamodb: Any, *, is_on: bool) -> None:  # noqa: ANN401
+    setting = {"Enabled": is_on, "AttributeName": EXPIRY}
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=setting)
+
+
+def unprotect(dynamodb: Any) -> None:  # noqa: ANN401
+    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+
+
+def replace(dynamodb: Any) -> None:  # noqa: ANN401
+    unprotect(dynamodb)
+    dynamodb.delete_table(TableName=TABLE)
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_table_as_setup_makes_it_is_ok(aws: EmbeddedAws) -> None:
+    (result,) = check(aws.client, BASELINE_TABLE=TABLE, BASELINE_DAYS="30")
+    assert (result.state, result.facts) == (Status.OK, {"table": TABLE, "remembers_days": "30"})
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [
+        (lambda dynamodb: expire(dynamodb, is_on=False), "table_forgets_nothing"),
+        (unprotect, "table_unprotected"),
+        (replace, "table_key"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_named(
+    aws: EmbeddedAws,
+    dynamodb: Any,  # noqa: ANN401
+    break_it: Callable[[Any], None],
+    code: str,
+) -> None:
+    break_it(dynamodb)
+    (result,) = check(aws.client, BASELINE_TABLE=TABLE)
+    assert (result.code, result.facts["table"]) == (code, TABLE)
+    assert result.remedy == "python -m ops setup --stage prod --baseline"
+
+
+def test_a_missing_table_is_named(aws: EmbeddedAws) -> None:
+    (result,) = check(aws.client, BASELINE_TABLE=TABLE)
+    assert result.code == "table_missing"
+
+
+def test_a_table_that_cannot_be_used_is_named(dynamodb: Any) -> None:  # noqa: ANN401
+    status = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+
+    def lock(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Table"]["TableStatus"] = status
+
+    dynamodb.meta.events.register("after-call.dynamodb.DescribeTable", lock)
+    (result,) = check(lambda *_: dynamodb, BASELINE_TABLE=TABLE)
+    assert (result.code, result.facts["status"]) == ("table_inactive", status)
+
+
+def test_a_stage_without_a_baseline_is_not_asked_for_a_table(aws: EmbeddedAws) -> None:
+    assert check(aws.client) == []
