@@ -42,11 +42,17 @@ def show_plan(steps: Sequence[Step]) -> None:
             out.print(Text(f"      {step.details}", "dim"), soft_wrap=True)
 
 
-def apply_plan(steps: Sequence[Step], *, yes: bool, dry_run: bool = False) -> bool:
+def apply_plan(
+    steps: Sequence[Step],
+    *,
+    yes: bool,
+    dry_run: bool = False,
+    prepare: Callable[[], object] = lambda: None,
+) -> bool:
     """Show the steps, ask unless `yes`, take them in turn; return whether all was done.
 
-    With `dry_run` nothing is done. A run that is interrupted can be repeated: a plan is made by
-    looking at what is there.
+    `prepare` is called between the answer and the first step. With `dry_run` nothing is done. A
+    run that is interrupted can be repeated: a plan is made by looking at what is there.
     """
     show_plan(steps)
     if dry_run:
@@ -56,6 +62,7 @@ def apply_plan(steps: Sequence[Step], *, yes: bool, dry_run: bool = False) -> bo
         if not sys.stdin.isatty():
             raise OpsError("Nothing was done: this is no terminal to ask on. Agree with --yes.")
         click.confirm("Do it?", abort=True)
+    prepare()
     complete = True
     for step in steps:
         click.echo(f"{step.title}: ", nl=False)

@@ -12,6 +12,7 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.messages.message import build_message
 from chalicelib.messages.phrases import phrases_in
+from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline
 from ops.account import Account
@@ -24,19 +25,25 @@ def untried(_: Deployment, __: Clients) -> Iterator[CheckResult]:
     yield CheckResult(name="webhook", state=Status.UNKNOWN, code="not_tried")
 
 
+def post_test(account: Account, settings: Settings) -> None:
+    """Post a test message through the stage's webhook. Raises DeliveryError."""
+    kms = JSONClient(
+        "kms",
+        settings.sign_in_region,
+        credentials=lambda: Credentials.of_session(account.session),
+    )
+    text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
+    message = build_message(text, Severity.INFO, settings)
+    delivery = Delivery(settings, WebhookLookup(kms, settings))
+    delivery.post(message, Deadline(_SECONDS), patient=True)
+
+
 def webhook_of(account: Account) -> Check:
     """Return the check that posts a test message through the stage's webhook."""
 
     def webhook(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
-        settings = deployment.settings
-        kms = JSONClient(
-            "kms", deployment.region, credentials=lambda: Credentials.of_session(account.session)
-        )
-        text = phrases_in(settings.message_language)("post_test", stage=settings.stage)
-        message = build_message(text, Severity.INFO, settings)
-        delivery = Delivery(settings, WebhookLookup(kms, settings))
         try:
-            delivery.post(message, Deadline(_SECONDS), patient=True)
+            post_test(account, deployment.settings)
         except DeliveryError as error:
             remedy = (
                 deployment.ops_command("setup", "--rotate-webhook")

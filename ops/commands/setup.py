@@ -1,13 +1,26 @@
 """`setup`: everything a stage needs in its account, but for what Chalice deploys itself."""
 
+import sys
+from collections.abc import Iterator
+
 import click
 
-from chalicelib.delivery.webhook import CRITICAL, MAIN
+from chalicelib import resource_names
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
+from chalicelib.errors import DeliveryError
+from chalicelib.settings import Settings
 from ops.account import Account
-from ops.command import Command, profile_option, region_option, stage_option, yes_option
-from ops.plan import apply_plan
+from ops.checks.post_test import post_test
+from ops.command import (
+    Command,
+    dry_run_option,
+    profile_option,
+    region_option,
+    stage_option,
+    yes_option,
+)
+from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
-from ops.resources import webhook_ciphertext
 from ops.resources.alarms import Alarms
 from ops.resources.forwards import Forwards
 from ops.resources.key import StageKey
@@ -15,11 +28,15 @@ from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
 from ops.resources.stage_files import StageFiles
 from ops.resources.table import StageTable
+from ops.resources.webhook_ciphertext import plan_webhooks
+
+_AUDIT = "cron(0 9 ? * MON *)"
 
 
 @click.command(
     "setup",
     cls=Command,
+    short_help="Make the key, queue, alarms and forwards of a stage.",
     epilog="""
 Examples:
   python -m ops setup --stage prod --alarm-email security@example.com
@@ -32,13 +49,20 @@ Then: chalice deploy --stage prod
 """,
 )
 @stage_option
-@click.option("--rotate-webhook", is_flag=True, help="Replace the webhook by another.")
-@click.option("--critical-webhook", is_flag=True, help="Ask for one of critical messages, too.")
-@click.option("--key", metavar="ID", help="Use a KMS key that exists, by its id or ARN.")
-@click.option("--alarm-email", metavar="ADDRESS", help="Who hears that messages do not arrive.")
+@click.option("--rotate-webhook", is_flag=True, help="Replace the webhook.")
+@click.option(
+    "--critical-webhook", is_flag=True, help="Set or replace a webhook for critical messages."
+)
+@click.option("--key", metavar="ID", help="Use an existing KMS key, by its id or ARN.")
+@click.option("--alarm-email", metavar="ADDRESS", help="Send the alarms to this address.")
 @click.option("--baseline", is_flag=True, help="Remember from where each person signs in.")
-@click.option("--home-region-only", is_flag=True, help="Leave the other regions blind.")
+@click.option(
+    "--home-region-only/--all-regions",
+    default=None,
+    help="Do not forward sign-ins of other regions; remembered.",
+)
 @yes_option
+@dry_run_option
 @profile_option
 @region_option
 def command(  # noqa: PLR0913  # one argument for each option
@@ -49,8 +73,9 @@ def command(  # noqa: PLR0913  # one argument for each option
     key: str | None,
     alarm_email: str | None,
     baseline: bool,
-    home_region_only: bool,
+    home_region_only: bool | None,
     yes: bool,
+    dry_run: bool,
     profile: str | None,
     region: str | None,
 ) -> None:
@@ -58,41 +83,99 @@ def command(  # noqa: PLR0913  # one argument for each option
 
     Shows what is missing and asks before making it; what is there stays. The webhook is typed
     without echo or read from standard input, checked, and kept as KMS ciphertext in
-    .chalice/config.json.
+    .chalice/config.json. --yes takes every default and posts nothing.
     """
     config = ConfigFile.read()
-    files = StageFiles(config, stage, region, baseline=baseline)
-    settings = files.settings
-    account = Account.open(profile, settings.sign_in_region)
+    files = StageFiles(config, stage, region)
+    account = Account.open(profile, files.settings.sign_in_region)
     account.expect_home_of(stage)
     click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
+    is_asking = sys.stdin.isatty() and not (yes or dry_run)
 
+    alarms = Alarms(account, stage)
+    if files.is_new:
+        files.want(FAILURES="digest", SELF_CHECK_SCHEDULE="rate(1 hour)")
+        if is_asking:
+            alarm_email = alarm_email or _offer(files, alarms)
+            baseline = baseline or click.confirm("Remember from where each person signs in?")
+    if baseline:
+        files.want(BASELINE_TABLE=resource_names.baseline_table(stage))
     kms = account.session.client("kms")
     stage_key = StageKey(account, stage, key)
-    asked = {MAIN: rotate_webhook or MAIN not in files.held, CRITICAL: critical_webhook}
-    webhooks = webhook_ciphertext.to_encrypt(kms, settings, stage_key, held=files.held, asked=asked)
-    queue = UndeliveredQueue(account, config, stage)
-    alarms = Alarms(account, stage)
-    forwards = None if home_region_only else Forwards(account, stage)
+    replaced = {MAIN: rotate_webhook or MAIN not in files.held, CRITICAL: critical_webhook}
+    plan = plan_webhooks(
+        kms,
+        files.settings,
+        stage_key,
+        held=files.held,
+        replaced=[name for name, is_replaced in replaced.items() if is_replaced],
+    )
+    webhooks: dict[str, Webhook] = {}
+    at_home_only = files.remember_home_region_only(home_region_only)
+    forwards = None if at_home_only else Forwards(account, stage)
+    settings = files.settings
     steps = [
         *stage_key.steps(),
-        *queue.steps(),
+        *_queue_steps(UndeliveredQueue(account, config, stage), settings),
         *(StageTable(account, config, stage).steps() if settings.baseline_table else ()),
-        *files.steps(kms, webhooks),
+        *files.steps(kms, plan.changing, webhooks),
         *alarms.steps(settings, alarm_email),
         *ReadOnlyRule(account, stage).steps(),
         *(forwards.steps() if forwards else ()),
     ]
     if steps:
-        apply_plan(steps, yes=yes)
-        click.echo(f"Next: chalice deploy --stage {stage}")
-        if baseline:
-            click.echo(
-                f"To learn who is familiar: python -m ops baseline --stage {stage} --since 90d"
-            )
+        prepare = lambda: webhooks.update(plan.ask(settings))  # noqa: E731  # after the plan's yes
+        apply_plan(steps, yes=yes, dry_run=dry_run, prepare=prepare)
     else:
         click.echo(f"Nothing to do: the stage {stage} is set up.")
-    for one in forwards.unknown if forwards else ():
-        click.secho(f"Perhaps blind: {one.region}. {one.why}", fg="yellow")
+    for forward in forwards.unknown if forwards else ():
+        click.secho(f"Perhaps not covered: {forward.region}. {forward.why}", fg="yellow")
+    if dry_run:
+        return
+    if plan.asked and is_asking:
+        _test(account, config, stage)
     if not (alarm_email or alarms.are_subscribed):
-        click.echo("Nobody hears the alarms yet. To subscribe: --alarm-email ADDRESS")
+        click.echo(
+            "Nobody gets the alarms yet: "
+            f"python -m ops setup --stage {stage} --alarm-email you@example.com"
+        )
+    if steps:
+        _print_next_steps(stage, is_tested=is_asking, has_baseline=baseline)
+
+
+def _offer(files: StageFiles, alarms: Alarms) -> str | None:
+    """Ask a new stage's operator for what has no default; return the alarms' address."""
+    email = None
+    if not alarms.are_subscribed:
+        email = click.prompt("E-mail address for the alarms (empty for none)", default="") or None
+    if click.confirm("Post each Monday who can sign in without MFA?", default=True):
+        files.want(MFA_AUDIT_SCHEDULE=_AUDIT)
+    return email
+
+
+def _queue_steps(queue: UndeliveredQueue, settings: Settings) -> Iterator[Step]:
+    if settings.undelivered_queue:
+        yield from queue.steps()
+    elif depth := queue.depth:
+        click.secho(
+            f"UNDELIVERED_QUEUE is unset, but {queue.name} still holds {depth} messages, which "
+            "nothing posts. Set it again, deploy, and wait until the queue is empty.",
+            fg="yellow",
+        )
+
+
+def _test(account: Account, config: ConfigFile, stage: str) -> None:
+    """Post a test message; what keeps it from arriving is a warning."""
+    try:
+        post_test(account, config.settings(stage))
+    except DeliveryError as error:
+        click.secho(f"The test message did not arrive. {error}", fg="yellow")
+    else:
+        click.echo("A test message was posted.")
+
+
+def _print_next_steps(stage: str, *, is_tested: bool, has_baseline: bool) -> None:
+    click.echo(f"Next:\n  chalice deploy --stage {stage}")
+    click.echo(f"  python -m ops doctor --stage {stage}{'' if is_tested else ' --post-test'}")
+    if has_baseline:
+        click.echo(f"  python -m ops baseline --stage {stage} --since 90d")

@@ -15,6 +15,7 @@ from chalicelib.settings import DEFAULT_REGION, Settings
 from ops.errors import OpsError
 
 FOLDER: Final = Path(".chalice")
+HOME_REGION_ONLY: Final = ("setup", "home_region_only")  # in a stage; Chalice passes it over
 
 
 class ConfigFile:
@@ -94,6 +95,12 @@ class ConfigFile:
         for level in self._levels(stage, None):
             merged.update(_object(level.get("tags")))
         return merged
+
+    def is_home_region_only(self, stage: str) -> bool:
+        """Return whether the operator chose not to forward the other regions' sign-ins."""
+        of_stage = _object(_object(self._tree.get("stages")).get(stage))
+        section, name = HOME_REGION_ONLY
+        return _object(of_stage.get(section)).get(name) is True
 
     def home_region(self, stage: str) -> str:
         """Return the region that a stage lives in."""

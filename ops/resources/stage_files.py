@@ -1,9 +1,9 @@
 """A stage's part of `.chalice`: its settings, as `setup` leaves them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chalicelib import resource_names
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
@@ -11,27 +11,28 @@ from chalicelib.settings import Settings
 from ops.errors import OpsError
 from ops.plan import Step
 from ops.project import policy_files
-from ops.project.config_file import ConfigFile, read_settings
+from ops.project.config_file import HOME_REGION_ONLY, ConfigFile, read_settings
 from ops.resources import webhook_ciphertext
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 
+_WEBHOOKS: Final = {MAIN: "the webhook", CRITICAL: "the webhook of critical messages"}
+
+
 class StageFiles:
     """The files of one stage: what they hold, and what is to be written.
 
-    `region` is the home region, if the operator names one; `baseline` says that the stage shall
-    have a table. Raises OpsError if the stage's settings are wrong, or if it lives in another
-    region.
+    `region` is the home region, if the operator names one. Raises OpsError if the stage's settings
+    are wrong, or if it lives in another region.
     """
 
-    def __init__(
-        self, config: ConfigFile, stage: str, region: str | None, *, baseline: bool = False
-    ) -> None:
+    def __init__(self, config: ConfigFile, stage: str, region: str | None) -> None:
         now = config.environment(stage)
         home = config.home_region(stage)
         self.held = tuple(name for name in (MAIN, CRITICAL) if _is_ciphertext(now, name))
+        self.is_new = not now.get(MAIN, "").strip()
         if region and region != home and self.held:
             raise OpsError(
                 f"The stage {stage} is set up in {home}. To move it to {region}, "
@@ -40,47 +41,83 @@ class StageFiles:
             )
         self._stage = stage
         self._config = config
-        self._wanted = {
-            "STAGE": stage,
-            "SIGN_IN_REGION": region or home,
-            "UNDELIVERED_QUEUE": now.get("UNDELIVERED_QUEUE", "").strip()
-            or resource_names.undelivered_queue(stage),
-        }
-        if baseline and not now.get("BASELINE_TABLE", "").strip():
-            self._wanted["BASELINE_TABLE"] = resource_names.baseline_table(stage)
-        unreadable = {name: "" for name in (MAIN, CRITICAL) if name not in self.held}
-        self.settings = read_settings({**now, **self._wanted, **unreadable})
+        self._now = now
+        self._home_region_only = config.is_home_region_only(stage)
+        self._is_choice_new = False
+        self._wanted = {"STAGE": stage, "SIGN_IN_REGION": region or home}
+        if self.is_new and not now.get("UNDELIVERED_QUEUE", "").strip():
+            self._wanted["UNDELIVERED_QUEUE"] = resource_names.undelivered_queue(stage)
 
-    def steps(self, kms: "KMSClient", webhooks: Mapping[str, Webhook]) -> Iterator[Step]:
-        """Return the step that writes what is missing, with `webhooks` (by setting) encrypted."""
+    def remember_home_region_only(self, choice: bool | None) -> bool:  # noqa: FBT001
+        """Return whether the other regions are left alone: as chosen now, or before."""
+        if choice is not None and choice != self._home_region_only:
+            self._home_region_only = choice
+            self._is_choice_new = True
+        return self._home_region_only
+
+    def want(self, **settings: str) -> None:
+        """Add settings that the stage lacks; one that it has stays."""
+        self._wanted |= {
+            name: value for name, value in settings.items() if not self._now.get(name, "").strip()
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they will be; without a webhook that cannot be read."""
+        return _settings({**self._now, **self._wanted})
+
+    def steps(
+        self, kms: "KMSClient", changing: Collection[str], webhooks: Mapping[str, Webhook]
+    ) -> Iterator[Step]:
+        """Return the steps that write what is missing.
+
+        `changing` names the settings that get another ciphertext; `webhooks` holds their webhooks
+        once the steps are taken.
+        """
         wanted = dict(self._wanted)
-        if webhooks:
+        if changing:
             wanted["WEBHOOK_ENCRYPTION_CONTEXT"] = json.dumps(_context(self._stage))
-        now = self._config.environment(self._stage)
-        changed = {name: value for name, value in wanted.items() if now.get(name) != value}
-        names = [*changed, *webhooks]
+        changed = {name: value for name, value in wanted.items() if self._now.get(name) != value}
+        names = [*changed]
         if policy_files.unnamed(self._config, self._stage):
             names.append("iam_policy_file")
+        if self._is_choice_new:
+            names.append("home_region_only")
         if names:
-            alias = resource_names.key_alias(self._stage)
-            encrypted = f", encrypted under {alias}" if webhooks else ""
             yield Step(
-                f"write {', '.join(names)} into {self._config.path}{encrypted}",
-                partial(self._write, changed, kms, webhooks),
+                f"write settings into {self._config.path}",
+                partial(self._write, changed),
+                ", ".join(names),
+                kind="change",
+            )
+        for name in changing:
+            verb = "replace" if name in self.held else "encrypt"
+            yield Step(
+                f"{verb} {_WEBHOOKS[name]}",
+                partial(self._encrypt, kms, name, webhooks),
+                f"{name} in {self._config.path}, under {resource_names.key_alias(self._stage)}",
+                kind="change" if name in self.held else "make",
             )
 
-    def _write(
-        self, changed: Mapping[str, str], kms: "KMSClient", webhooks: Mapping[str, Webhook]
-    ) -> None:
+    def _write(self, changed: Mapping[str, str]) -> None:
         for name, value in changed.items():
             self._set(name, value)
-        for place, name in policy_files.unnamed(self._config, self._stage).items():
-            self._config.set(place, name)
-        for name, webhook in webhooks.items():
-            alias, context = resource_names.key_alias(self._stage), _context(self._stage)
-            self._set(name, webhook_ciphertext.encrypt(kms, alias, webhook, context))
+        for place, file in policy_files.unnamed(self._config, self._stage).items():
+            self._config.set(place, file)
+        if self._is_choice_new:
+            self._config.set(("stages", self._stage, *HOME_REGION_ONLY), self._home_region_only)
+        self._save()
+
+    def _encrypt(self, kms: "KMSClient", name: str, webhooks: Mapping[str, Webhook]) -> None:
+        alias = resource_names.key_alias(self._stage)
+        context = _context(self._stage)
+        self._set(name, webhook_ciphertext.encrypt(kms, alias, webhooks[name], context))
+        self._save()
+
+    def _save(self) -> None:
         self._config.write()
-        policy_files.write(self._config, self._stage, self._config.settings(self._stage))
+        settings = _settings(self._config.environment(self._stage))
+        policy_files.write(self._config, self._stage, settings)
 
     def _set(self, name: str, value: str) -> None:
         self._config.set(("stages", self._stage, "environment_variables", name), value)
@@ -88,6 +125,11 @@ class StageFiles:
 
 def _context(stage: str) -> dict[str, str]:
     return {"app": resource_names.APP, "stage": stage}
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    unreadable = {name: "" for name in (MAIN, CRITICAL) if not _is_ciphertext(environment, name)}
+    return read_settings({**environment, **unreadable})
 
 
 def _is_ciphertext(environment: Mapping[str, str], name: str) -> bool:

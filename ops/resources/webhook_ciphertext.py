@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.error_codes import is_denied, is_missing
-from chalicelib.delivery.webhook import CRITICAL, Webhook
+from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
 from ops.errors import OpsError, code_of, sentence
@@ -20,6 +20,7 @@ from ops.resources.key import StageKey
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
+_SLACK_APPS: Final = "https://api.slack.com/apps, Incoming Webhooks"
 _TRIES: Final = 10  # a new alias is known everywhere within seconds
 _PAUSE: Final = 3.0  # seconds between them
 _WRONG: Final = frozenset(
@@ -36,34 +37,61 @@ class _Kept:
     key_arn: str | None = None
 
 
-def to_encrypt(
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What is to become of a stage's webhooks, by setting.
+
+    `asked` are to be given by the operator; `encrypted_again` are known, and need another
+    ciphertext because the key changes; `current` are those that could be read.
+    """
+
+    asked: tuple[str, ...]
+    encrypted_again: Mapping[str, Webhook]
+    current: Mapping[str, Webhook]
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """The settings that get another ciphertext."""
+        return (*self.asked, *self.encrypted_again)
+
+    def ask(self, settings: Settings) -> dict[str, Webhook]:
+        """Return the webhooks to encrypt; ask the operator for theirs. Raises OpsError."""
+        given = {name: ask(name, settings) for name in self.asked}
+        for name, webhook in given.items():
+            if name in self.current and self.current[name].reveal() == webhook.reveal():
+                click.secho("That is the webhook which the stage has already.", fg="yellow")
+        return {**self.encrypted_again, **given}
+
+
+def plan_webhooks(
     kms: "KMSClient",
     settings: Settings,
     key: StageKey,
     *,
     held: Collection[str],
-    asked: Mapping[str, bool],
-) -> dict[str, Webhook]:
-    """Return the webhooks that must be encrypted, by setting; ask for those that must be given.
+    replaced: Collection[str],
+) -> Webhooks:
+    """Return what is to become of the webhooks; print what cannot be read.
 
-    `held` names the settings that have a ciphertext, `asked` says which the operator replaces. A
+    `held` names the settings that have a ciphertext, `replaced` those that get another webhook. A
     ciphertext that is no good is replaced, too, and one under another key than `key` is encrypted
-    anew. What may not be read counts as good while the key stays.
+    again. What may not be read counts as good while the key stays.
     """
     kept = {name: _kept(kms, settings, name) for name in held}
-    lost = [
-        name for name, one in kept.items() if one is None or (one.webhook is None and key.is_new)
-    ]
+    lost = [name for name, it in kept.items() if it is None or (it.webhook is None and key.is_new)]
     if lost:
         click.echo(
             f"What {' and '.join(lost)} holds cannot be decrypted here. If that is a surprise, "
-            "look whether this is the stage's account."
+            "check whether this is the stage's account."
         )
-    given = {name: ask(name, settings) for name in asked if asked[name] or name in lost}
-    known = {name: one for name, one in kept.items() if one and one.webhook}
-    if not given and all(one.key_arn == key.arn for one in known.values()):
-        return {}
-    return {name: one.webhook for name, one in known.items() if one.webhook} | given
+    asked = tuple(name for name in (MAIN, CRITICAL) if name in replaced or name in lost)
+    current = {name: it.webhook for name, it in kept.items() if it and it.webhook}
+    again = {
+        name: webhook
+        for name, webhook in current.items()
+        if name not in asked and (it := kept[name]) and it.key_arn != key.arn
+    }
+    return Webhooks(asked, again, current)
 
 
 def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
@@ -91,19 +119,27 @@ def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
 
 
 def ask(setting: str, settings: Settings) -> Webhook:
-    """Take a webhook without echo from the terminal, else a line of standard input; check it.
+    """Return a webhook, typed without echo on the terminal or a line of standard input; checked.
 
-    Raises OpsError if it is none that could be posted to.
+    A terminal is asked again after a typing error. Raises OpsError if none can be posted to.
     """
     which = "Webhook for critical messages" if setting == CRITICAL else "Webhook"
-    if sys.stdin.isatty():
+    if not sys.stdin.isatty():
+        return _checked(sys.stdin.readline(), which, setting, settings)
+    click.echo(f"Slack makes a webhook at {_SLACK_APPS}.")
+    while True:
         text = click.prompt(f"{which} (it is not shown)", hide_input=True, type=str)
-    else:
-        text = sys.stdin.readline()
+        try:
+            return _checked(text, which, setting, settings)
+        except OpsError as fault:
+            click.secho(fault.message, fg="yellow")
+
+
+def _checked(text: str, which: str, setting: str, settings: Settings) -> Webhook:
     if not text.strip():
         raise OpsError(
             f"{which}: none was given. Type it on a terminal, or give it on standard input, a "
-            "line of its own. Slack makes one at https://api.slack.com/apps, Incoming Webhooks."
+            f"line of its own. Slack makes one at {_SLACK_APPS}."
         )
     try:
         return Webhook.parse(text, settings, setting)

@@ -94,25 +94,24 @@ def test_the_alarms_tell_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -
         ("Errors", "signin-monitor-prod-on_sign_in"),
         ("Errors", "signin-monitor-prod-on_undelivered"),
         ("FailedInvocations", "signin-monitor-prod-on_sign_in-event"),
+        ("Errors", "signin-monitor-prod-self_check"),
         ("Failed", "prod"),
-        ("Parked", "prod"),
         ("ApproximateAgeOfOldestMessage", QUEUE),
     }
     topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:signin-monitor-prod-alarms"
     assert {tuple(one["AlarmActions"]) for one in alarms} == {(topic,)}
     (subscription,) = aws.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert subscription["Endpoint"] == "security@example.com"
-    assert "Nobody hears the alarms" not in text
+    assert "Nobody gets the alarms" not in text
 
 
 def test_alarms_that_nobody_hears_are_mentioned(cli: Cli) -> None:
-    assert "Nobody hears the alarms yet" in cli.set_up().text
+    assert "Nobody gets the alarms yet" in cli.set_up().text
 
 
 def test_failed_sign_ins_that_wait_for_their_digest_alarm_nobody(
     cli: Cli, aws: EmbeddedAws
 ) -> None:
-    cli.project.configure("prod", {"FAILURES": "digest", "UNDELIVERED_QUEUE": QUEUE})
     cli.set_up()
     names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert "signin-monitor-prod-parked" not in names
@@ -141,12 +140,13 @@ def test_a_second_run_says_that_there_is_nothing_to_do_and_does_nothing(
 
 
 def test_the_rest_of_the_file_stays_as_it_was(cli: Cli) -> None:
-    text = cli.config_file.read_text().replace('"version"', '"tags": {"a":   "b"},\n  "version"')
+    text = cli.config_file.read_text().replace('"version"', '"xray": true,\n  "version"')
     cli.config_file.write_text(text)
     cli.set_up()
     before, after = text.splitlines(), cli.config_file.read_text().splitlines()
     changed = [line.split('"')[1] for line in after if line not in before]
-    assert changed == ["WEBHOOK_URL_ENCRYPTED", "UNDELIVERED_QUEUE"]
+    assert changed[:2] == ["WEBHOOK_URL_ENCRYPTED", "UNDELIVERED_QUEUE"]
+    assert {"FAILURES", "SELF_CHECK_SCHEDULE", "home_region_only"} < set(changed)
 
 
 @pytest.mark.parametrize(
@@ -182,24 +182,32 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
     cli: Cli, aws: EmbeddedAws
 ) -> None:
     with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
-        terminal.wait_for("it is not shown")
-        terminal.type(WEBHOOK)
+        terminal.wait_for("E-mail address")
+        terminal.type("security@example.com")
+        terminal.wait_for("without MFA?")
+        terminal.type("y")
         terminal.wait_for("Do it? [y/N]")
         assert nothing_was_made(aws)
         terminal.type("y")
+        terminal.wait_for("it is not shown")
+        terminal.type("htps://hooks.slack.com/services/T0/B0/fake")
+        terminal.wait_for("that is no webhook's URL")
+        terminal.type(WEBHOOK)
         assert terminal.wait() == 0
     assert "fake" not in terminal.screen
+    assert "The test message did not arrive." in terminal.screen
     assert decrypted(aws, cli) == WEBHOOK
+    assert cli.settings()["MFA_AUDIT_SCHEDULE"] == "cron(0 9 ? * MON *)"
 
 
 def test_without_a_yes_nothing_is_made(cli: Cli, aws: EmbeddedAws) -> None:
     written = cli.config_file.read_bytes()
     with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
-        terminal.wait_for("it is not shown")
-        terminal.type(WEBHOOK)
-        terminal.wait_for("Do it?")
-        terminal.type("n")
-        assert terminal.wait() == 1
+        for question in ("E-mail address", "without MFA?", "Do it?"):
+            terminal.wait_for(question)
+            terminal.type("" if "mail" in question else "n")
+        assert terminal.wait() == 130
+    assert "To do:" in cli.ops("setup", "--stage", "prod", "--dry-run").text
     piped = cli.ops("setup", "--stage", "prod", stdin=f"{WEBHOOK}\n")
     assert piped.status == 2
     assert "Agree with --yes." in piped.text
@@ -213,7 +221,8 @@ def test_the_webhook_is_replaced_and_nothing_else(cli: Cli, aws: EmbeddedAws) ->
         *("setup", "--stage", "prod", "--home-region-only", "--rotate-webhook", "--yes"),
         stdin=f"{ANOTHER}\n",
     )
-    assert answer.text.count("  + ") == 1
+    assert "  ~ replace the webhook\n" in answer.text
+    assert (answer.text.count("  + "), answer.text.count("  ~ ")) == (0, 1)
     assert "chalice deploy --stage prod" in answer.text
     assert decrypted(aws, cli) == ANOTHER
 
@@ -226,6 +235,19 @@ def test_critical_messages_may_have_a_webhook_of_their_own(cli: Cli, aws: Embedd
     assert answer.status == 0
     assert decrypted(aws, cli) == WEBHOOK
     assert decrypted(aws, cli, "CRITICAL_WEBHOOK_URL_ENCRYPTED") == ANOTHER
+    before = cli.settings()["WEBHOOK_URL_ENCRYPTED"]
+    again = cli.ops("setup", "--stage", "prod", "--critical-webhook", "--yes", stdin=f"{ANOTHER}\n")
+    assert "  ~ replace the webhook of critical messages\n" in again.text
+    assert "the webhook which the stage has already" in again.text
+    assert cli.settings()["WEBHOOK_URL_ENCRYPTED"] == before
+
+
+def test_what_was_chosen_once_is_remembered(cli: Cli) -> None:
+    cli.set_up()
+    cli.project.configure("prod", {"UNDELIVERED_QUEUE": "", "FAILURES": "each"})
+    again = cli.ops("setup", "--stage", "prod", "--yes").text
+    assert "forward sign-ins" not in again
+    assert "SQS queue" not in again
 
 
 @pytest.mark.parametrize("ciphertext", ["AAAA", "not base64", WEBHOOK])
@@ -401,11 +423,11 @@ def test_an_alarm_that_the_settings_no_longer_ask_for_is_deleted(
     cli: Cli, aws: EmbeddedAws
 ) -> None:
     cli.set_up()
-    cli.project.configure("prod", {"FAILURES": "digest"})
+    cli.project.configure("prod", {"SELF_CHECK_SCHEDULE": ""})
     answer = cli.set_up()
-    assert "delete the alarms signin-monitor-prod-parked" in answer.text
+    assert "  - delete the alarms (1)\n      signin-monitor-prod-errors-self_check" in answer.text
     names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
-    assert "signin-monitor-prod-parked" not in names
+    assert "signin-monitor-prod-errors-self_check" not in names
     assert "Nothing to do" in cli.set_up().text
 
 
