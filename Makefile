@@ -1,36 +1,56 @@
-# Two commands to start with: `make demo` and `make test`. Both make their own environment.
+# Two commands to start with: `make demo` and `make test`. Each brings what it needs into .venv.
 
 PYTHON ?= python3
 STAGE ?= prod
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python -r, \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r)
+
+# The environment grows with what is asked of it; each file says that one part is there.
+OPS := $(VENV)/.ops
+DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 # `chalice logs` and `chalice invoke` never import the app, which pins the region.
-HOME_REGION = $$($(BIN)/python -c 'from ops.config_file import ConfigFile; \
-  print(ConfigFile.read().environment("$(STAGE)")["SIGN_IN_REGION"])')
+HOME_REGION = $$($(BIN)/python -c 'from ops.project.config_file import ConfigFile; \
+  print(ConfigFile.read().home_region("$(STAGE)"))')
 EVENT ?= playground/events/iam-user-with-mfa.json
 
-.PHONY: help demo tour local test check golden mutants logs invoke bench profile scaling storm clean
+.PHONY: help demo tour local test check golden mutants setup deploy doctor logs invoke bench profile scaling storm clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): requirements.txt requirements-dev.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "signin-monitor needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(if $(UV),$(UV) venv --quiet --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
+
+$(OPS): requirements.txt requirements-ops.txt | $(BIN)/python
+	@echo "Downloading Chalice, boto3 and what they need: 28 MB, once …"
+	@$(INSTALL) requirements-ops.txt
 	@touch $@
 
-demo: $(READY)  ## see sign-ins reach a channel, with no AWS account and no Slack
+$(DEMO): requirements.txt requirements-demo.txt | $(BIN)/python
+	@echo "Downloading an embedded AWS, Chalice and what they need: 35 MB, once …"
+	@$(INSTALL) requirements-demo.txt
+	@touch $@
+
+$(READY): requirements.txt requirements-ops.txt requirements-demo.txt requirements-dev.txt | $(BIN)/python
+	@echo "Downloading what the tests need: 130 MB, once; a minute or two …"
+	@$(INSTALL) requirements-dev.txt
+	@touch $(OPS) $(DEMO) $@
+
+demo: $(DEMO)  ## see sign-ins reach a channel, with no AWS account and no Slack
 	@$(BIN)/python -m playground demo
 
-tour: $(READY)  ## the same in the terminal, through the deployed package
+tour: $(DEMO)  ## the same in the terminal, through the deployed package
 	@$(BIN)/python -m playground tour
 
-local: $(READY)  ## chalice local, with the page
+local: $(DEMO)  ## chalice local, with the page
 	$(BIN)/chalice local --stage local
 
 test: $(READY)  ## every test
@@ -40,6 +60,7 @@ check: $(READY)  ## linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
 
 golden: $(READY)  ## write the golden messages anew
 	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/mfa_audit \
@@ -49,10 +70,22 @@ mutants: $(READY)  ## do the tests notice a change in what delivery rests on? (h
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
-logs: $(READY)  ## follow the log of a deployed stage: STAGE=prod
+setup: $(OPS)  ## make what a stage needs in its account: STAGE=prod
+	@$(BIN)/python -m ops setup --stage $(STAGE)
+
+# Chalice reads the settings before it imports the app; one that is no string would end it in a
+# traceback, so our own command reads them first.
+deploy: $(OPS)  ## deploy a stage: STAGE=prod
+	@$(BIN)/python -m ops policies --stage $(STAGE) > /dev/null
+	@$(BIN)/chalice deploy --stage $(STAGE)
+
+doctor: $(OPS)  ## check every step from a sign-in to the channel: STAGE=prod
+	@$(BIN)/python -m ops doctor --stage $(STAGE)
+
+logs: $(OPS)  ## follow the log of a deployed stage: STAGE=prod
 	AWS_DEFAULT_REGION=$(HOME_REGION) $(BIN)/chalice logs --stage $(STAGE) --name on_sign_in --follow
 
-invoke: $(READY)  ## send an event to a deployed stage: STAGE=prod EVENT=file.json
+invoke: $(OPS)  ## send an event to a deployed stage: STAGE=prod EVENT=file.json
 	AWS_DEFAULT_REGION=$(HOME_REGION) $(BIN)/chalice invoke --stage $(STAGE) --name on_sign_in < $(EVENT)
 
 bench: $(READY)  ## measure speed and cost against four other variants, in six minutes
@@ -68,4 +101,4 @@ storm: $(READY)  ## send 10,000 failed sign-ins, with root's success among them
 	$(BIN)/python -m benchmarks.storm
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) mutants vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .chalice/deployments .chalice/deployed .chalice/venv
+	rm -rf $(VENV) mutants vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .chalice/deployments .chalice/deployed .chalice/venv build
