@@ -27,6 +27,7 @@ help:  ## say what there is
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "signin-monitor needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making an environment of its own in $(VENV) …"
 	@$(if $(UV),$(UV) venv --quiet --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
 
 $(OPS): requirements.txt requirements-ops.txt | $(BIN)/python
