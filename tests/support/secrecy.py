@@ -4,14 +4,45 @@ import base64
 import gc
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from requests import Session
 
+from chalicelib.errors import SigninMonitorError
 from tests.support.stage_harness import SECRET_PATH
 
 _SECRET = SECRET_PATH.rpartition("/")[2]
+
+
+class Said:
+    """What was printed and noted so far, for the path to be looked for in it."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capfd = capfd
+        self.texts: list[str] = []
+
+    def printed(self) -> str:
+        """Return what was printed since the last call."""
+        out, err = self._capfd.readouterr()
+        self.note(out, err)
+        return out
+
+    def note(self, *texts: str) -> None:
+        """Keep what was said in another way."""
+        self.texts += texts
+
+
+@contextmanager
+def kept_secret(capfd: pytest.CaptureFixture[str]) -> Iterator[Said]:
+    """Set every logger to DEBUG; at the end fail if anything printed, logged or noted the path."""
+    said = Said(capfd)
+    with everything_logged() as logged:
+        yield said
+    said.printed()
+    for text in (*said.texts, *logged):
+        assert not shows_secret(text), text
 
 
 def shows_secret(text: str) -> bool:
@@ -26,6 +57,14 @@ def _needles() -> Iterator[str]:
         whole = padded[: len(padded) // 3 * 3]
         # The first four letters mix with what stands before, the last ones with what follows.
         yield base64.b64encode(whole).decode()[4 if offset else 0 :]
+
+
+def raised_by(call: Callable[[], object]) -> BaseException:
+    """Return the error of a call that fails, its traceback begun below this test."""
+    with pytest.raises(SigninMonitorError) as raised:
+        call()
+    assert raised.tb.tb_next
+    return raised.value.with_traceback(raised.tb.tb_next)
 
 
 @contextmanager
