@@ -26,11 +26,13 @@ def decision_line(
     *,
     stage: str,
     now: datetime,
+    person: str | None = None,
     **more: object,
 ) -> dict[str, Any]:
     """Write the line: the keys that operators and the self-check rely on, then the metric.
 
-    It holds neither names nor addresses. `delay_ms` is from the event to now.
+    It holds neither names nor addresses: `person` is a keyed hash. `delay_ms` is from the event to
+    now.
     """
     subject = subject_of(notification)
     delay = delay_of(subject, now)
@@ -42,6 +44,7 @@ def decision_line(
         "event_name": _short(subject.event_name),
         "account_id": _short(subject.account_id),
         **_assessment(notification),
+        "person": person,
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
         **more,
         "Stage": stage or "unset",

@@ -5,6 +5,7 @@ can be neither posted nor parked fails its invocation, so that Lambda tries agai
 """
 
 import gc
+import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,6 +47,7 @@ Posting = tuple[Message, Sequence[Notification]]
 
 LATE: Final = timedelta(minutes=5)
 _REMEMBERED: Final = 1_000
+_PSEUDONYM: Final = 16  # hexadecimal digits
 _PACE_SECONDS: Final = 1.0
 _QUEUE_SECONDS: Final = 9.0
 
@@ -278,10 +280,24 @@ class Notifier:
         self, verdict: Verdict, notification: Notification, reason: str | None, **more: object
     ) -> dict[str, Any]:
         line = decision_line(
-            verdict, notification, reason, stage=self._settings.stage, now=datetime.now(UTC), **more
+            verdict,
+            notification,
+            reason,
+            stage=self._settings.stage,
+            now=datetime.now(UTC),
+            person=self._pseudonym(notification),
+            **more,
         )
         log.write(**line)
         return line
+
+    def _pseudonym(self, notification: Notification) -> str | None:
+        """Return a keyed hash of the person whom the baseline knows a sign-in by."""
+        person = None if isinstance(notification, Report) else notification.origin.person
+        key = self._delivery.derive_key("person") if person else None
+        if not (person and key):
+            return None
+        return hmac.digest(key, person.encode(errors="replace"), "sha256").hex()[:_PSEUDONYM]
 
 
 def _handles(records: Iterable[Event], report_in: ReportReader) -> dict[Subject, list[str]]:

@@ -25,7 +25,7 @@ def line(
     *,
     stage: str = "prod",
     now: datetime = NOW,
-    **more: object,
+    **more: Any,  # noqa: ANN401 — any value
 ) -> dict[str, Any]:
     assessed = assess(read_sign_in(event))
     return decision_line(verdict, assessed, reason, stage=stage, now=now, **more)
@@ -49,6 +49,7 @@ def test_the_line_has_the_keys_that_operators_rely_on() -> None:
         "severity": "warning",
         "reasons": ["failed_at_mfa"],
         "familiar": None,
+        "person": None,
         "delay_ms": 90_250,
         "act": "operator",
         "Stage": "prod",

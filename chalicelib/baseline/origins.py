@@ -73,6 +73,7 @@ class Origins:
         habits = ask(sighting) if sighting else None
         is_outside = bool(self._networks and not name and sign_in.source_ip and is_entry(sign_in))
         return Origin(
+            person=sighting.person if sighting and self._table else None,
             network_name=name,
             is_outside_known_networks=is_outside and (habits is None or habits.is_new_network),
             habits=habits,

@@ -8,6 +8,7 @@ from chalicelib.delivery.slack import Slack
 from chalicelib.delivery.webhook import CRITICAL, MAIN, WebhookLookup
 from chalicelib.errors import DeliveryError, PayloadInvalid, WebhookDead, WebhookUnavailable
 from chalicelib.messages.message import Message
+from chalicelib.resource_names import APP
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from chalicelib.timeout import Deadline, call_with_timeout
@@ -24,6 +25,7 @@ class Delivery:
 
     def __init__(self, settings: Settings, lookup: WebhookLookup) -> None:
         self._lookup = lookup
+        self._stage = settings.stage
         self._has_critical = settings.critical_webhook_url_encrypted is not None
         self._lines: dict[str, Slack] = {}
 
@@ -38,6 +40,14 @@ class Delivery:
         Raises WebhookError or NoAnswer.
         """
         self._line(MAIN, Deadline(_AHEAD_SECONDS)).connect()
+
+    def derive_key(self, purpose: str) -> bytes | None:
+        """Return a key for a purpose, the same in all functions of the stage; None for now.
+
+        It is None until the main webhook is known, for which this asks nobody.
+        """
+        webhook = self._lookup.known(MAIN)
+        return webhook.derive_key(f"{APP} {self._stage} {purpose}") if webhook else None
 
     def post(self, message: Message, deadline: Deadline, *, patient: bool) -> str | None:
         """Post a message; give the reason why it had to go out in plain text, or None.

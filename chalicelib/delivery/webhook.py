@@ -5,6 +5,7 @@ and nowhere else, and nothing logs KMS's answer, which holds it.
 """
 
 import base64
+import hmac
 import ipaddress
 import logging
 import re
@@ -77,6 +78,14 @@ class Webhook:
         """Return the whole URL, for the request and nothing else."""
         return self._url
 
+    def derive_key(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for a purpose, which tells nothing of the URL or another key.
+
+        Source: "HMAC-based Extract-and-Expand Key Derivation Function" (RFC 5869), with SHA-256.
+        """
+        extracted = hmac.digest(bytes(32), self._url.encode(), "sha256")
+        return hmac.digest(extracted, purpose.encode() + b"\x01", "sha256")
+
     def __repr__(self) -> str:
         return f"Webhook('{self.origin}…')"
 
@@ -94,6 +103,10 @@ class WebhookLookup:
         if setting not in self._webhooks:
             self._webhooks[setting] = Webhook.parse(self._decrypt(setting), self._settings, setting)
         return self._webhooks[setting]
+
+    def known(self, setting: str) -> Webhook | None:
+        """Return the webhook if it was looked up before."""
+        return self._webhooks.get(setting)
 
     def forget(self, setting: str) -> None:
         """Look the webhook up anew next time."""

@@ -33,9 +33,10 @@ class Origin:
     """What a stage knows of where a sign-in came from.
 
     `network_name` is the known network's name. `habits` is None where no baseline was asked, or
-    where it did not answer.
+    where it did not answer; `person` is whom it was asked for.
     """
 
+    person: str | None = None
     network_name: str | None = None
     is_outside_known_networks: bool = False
     habits: Habits | None = None

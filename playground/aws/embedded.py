@@ -3,9 +3,10 @@
 import base64
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from moto.backends import get_backend
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ACCOUNT_ID = "123456789012"  # moto's own
 HOME_REGION = "us-east-1"
+_ONE_AT_A_TIME: Final = Lock()
 
 
 class _Request(MotoRequestHandler):
@@ -52,8 +54,10 @@ class EmbeddedAws(Server):
         self.reset()
 
     def serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one call."""
-        answer: Iterable[bytes] = self._moto(environ, start_response)
+        """Answer one call. DynamoDB updates an item in one step; moto needs to be held to that."""
+        is_dynamodb = environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_")
+        with _ONE_AT_A_TIME if is_dynamodb else nullcontext():
+            answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 
     @property

@@ -86,6 +86,23 @@ def test_two_functions_at_once_agree_who_was_first(
     assert sum("First known sign-in of alice" in text for text in harness.texts) == 1
 
 
+def test_the_log_knows_a_person_by_a_keyed_hash_alone(
+    baseline: MakeNotifier, harness: NotifierHarness
+) -> None:
+    quiet = {"LOG_EVENTS": "false", "FAMILIAR_SIGN_INS": "ignore"}
+    for sign_in in (alice(), event("saml-role"), alice()):
+        baseline(**quiet).notify(sign_in, SECONDS)
+    warm = baseline(**quiet)
+    warm.notify(alice(agent=FIREFOX), SECONDS)
+    warm.notify(alice(), SECONDS)
+    lines = [line for line in harness.log() if "decision" in line]
+    alices, okta, unknown, *again = [line["person"] for line in lines]
+    assert [alices] == list(set(again))
+    assert unknown is None
+    assert len({alices, okta}) == 2
+    assert "alice" not in str(lines)
+
+
 def test_known_networks_need_no_table(harness: NotifierHarness) -> None:
     notifier = harness.notifier(KNOWN_NETWORKS='{"203.0.113.0/24": "Seoul office"}')
     assert severity_and_reasons(notifier, alice()) == ("info", ["with_mfa"])
