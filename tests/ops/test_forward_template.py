@@ -17,7 +17,7 @@ from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 
 TEMPLATE = PROJECT / "ops" / "forward-sign-ins.yaml"
 BUS = "arn:aws:events:us-east-1:111122223333:event-bus/default"
-NAME = "signin-monitor-prod-forward"
+NAME = "signin-monitor-prod-org-forward"
 
 # moto passes over the handle that keeps the stack from being empty, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")
@@ -54,23 +54,29 @@ def test_each_region_of_a_member_account_sends_straight_to_the_home_bus(aws: Emb
         stack(aws, region)
         (target,) = targets(aws, region)
         assert target["Arn"] == BUS
-        assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/{NAME}"
+        assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/signin-monitor-prod-{region}"
         rule = aws.client("events", region).describe_rule(Name=NAME)
         assert json.loads(rule["EventPattern"]) == SIGN_IN_PATTERN
         assert rule["State"] == ALL_EVENTS
 
 
-def test_the_role_is_made_in_one_region_of_the_account(aws: EmbeddedAws) -> None:
+def test_no_regions_forward_depends_on_another_regions_stack(aws: EmbeddedAws) -> None:
     stack(aws, "eu-west-1")
-    iam = aws.client("iam")
-    assert not iam.list_roles()["Roles"]
-    stack(aws, "us-east-1")
-    assert [one["RoleName"] for one in iam.list_roles()["Roles"]] == [NAME]
-    granted = str(iam.get_role_policy(RoleName=NAME, PolicyName=NAME)["PolicyDocument"])
+    iam, name = aws.client("iam"), "signin-monitor-prod-eu-west-1"
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == [name]
+    granted = str(iam.get_role_policy(RoleName=name, PolicyName="forward")["PolicyDocument"])
     assert granted.count("Action") == granted.count("events:PutEvents") == granted.count(BUS) == 1
 
 
-def test_any_stage_that_can_be_deployed_can_be_told() -> None:
+def test_the_role_of_the_release_before_stays_while_its_regions_are_updated(
+    aws: EmbeddedAws,
+) -> None:
+    stack(aws, "us-east-1")
+    names = [role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]]
+    assert sorted(names) == ["signin-monitor-prod-forward", "signin-monitor-prod-us-east-1"]
+
+
+def test_any_stage_that_can_be_deployed_fits_the_template() -> None:
     longest = "x" * 32
     assert Settings.from_environment({"STAGE": longest, "WEBHOOK_URL_ENCRYPTED": "AAAA"})
     _, pattern = re.findall(r"AllowedPattern: (.*)", TEMPLATE.read_text())
