@@ -89,3 +89,12 @@ def test_the_account_that_monitors_gets_nothing(aws: EmbeddedAws) -> None:
     stack(aws, "eu-west-1", home)
     assert targets(aws, "us-east-1") == targets(aws, "eu-west-1") == []
     assert not aws.client("iam").list_roles()["Roles"]
+
+
+def test_the_example_of_a_service_control_policy_fits_and_spares_stacksets() -> None:
+    policy = json.loads((PROJECT / "docs/examples/service-control-policy.json").read_text())
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 5_120  # "Quotas", AWS Organizations
+    for statement in policy["Statement"]:
+        excepted = str(statement["Condition"]["ArnNotLike"])
+        makes_forwards = {"events:PutRule", "iam:PutRolePolicy"} & set(statement["Action"])
+        assert ("stacksets-exec-*" in excepted) == bool(makes_forwards)
