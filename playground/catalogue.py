@@ -34,6 +34,10 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "Wrong MFA code": "iam-user-wrong-mfa-code",
         "Unknown user name": "iam-user-unknown-name",
         "Console from access keys": "federated-user",
+        "A machine's session": "machine-session",
+        "aws login, another device": "aws-login-cross-device",
+        "Its token, taken elsewhere": "aws-login-token-elsewhere",
+        "aws login, third party": "aws-login-third-party",
         "Switch role refused": "switch-role-refused",
         "AWS's anomaly alert": "anomaly-alert",
         "Sign-in policy changed": "sign-in-policy-changed",
@@ -49,6 +53,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "Password changed": "root-password-changed",
         "Password change failed": "root-password-change-failed",
         "Email address changed": "root-email-changed",
+        "Console from root's access keys": "root-access-keys",
     },
     "Identity Center's portal": {
         "Password and code": "identity-center-password-and-code",

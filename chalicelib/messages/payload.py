@@ -7,7 +7,7 @@ Text from outside passes `clean`, then `escape`: Slack reads escapes in plain te
 import html
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, Final
@@ -24,19 +24,39 @@ CONTEXT_LIMIT: Final = 10
 
 _MENTIONS: Final = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# Letters by their category that show nothing: Hangul's fillers, Braille's blank, and the joiner of
+# combining marks.
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
+_MARKS: Final = frozenset({"Me", "Mn"})
+_MOST_MARKS: Final = 2  # on one letter
 
 
 def clean(text: str, limit: int) -> str:
     """Flatten a text from outside to one line of at most `limit` characters.
 
-    Control, format (bidi, zero-width) and lone surrogate characters become a space, runs of
-    space one space, backticks apostrophes.
+    Control, format (bidi, zero-width), blank and lone surrogate characters become a space, runs of
+    space one space, backticks apostrophes. Combining marks stand on a letter, at most two.
     """
     text = text[: limit * 4]
     if not (text.isascii() and text.isprintable()):
-        text = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
+        text = "".join(_visible(text))
     text = " ".join(text.replace("`", "'").split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _visible(text: str) -> Iterator[str]:
+    marks = _MOST_MARKS  # at the beginning there is no letter to stand on
+    for character in text:
+        category = unicodedata.category(character)
+        if category in _INVISIBLE or character in _BLANK:
+            marks = _MOST_MARKS
+            yield " "
+        elif category not in _MARKS:
+            marks = 0
+            yield character
+        elif marks < _MOST_MARKS:
+            marks += 1
+            yield character
 
 
 def escape(text: str, limit: int = SECTION_LIMIT) -> str:

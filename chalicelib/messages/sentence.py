@@ -62,16 +62,30 @@ def _notes(
     if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
         outcome = wording.phrases(f"outcome.{sign_in.outcome}")
         yield wording.phrases("note.outcome", outcome=outcome)
-    if not sign_in.switch and (role := wording.role(sign_in.principal)):
-        yield wording.phrases("note.role", role=role)
+    yield from _session_notes(sign_in, wording)
     if sign_in.event_name in SIGN_INS and key != _ROOT_WITHOUT_MFA:
         yield wording.mfa_note(sign_in)
     if ip := wording.address(sign_in, network_name):
         yield wording.phrases("note.ip", ip=ip)
+    if endpoint := wording.vpc_endpoint(sign_in):
+        yield wording.phrases("note.vpc_endpoint", endpoint=endpoint)
     if late:
         yield wording.phrases("note.late", delay=wording.duration(late))
     if sign_in.replayed:
         yield wording.phrases("note.replayed")
+
+
+def _session_notes(sign_in: SignIn, wording: Wording) -> Iterator[str]:
+    """Return what stands behind a name."""
+    principal = sign_in.principal
+    if not sign_in.switch and (role := wording.role(principal)):
+        yield wording.phrases("note.role", role=role)
+    if principal.keys_of:
+        yield wording.phrases("note.keys", who=wording.who(principal.keys_of))
+    if identity := wording.source_identity(sign_in):
+        yield wording.phrases("note.source_identity", identity=identity)
+    if provider := wording.saml_provider(sign_in):
+        yield wording.phrases("note.saml", provider=provider)
 
 
 def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
@@ -85,5 +99,7 @@ def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
         return _ROOT_WITHOUT_MFA
     if key == "success.UserAuthentication" and sign_in.application:
         return _INTO_APPLICATION
+    if sign_in.oauth_client and f"{key}.{sign_in.oauth_client.kind}" in wording.phrases:
+        return f"{key}.{sign_in.oauth_client.kind}"
     lacks_its_role = sign_in.event_name in ("SwitchRole", "ExitRole") and not sign_in.switch
     return outcome if lacks_its_role or key not in wording.phrases else key

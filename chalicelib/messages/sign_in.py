@@ -5,6 +5,7 @@ the reasons and a link to the event.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -55,6 +56,8 @@ def sign_in_message(
         fields(_fields(assessed, wording)),
         section(mrkdwn("\n".join(_judgement(assessed, wording)))),
     ]
+    if facts := _facts(sign_in, wording):
+        blocks.insert(2, fields(facts))
     if sign_in.excerpt:
         blocks.append(section(plain_text(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
     blocks.extend(_footer(sign_in, wording, late))
@@ -108,14 +111,31 @@ def _fields(assessed: AssessedSignIn, wording: Wording) -> list[str]:
         "client": wording.client(sign_in.user_agent),
         "region": wording.value(sign_in.region),
     }
-    texts = [
+    texts = _texts(values, wording)
+    time = sign_in.event_time
+    texts.append(_field("time", format_local(time) if time else wording.value(None), wording))
+    return texts
+
+
+def _facts(sign_in: SignIn, wording: Wording) -> list[str]:
+    """Return the fields of what few sign-ins have."""
+    keys_of = sign_in.principal.keys_of
+    values = {
+        "keys_of": wording.who(keys_of) if keys_of else None,
+        "source_identity": wording.source_identity(sign_in),
+        "saml_provider": wording.saml_provider(sign_in),
+        "vpc_endpoint": wording.vpc_endpoint(sign_in),
+        "application": wording.oauth_client(sign_in),
+    }
+    return _texts(values, wording)
+
+
+def _texts(values: Mapping[str, str | None], wording: Wording) -> list[str]:
+    return [
         _field(label, escape(value, _VALUE_LIMIT), wording)
         for label, value in values.items()
         if value
     ]
-    time = sign_in.event_time
-    texts.append(_field("time", format_local(time) if time else wording.value(None), wording))
-    return texts
 
 
 def _event_value(sign_in: SignIn, wording: Wording) -> str:

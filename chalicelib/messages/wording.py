@@ -29,7 +29,8 @@ class Wording:
             return self.phrases("who.hidden")
         name = clean(principal.name or "", _LONGEST)
         if name:
-            return self.phrases(f"who.{principal.type}", name=name)
+            kind = "session" if principal.has_chosen_name else principal.type
+            return self.phrases(f"who.{kind}", name=name)
         nobody = "unknown" if principal.type is PrincipalType.OTHER else "unnamed"
         return self.phrases(f"who.{nobody}")
 
@@ -43,7 +44,42 @@ class Wording:
         user, session = sign_in.switch or (sign_in.principal, sign_in.principal)
         role = self.role(session)
         who = self.who(user)
-        return self.phrases("with_role", who=who, role=role) if role else who
+        if not role:
+            return who
+        key = "with_role.session" if user is session and user.has_chosen_name else "with_role"
+        return self.phrases(key, who=who, role=role)
+
+    def saml_provider(self, sign_in: SignIn) -> str | None:
+        """Name the SAML provider that named the person, and its account if that is another."""
+        arn = clean(sign_in.principal.saml_provider or "", _LONGEST)
+        account_id, is_arn, name = arn.partition(":saml-provider/")
+        if not is_arn:
+            return arn or None
+        account_id = account_id.rpartition(":")[2]
+        return name if account_id == sign_in.account_id else self._of_account(name, account_id)
+
+    def vpc_endpoint(self, sign_in: SignIn) -> str | None:
+        """Name the VPC endpoint that somebody came through, and whose it is."""
+        if not sign_in.vpc_endpoint:
+            return None
+        name = clean(sign_in.vpc_endpoint.id, _LONGEST)
+        return self._of_account(name, sign_in.vpc_endpoint.account_id)
+
+    def source_identity(self, sign_in: SignIn) -> str | None:
+        """Return what the session was given when it began and cannot change."""
+        return clean(sign_in.principal.source_identity or "", _LONGEST) or None
+
+    def _of_account(self, name: str, account_id: str | None) -> str:
+        return f"{name} · {self._account_value(account_id)}"
+
+    def oauth_client(self, sign_in: SignIn) -> str | None:
+        """Name the application that was given access, unless it is AWS's own on the same device."""
+        client = sign_in.oauth_client
+        if not client or not client.kind:
+            return None
+        name = clean(client.id.rpartition("::")[2], _LONGEST)
+        host = clean(client.redirects_to or "", _LONGEST)
+        return f"{name} → {host}" if host and client.kind == "third_party" else name
 
     def account(self, account_id: str | None) -> str:
         """Name an account within a sentence, by its name where the stage gives one, and number."""

@@ -8,11 +8,12 @@ from typing import Final
 
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
-from chalicelib.signin.model import Outcome
+from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.severity import AssessedSignIn, Reason, Severity
 
 # Why a call is a warning although nothing about this very call is unusual.
 _KIND_OF_CALL: Final = frozenset({Reason.ACCESS_CHANGED, Reason.NOT_UNDERSTOOD})
+_WILDCARDS: Final = frozenset("*?[")
 
 
 def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None:
@@ -27,8 +28,7 @@ def reason_to_ignore(assessed: AssessedSignIn, settings: Settings) -> str | None
         return "ignored_event"
     if not is_info:
         return None
-    arn = sign_in.principal.arn or ""
-    if any(fnmatchcase(arn, pattern) for pattern in settings.ignored_principals):
+    if any(_covers(pattern, sign_in) for pattern in settings.ignored_principals):
         return "ignored_principal"
     if settings.familiar_sign_ins == "ignore" and Reason.FAMILIAR in assessed.reasons:
         return "familiar"
@@ -42,3 +42,18 @@ def _is_plain_call(assessed: AssessedSignIn) -> bool:
         and sign_in.event_name not in SIGN_INS
         and _KIND_OF_CALL.issuperset(assessed.reasons)
     )
+
+
+def _covers(pattern: str, sign_in: SignIn) -> bool:
+    """Return whether a pattern of the settings means whoever signed in.
+
+    With wildcards it means nobody whose console session was made from access keys, as whoever stole
+    those of a role makes one: it would cover roles that did not exist when it was written.
+    """
+    principal = sign_in.principal
+    is_made_from_keys = sign_in.event_name in SIGN_INS and (
+        principal.has_chosen_name or principal.keys_of is not None
+    )
+    if is_made_from_keys and _WILDCARDS.intersection(pattern):
+        return False
+    return fnmatchcase(principal.arn or "", pattern)

@@ -5,6 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+# What AWS writes in place of a user name that is none: people type passwords there by mistake.
+HIDDEN_NAME: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+# AWS's own applications, by the resource of their ARN: where the access goes.
+_AWS_CLIENTS: Final = {"devtools/cross-device": "cross_device", "devtools/same-device": None}
+
 
 class Outcome(StrEnum):
     """How the sign-in went, where AWS says so."""
@@ -61,7 +66,9 @@ class Principal:
     `name` is the person as AWS names them: a user name, a session name, a user id. `role` is
     the role or permission set of a session. `arn` is the IAM user's or the role's own, never a
     session's: whoever assumes a role can choose the session's name. Of a federated user it is that
-    of whoever made the session. `saml_provider` is the identity provider that named the person.
+    of whoever made the session, whom `keys_of` names. `saml_provider` is the identity provider that
+    named the person. `source_identity` is what the session was given when it began and cannot
+    change.
     """
 
     type: PrincipalType
@@ -71,6 +78,49 @@ class Principal:
     account_id: str | None = None
     arn: str | None = None
     saml_provider: str | None = None
+    source_identity: str | None = None
+    keys_of: Self | None = None
+
+    @property
+    def has_chosen_name(self) -> bool:
+        """Whether it is a session whose name is the choice of whoever assumed the role."""
+        return self.type is PrincipalType.ASSUMED_ROLE and not self.saml_provider
+
+    @property
+    def imitates_permission_set(self) -> bool:
+        """Whether a role that AWS does not show to be a permission set is named like one."""
+        role = (self.role or "").casefold()
+        return self.type is PrincipalType.ASSUMED_ROLE and role.startswith("awsreservedsso_")
+
+    @property
+    def imitates_hidden_name(self) -> bool:
+        """Whether the name looks as if AWS hid another one behind it."""
+        return (self.name or "").strip().casefold().startswith(HIDDEN_NAME.casefold())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VpcEndpoint:
+    """The VPC endpoint that a request came through, and the account that it belongs to."""
+
+    id: str
+    account_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthClient:
+    """What is given access by `aws login` and its like.
+
+    `id` is AWS's, an ARN. `redirects_to` is the host that gets the authorization code; None if
+    that is the same machine.
+    """
+
+    id: str
+    redirects_to: str | None
+
+    @property
+    def kind(self) -> str | None:
+        """Where the access goes, `cross_device` or `third_party`; None for the same device."""
+        return _AWS_CLIENTS.get(self.id.split(":", 5)[-1], "third_party")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +147,9 @@ class SignIn:
     mfa: Mfa
     mfa_device: str | None
     mfa_at_identity_provider: bool
+    vpc_endpoint: VpcEndpoint | None
+    oauth_client: OAuthClient | None
+    is_token_refresh: bool
     switched_from: Principal | None
     switched_to: Principal | None
     is_anomaly_alert: bool

@@ -18,14 +18,27 @@ from chalicelib.signin.json_fields import LONGEST_TEXT, Json
 from chalicelib.signin.json_fields import object_in as _object
 from chalicelib.signin.json_fields import text_in as _text
 from chalicelib.signin.json_fields import time_in as _time
-from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.model import (
+    HIDDEN_NAME,
+    Mfa,
+    OAuthClient,
+    Outcome,
+    Principal,
+    PrincipalType,
+    SignIn,
+    VpcEndpoint,
+)
 from chalicelib.signin.redaction import redact
 
 _SECOND_FACTORS: Final = ("TOTP", "WEBAUTHN", "EMAIL_OTP", "SMARTCARD", "RESYNC_TOTP")
-_HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 # Where IAM Identity Center's own portal is; WorkSpaces records its sign-ins in the same way.
 _PORTALS: Final = (".awsapps.com", ".awsapps.cn", ".app.aws")
-_PERMISSION_SET_ROLE: Final = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+# The path is reserved, the name is not: anybody who may create roles can imitate it.
+_PERMISSION_SET: Final = re.compile(
+    r"arn:[^:]+:iam::[^:]*:role/aws-reserved/sso\.amazonaws\.com/(?:[\w-]+/)?"
+    r"AWSReservedSSO_([^/]+)_[0-9a-f]{16}"
+)
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 _FROM_IDENTITY_PROVIDERS: Final = (
     PrincipalType.PERMISSION_SET,
@@ -62,6 +75,9 @@ def read_sign_in(event: object) -> SignIn:
         mfa=_mfa(name, identity, extra, principal),
         mfa_device=_mfa_device(extra),
         mfa_at_identity_provider=_has_identity_provider(name, identity, extra, principal),
+        vpc_endpoint=_vpc_endpoint(detail),
+        oauth_client=_oauth_client(_object(detail, "requestParameters")),
+        is_token_refresh=_text(extra, "grant_type") == "refresh_token",
         switched_from=_principal_of_arn(_text(extra, "SwitchFrom")),
         switched_to=_principal_of_arn(_text(extra, "SwitchTo")),
         is_anomaly_alert=is_anomaly_alert,
@@ -142,9 +158,16 @@ def _principal(identity: Json, extra: Json, event_name: str | None) -> Principal
     principal = _PRINCIPAL_READERS.get(kind, _other)(identity, extra)
     if provider := _text(extra, "SamlProviderArn"):
         principal = replace(principal, saml_provider=provider)
-    if principal.name == _HIDDEN:
+    if principal.name == HIDDEN_NAME and _hides_names_of(principal, event_name):
         return replace(principal, name=None, name_hidden=True)
     return principal
+
+
+def _hides_names_of(principal: Principal, event_name: str | None) -> bool:
+    """Return whether AWS may have hidden the name: of a failed IAM user, or before a sign-in."""
+    if principal.type is PrincipalType.IDENTITY_CENTER_USER:
+        return event_name != "UserAuthentication"
+    return principal.type is PrincipalType.IAM_USER and principal.arn is None
 
 
 def _root(identity: Json, _: Json) -> Principal:
@@ -162,27 +185,35 @@ def _iam_user(identity: Json, _: Json) -> Principal:
 
 
 def _assumed_role(identity: Json, _: Json) -> Principal:
-    issuer = _object(_object(identity, "sessionContext"), "sessionIssuer")
-    session = _of_arn(identity)
-    if not session.role:
-        session = _of_arn(issuer)
-    if not session.role:
-        session = _role_session(role=_text(issuer, "userName"))
+    context = _object(identity, "sessionContext")
+    issuer = _object(context, "sessionIssuer")
+    session, role = _of_arn(identity), _of_arn(issuer)
     session_name = (_text(identity, "principalId") or "").partition(":")[2]
-    return replace(
-        session,
+    is_permission_set = role.type is PrincipalType.PERMISSION_SET
+    return Principal(
+        type=PrincipalType.PERMISSION_SET if is_permission_set else PrincipalType.ASSUMED_ROLE,
         name=session.name or session_name or None,
+        role=role.role
+        if is_permission_set
+        else session.role or role.role or _text(issuer, "userName"),
         account_id=_text(identity, "accountId"),
         arn=_text(issuer, "arn") or session.arn,
+        source_identity=_text(context, "sourceIdentity"),
     )
 
 
 def _federated_user(identity: Json, _: Json) -> Principal:
+    context = _object(identity, "sessionContext")
+    issuer = _object(context, "sessionIssuer")
     return Principal(
         type=PrincipalType.FEDERATED_USER,
         name=_text(identity, "userName") or _of_arn(identity).name,
         account_id=_text(identity, "accountId"),
-        arn=_text(_object(_object(identity, "sessionContext"), "sessionIssuer"), "arn"),
+        arn=_text(issuer, "arn"),
+        source_identity=_text(context, "sourceIdentity"),
+        keys_of=_KEY_OWNERS.get(_text(issuer, "type") or "", _other)(issuer, {})
+        if issuer
+        else None,
     )
 
 
@@ -206,7 +237,7 @@ def _identity_center_user(identity: Json, extra: Json) -> Principal:
     user_id = _text(_object(identity, "onBehalfOf"), "userId")
     candidates = (_text(extra, "UserName"), _text(identity, "userName"), user_id)
     names = [name for name in candidates if name]
-    visible = [name for name in names if name != _HIDDEN]
+    visible = [name for name in names if name != HIDDEN_NAME]
     return Principal(
         type=PrincipalType.IDENTITY_CENTER_USER,
         name=next(iter(visible or names), None),
@@ -234,6 +265,10 @@ _PRINCIPAL_READERS: Final[Mapping[str, Callable[[Json, Json], Principal]]] = {
 }
 
 
+# By `sessionIssuer.type`, of a session made with access keys.
+_KEY_OWNERS: Final = {"Root": _root, "IAMUser": _iam_user}
+
+
 def _of_arn(identity: Json) -> Principal:
     return _principal_of_arn(_text(identity, "arn")) or _NOBODY
 
@@ -249,32 +284,41 @@ def _principal_of_arn(arn: str | None) -> Principal | None:
             name = path.rpartition("/")[2]
             return Principal(type=PrincipalType.IAM_USER, name=name, account_id=account_id, arn=arn)
         case "role":
-            role = path.rpartition("/")[2]
-            return _role_session(role=role, account_id=account_id, arn=arn)
+            permission_set = _PERMISSION_SET.fullmatch(arn or "")
+            return Principal(
+                type=PrincipalType.PERMISSION_SET if permission_set else PrincipalType.ASSUMED_ROLE,
+                role=permission_set[1] if permission_set else path.rpartition("/")[2],
+                account_id=account_id,
+                arn=arn,
+            )
         case "assumed-role":
             role, _, name = path.partition("/")
-            role_arn = f"arn:{partition}:iam::{account_id}:role/{role}"
-            return _role_session(role=role, name=name or None, account_id=account_id, arn=role_arn)
+            return Principal(
+                type=PrincipalType.ASSUMED_ROLE,
+                name=name or None,
+                role=role,
+                account_id=account_id,
+                arn=f"arn:{partition}:iam::{account_id}:role/{role}",
+            )
         case "federated-user":
             return Principal(type=PrincipalType.FEDERATED_USER, name=path, account_id=account_id)
     return None
 
 
-def _role_session(
-    *,
-    role: str | None,
-    name: str | None = None,
-    account_id: str | None = None,
-    arn: str | None = None,
-) -> Principal:
-    permission_set = _PERMISSION_SET_ROLE.fullmatch(role or "")
-    return Principal(
-        type=PrincipalType.PERMISSION_SET if permission_set else PrincipalType.ASSUMED_ROLE,
-        name=name,
-        role=permission_set[1] if permission_set else role,
-        account_id=account_id,
-        arn=arn,
-    )
+def _vpc_endpoint(detail: Json) -> VpcEndpoint | None:
+    endpoint = _text(detail, "vpcEndpointId")
+    account_id = _text(detail, "vpcEndpointAccountId")
+    return VpcEndpoint(id=endpoint, account_id=account_id) if endpoint else None
+
+
+def _oauth_client(parameters: Json) -> OAuthClient | None:
+    client = _text(parameters, "client_id") or _text(parameters, "clientId")
+    if not client:
+        return None
+    found = re.match(r"https?://([^/?#]+)", _text(parameters, "redirect_uri") or "", re.IGNORECASE)
+    host = found[1].rpartition("@")[2] if found else ""
+    here = host.partition(":")[0] in _LOOPBACK or host.startswith("[::1]")
+    return OAuthClient(id=client, redirects_to=None if here else host or None)
 
 
 def _has_identity_provider(

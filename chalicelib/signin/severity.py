@@ -3,6 +3,7 @@
 Nothing that a stranger can cause is critical: a critical message may wake people up.
 """
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -29,13 +30,20 @@ class Reason(StrEnum):
     """Why a sign-in matters as much as it does; each has its sentence in the phrases."""
 
     ROOT_SIGNED_IN = "root_signed_in"
+    ROOT_MAY_HAVE_SIGNED_IN = "root_may_have_signed_in"
     ROOT_FAILED_AT_MFA = "root_failed_at_mfa"
     ROOT_CREDENTIALS_CHANGED = "root_credentials_changed"
+    MADE_FROM_ROOT_KEYS = "made_from_root_keys"
     ANOMALY = "anomaly"
     FAILED = "failed"
     FAILED_AT_MFA = "failed_at_mfa"
     WITHOUT_MFA = "without_mfa"
     MADE_FROM_ACCESS_KEYS = "made_from_access_keys"
+    MACHINE_SESSION = "machine_session"
+    CROSS_DEVICE = "cross_device"
+    THIRD_PARTY_CLIENT = "third_party_client"
+    IMITATES_PERMISSION_SET = "imitates_permission_set"
+    IMITATES_HIDDEN_NAME = "imitates_hidden_name"
     PASSWORD_RECOVERY_REQUESTED = "password_recovery_requested"  # noqa: S105 — no password
     ACCESS_CHANGED = "access_changed"
     NOT_UNDERSTOOD = "not_understood"
@@ -74,6 +82,16 @@ WHAT_IS_NEW: Final = (
 _ROOT_CREDENTIAL_EVENTS: Final = frozenset(
     {"PasswordUpdated", "PasswordRecoveryCompleted", "EmailUpdated"}
 )
+# The names that services and SDKs give to the sessions of machines: an instance's id, a task's,
+# and each SDK's own.
+_MACHINE_SESSION: Final = re.compile(
+    r"m?i-[0-9a-f]{8}(?:[0-9a-f]{9})?|[0-9a-f]{32}"
+    r"|(?:botocore-session|aws-sdk|aws-go-sdk)-[\w-]*\d{6,}|AWSCodeBuild-[\w-]+"
+)
+_OAUTH_REASONS: Final = {
+    "cross_device": Reason.CROSS_DEVICE,
+    "third_party": Reason.THIRD_PARTY_CLIENT,
+}
 # People travel and change their browser, but seldom at once.
 _ORDINARY: Final = ([Reason.NEW_NETWORK], [Reason.NEW_CLIENT])
 
@@ -108,15 +126,20 @@ def _critical_reasons(sign_in: SignIn) -> list[Reason]:
     reasons = []
     if sign_in.is_anomaly_alert:
         reasons.append(Reason.ANOMALY)
-    if sign_in.is_root:
-        if sign_in.event_name in _ROOT_CREDENTIAL_EVENTS:
-            reasons.append(Reason.ROOT_CREDENTIALS_CHANGED)
-        if sign_in.event_name in SIGN_INS and sign_in.outcome is Outcome.SUCCESS:
-            reasons.append(Reason.ROOT_SIGNED_IN)
-            if sign_in.mfa is Mfa.NO:
-                reasons.append(Reason.WITHOUT_MFA)
-        if sign_in.failed_at_mfa:
-            reasons.append(Reason.ROOT_FAILED_AT_MFA)
+    if sign_in.failed_at_mfa and sign_in.is_root:
+        reasons.append(Reason.ROOT_FAILED_AT_MFA)
+    if sign_in.outcome is Outcome.FAILURE:
+        return reasons
+    is_entry = sign_in.event_name in SIGN_INS
+    keys_of = sign_in.principal.keys_of
+    if is_entry and keys_of and keys_of.type is PrincipalType.ROOT:
+        reasons.append(Reason.MADE_FROM_ROOT_KEYS)
+    if sign_in.is_root and sign_in.event_name in _ROOT_CREDENTIAL_EVENTS:
+        reasons.append(Reason.ROOT_CREDENTIALS_CHANGED)
+    if sign_in.is_root and is_entry:
+        is_known = sign_in.outcome is Outcome.SUCCESS
+        reasons.append(Reason.ROOT_SIGNED_IN if is_known else Reason.ROOT_MAY_HAVE_SIGNED_IN)
+        reasons += [Reason.WITHOUT_MFA] if sign_in.mfa is Mfa.NO else []
     return reasons
 
 
@@ -136,12 +159,29 @@ def _warning_reasons(sign_in: SignIn) -> list[Reason]:
         and sign_in.mfa is Mfa.NO
     ):
         reasons.append(Reason.WITHOUT_MFA)
-    if sign_in.principal.type is PrincipalType.FEDERATED_USER:
-        reasons.append(Reason.MADE_FROM_ACCESS_KEYS)
+    reasons += _reasons_of_session(sign_in)
     if sign_in.event_name == "PasswordRecoveryRequested":
         reasons.append(Reason.PASSWORD_RECOVERY_REQUESTED)
     if sign_in.event_name in ACCESS_CHANGES and sign_in.outcome is not Outcome.FAILURE:
         reasons.append(Reason.ACCESS_CHANGED)
+    return reasons
+
+
+def _reasons_of_session(sign_in: SignIn) -> list[Reason]:
+    """Return what is unusual about the session, its name or whom it gave access to."""
+    principal, client = sign_in.principal, sign_in.oauth_client
+    reasons = []
+    if sign_in.event_name in SIGN_INS:
+        if principal.type is PrincipalType.FEDERATED_USER:
+            reasons.append(Reason.MADE_FROM_ACCESS_KEYS)
+        if principal.has_chosen_name and _MACHINE_SESSION.fullmatch(principal.name or ""):
+            reasons.append(Reason.MACHINE_SESSION)
+    if principal.imitates_permission_set:
+        reasons.append(Reason.IMITATES_PERMISSION_SET)
+    if principal.imitates_hidden_name:
+        reasons.append(Reason.IMITATES_HIDDEN_NAME)
+    if client and client.kind and not sign_in.is_token_refresh:
+        reasons.append(_OAUTH_REASONS[client.kind])
     return reasons
 
 

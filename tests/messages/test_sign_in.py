@@ -71,7 +71,7 @@ def test_a_switch_whose_role_aws_does_not_name_claims_nothing_of_it(name: str) -
 
 def test_a_role_that_was_entered_from_nobody_known_names_itself() -> None:
     said = sentence(changed(event("switch-role-in-role-account"), *EXTRA, to=None))
-    assert said.startswith("Role switch by user alice in prod (111122223333), with the role Admin")
+    assert said.startswith("Role switch by session alice (self-chosen name) in prod (1111")
 
 
 def test_a_refused_switch_names_the_role_that_was_wanted() -> None:
@@ -134,7 +134,7 @@ def test_an_outcome_that_aws_does_not_tell_is_said_to_be_unknown() -> None:
 
 def test_a_failure_without_words_of_its_own_is_named_by_its_event() -> None:
     failed = changed(event("renew-role"), "detail", "responseElements", to={"RenewRole": "Failure"})
-    assert sentence(failed).startswith("[Warning] Role session renewal by user alice in prod")
+    assert sentence(failed).startswith("[Warning] Role session renewal by session alice ")
 
 
 def test_an_unfamiliar_event_shows_its_own_json_and_how_it_went() -> None:

@@ -34,7 +34,7 @@ def read_with(name: str, *path: str, to: object) -> SignIn:
             "identity-center-permission-set",
             "SSO user carol.jones@example.com (permission set AdministratorAccess)",
         ),
-        ("federated-user", "federated user deploy-session"),
+        ("federated-user", "federated user deploy-session (self-chosen name)"),
         ("saml-user", "SAML user emeka.obi@example.com"),
         ("web-identity-user", "web identity user 104862195730026481937"),
         ("identity-center-password-and-code", "SSO user june.park"),

@@ -94,6 +94,48 @@ def test_a_console_session_made_from_access_keys_is_a_warning() -> None:
     assert assessed("federated-user") == (WARNING, (Reason.MADE_FROM_ACCESS_KEYS,))
 
 
+def test_a_console_session_made_from_roots_access_keys_is_critical() -> None:
+    assert assessed("root-access-keys") == (CRITICAL, (Reason.MADE_FROM_ROOT_KEYS,))
+
+
+def test_a_machine_in_a_browser_is_a_warning() -> None:
+    machine = event("machine-session")
+    path = ("detail", "userIdentity", "arn")
+    arn = "arn:aws:sts::111122223333:assumed-role/WebServer/"
+    for name in (
+        "i-0abcd1234ef567890",
+        "i-0abcd123",
+        "mi-0abcd1234ef567890",
+        "botocore-session-1718244000",
+        "aws-sdk-java-1718244000123",
+        "aws-go-sdk-1718244000123456789",
+        "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "AWSCodeBuild-9f8e7d6c",
+    ):
+        found = severity_and_reasons(changed(machine, *path, to=arn + name))
+        assert found == (WARNING, (Reason.MACHINE_SESSION,)), name
+    for name in ("i-love-aws", "alice", "botocore-session-of-alice"):
+        assert severity_and_reasons(changed(machine, *path, to=arn + name))[0] is INFO, name
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("aws-login-cross-device", Reason.CROSS_DEVICE),
+        ("aws-login-token-elsewhere", Reason.CROSS_DEVICE),
+        ("aws-login-third-party", Reason.THIRD_PARTY_CLIENT),
+    ],
+)
+def test_access_that_leaves_the_device_is_a_warning(name: str, reason: Reason) -> None:
+    assert assessed(name) == (WARNING, (reason,))
+
+
+def test_a_token_that_is_only_refreshed_is_routine_wherever_it_is() -> None:
+    path = ("detail", "additionalEventData", "grant_type")
+    refreshed = changed(event("aws-login-token-elsewhere"), *path, to="refresh_token")
+    assert severity_and_reasons(refreshed)[0] is INFO
+
+
 def test_asking_for_roots_password_is_a_warning_for_anyone_can() -> None:
     reasons = (Reason.PASSWORD_RECOVERY_REQUESTED,)
     assert assessed("root-password-recovery-requested") == (WARNING, reasons)
@@ -109,7 +151,12 @@ def test_an_event_that_is_not_understood_is_a_warning() -> None:
     assert assessed("trimmed-record") == (WARNING, reasons)
 
 
-@pytest.mark.parametrize("name", ["root-with-mfa", "iam-user-with-mfa", "saml-role"])
+def test_root_who_may_have_signed_in_is_critical() -> None:
+    reasons = (Reason.ROOT_MAY_HAVE_SIGNED_IN, Reason.WITHOUT_MFA)
+    assert told(event("root-without-mfa"), "?") == (CRITICAL, reasons)
+
+
+@pytest.mark.parametrize("name", ["iam-user-with-mfa", "saml-role"])
 def test_an_outcome_that_aws_does_not_tell_is_a_warning(name: str) -> None:
     assert told(event(name), "?") == (WARNING, (Reason.OUTCOME_UNKNOWN,))
 
