@@ -64,7 +64,11 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
             yield _Use(
                 arn=found["Role"],
                 service=_LAMBDA,
-                grants=grants.grants(deployment.settings, handler),
+                grants=grants.grants(
+                    deployment.settings,
+                    handler,
+                    in_vpc=bool(found.get("VpcConfig", {}).get("SubnetIds")),
+                ),
                 remedy=f"{deployment.ops_command('policies')} && {deployment.deploy_command}",
                 trust_remedy=(  # Chalice leaves the trust of a role that is there alone
                     f"aws iam update-assume-role-policy --region {deployment.region} "

@@ -25,6 +25,7 @@ from ops.account import Account
 from ops.checks.post_test import untried, webhook_of
 from ops.checks.roles import role
 from ops.checks.setup_drift import alarms_of, queue_of
+from ops.checks.vpc import vpc
 from ops.command import Command, profile_option, region_option, stage_option
 from ops.project.config_file import ConfigFile, read_settings
 
@@ -108,6 +109,7 @@ def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterato
             yield sign_ins
         if check.__name__ == "errors":
             yield role
+            yield vpc
         if check.__name__ == "queue":
             yield queue_of(account, config)
     yield alarms_of(account)

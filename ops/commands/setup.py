@@ -11,6 +11,7 @@ from chalicelib.errors import DeliveryError
 from chalicelib.settings import Settings
 from ops.account import Account
 from ops.checks.post_test import post_test
+from ops.checks.vpc import destinations
 from ops.command import (
     Command,
     dry_run_option,
@@ -128,8 +129,7 @@ def command(  # noqa: PLR0913  # one argument for each option
         apply_plan(steps, yes=yes, dry_run=dry_run, prepare=prepare)
     else:
         click.echo(f"Nothing to do: the stage {stage} is set up.")
-    for forward in forwards.unknown if forwards else ():
-        click.secho(f"Perhaps not covered: {forward.region}. {forward.why}", fg="yellow")
+    _print_notes(config, settings, forwards)
     if dry_run:
         return
     if plan.asked and is_asking:
@@ -141,6 +141,14 @@ def command(  # noqa: PLR0913  # one argument for each option
         )
     if steps:
         _print_next_steps(stage, is_tested=is_asking, has_baseline=baseline)
+
+
+def _print_notes(config: ConfigFile, settings: Settings, forwards: Forwards | None) -> None:
+    """Print what the operator should know and no step can do."""
+    if config.subnets(settings.stage, "on_sign_in"):
+        click.echo(f"The functions are in a VPC. It needs a way to {destinations(settings)}.")
+    for forward in forwards.unknown if forwards else ():
+        click.secho(f"Perhaps not covered: {forward.region}. {forward.why}", fg="yellow")
 
 
 def _offer(files: StageFiles, alarms: Alarms) -> str | None:

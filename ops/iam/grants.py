@@ -35,9 +35,13 @@ def file_name(stage: str, handler: str) -> str:
     return f"policy-{stage}.json" if handler == "on_sign_in" else f"policy-{stage}-{handler}.json"
 
 
-def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
-    """Return what a handler needs under a stage's settings."""
-    common = (_read_webhook(settings), *_write_own_log(settings.stage, handler))
+def grants(settings: Settings, handler: str, *, in_vpc: bool = False) -> tuple[Grant, ...]:
+    """Return what a handler needs under a stage's settings, `in_vpc` if its function is in one."""
+    common = (
+        _read_webhook(settings),
+        *_write_own_log(settings.stage, handler),
+        *((_NETWORK_INTERFACES,) if in_vpc else ()),
+    )
     if handler != "audit_mfa":  # which posts no sign-ins
         common = (*common, *_remember(settings))
     if handler == "on_undelivered":
@@ -50,11 +54,11 @@ def grants(settings: Settings, handler: str) -> tuple[Grant, ...]:
     return (*common, *parking)
 
 
-def document(settings: Settings, handler: str) -> Document:
+def document(settings: Settings, handler: str, *, in_vpc: bool = False) -> Document:
     """Return the policy of a handler's role, as IAM takes it."""
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(grant) for grant in grants(settings, handler)],
+        "Statement": [_statement(grant) for grant in grants(settings, handler, in_vpc=in_vpc)],
     }
 
 
@@ -138,6 +142,21 @@ def _on_table(
     table = f"arn:*:dynamodb:*:*:table/{settings.baseline_table}"
     return (Grant(sid=sid, actions=actions, resources=(table,), vital=vital),)
 
+
+# What AWSLambdaVPCAccessExecutionRole grants (AWS Managed Policy Reference). Lambda asks for these
+# rights on all resources ("Giving Lambda functions access to resources in an Amazon VPC").
+_NETWORK_INTERFACES: Final = Grant(
+    sid="AttachToTheVpc",
+    actions=(
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ),
+    resources=("*",),
+)
 
 # IAM knows no resource for these two (Service Authorization Reference).
 _CREDENTIAL_REPORT: Final = Grant(

@@ -106,6 +106,10 @@ class ConfigFile:
         """Return the region that a stage lives in."""
         return self.environment(stage).get("SIGN_IN_REGION", "").strip() or DEFAULT_REGION
 
+    def subnets(self, stage: str, handler: str) -> list[str]:
+        """Return the subnets that a function is attached to; none if it is in no VPC."""
+        return list(self.setting("subnet_ids", stage, handler) or ())
+
     def own_role(self, stage: str, handler: str) -> str | None:
         """Return the ARN of the operator's own role of a function; None if Chalice makes it."""
         if self.setting("manage_iam_role", stage, handler) is not False:
@@ -129,6 +133,14 @@ class ConfigFile:
                         f"{', '.join(variables)} for one function alone. A setting is the whole "
                         f"stage's: move it to stages.{stage}.environment_variables."
                     )
+        for handler in resource_names.HANDLERS:
+            if bool(self.subnets(stage, handler)) is not bool(
+                self.setting("security_group_ids", stage, handler)
+            ):
+                yield (
+                    f"{handler} has subnet_ids or security_group_ids, and a VPC needs both. Set "
+                    f"them on stages.{stage} in {self.path}."
+                )
         for name in ("automatic_layer", "layers"):
             if any(self.setting(name, stage, handler) for handler in resource_names.HANDLERS):
                 yield (

@@ -42,10 +42,13 @@ def texts(config: ConfigFile, stage: str, settings: Settings) -> dict[Path, str]
     """
     extra = _extra_statements(config, stage)
     return {
-        path: json.dumps(_with(grants.document(settings, handler), extra), indent=2) + "\n"
+        path: json.dumps(_with(document, extra), indent=2) + "\n"
         for handler in resource_names.HANDLERS
         for path in [path_of(config, stage, handler)]
         if path.name == grants.file_name(stage, handler)
+        for document in [
+            grants.document(settings, handler, in_vpc=bool(config.subnets(stage, handler)))
+        ]
     }
 
 

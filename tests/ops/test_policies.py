@@ -135,6 +135,15 @@ def test_without_a_queue_there_is_no_right_to_one(handler: str) -> None:
     assert not [one for one in granted(handler, UNDELIVERED_QUEUE="") if one.startswith("sqs:")]
 
 
+@pytest.mark.parametrize("in_vpc", [False, True])
+def test_only_a_function_in_a_vpc_may_make_network_interfaces(cli: Cli, *, in_vpc: bool) -> None:
+    if in_vpc:
+        cli.edit_stage(subnet_ids=["subnet-1"], security_group_ids=["sg-1"])
+    cli.ops("policies", "--stage", "prod")
+    policies = [file.read_text() for file in cli.config_file.parent.glob("policy-prod*.json")]
+    assert ["ec2:CreateNetworkInterface" in text for text in policies] == [in_vpc] * len(HANDLERS)
+
+
 def test_without_a_context_the_webhook_is_bound_to_the_alias_alone() -> None:
     (decrypt,) = [
         one

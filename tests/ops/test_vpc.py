@@ -1,0 +1,36 @@
+"""A stage whose functions are in a VPC."""
+
+import json
+
+import pytest
+
+from playground.aws.settings import provision
+from playground.slack.receiver import Receiver
+from tests.support.cli import Cli
+
+PROD = ("--stage", "prod")
+
+
+@pytest.fixture
+def in_vpc(cli: Cli) -> Cli:
+    with Receiver() as receiver:
+        cli.project.configure("prod", provision("prod", aws=cli.aws, receiver=receiver))
+    cli.edit_stage(subnet_ids=["subnet-1a"], security_group_ids=["sg-1"])
+    return cli
+
+
+def test_it_is_deployed_with_its_rights_and_named_with_what_it_must_reach(in_vpc: Cli) -> None:
+    answer = in_vpc.chalice("deploy", *PROD)  # AWS refuses it without the rights
+    assert answer.status == 0, answer.text
+    doctor = in_vpc.ops("doctor", *PROD, "--json")
+    (vpc,) = [one for one in json.loads(doctor.text)["links"] if one["name"] == "vpc"]
+    assert vpc["facts"] == {"subnets": "subnet-1a", "needs_a_way_to": "Slack · KMS · SQS"}
+    setup = in_vpc.ops("setup", *PROD, "--home-region-only", "--dry-run")
+    assert "needs a way to Slack · KMS · SQS." in setup.text
+
+
+def test_subnets_without_security_groups_are_refused(in_vpc: Cli) -> None:
+    in_vpc.edit_stage(security_group_ids=[])
+    answer = in_vpc.chalice("deploy", *PROD)
+    assert answer.status == 1
+    assert "subnet_ids or security_group_ids, and a VPC needs both" in answer.text
