@@ -18,6 +18,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Everyday": {
         "IAM user with MFA": "iam-user-with-mfa",
         "IAM user without MFA": "iam-user-without-mfa",
+        "From a new network": "iam-user-new-network",
         "From a phone": "iam-user-from-phone",
         "Regional endpoint": "iam-user-regional-endpoint",
         "SAML": "saml-role",

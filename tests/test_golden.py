@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chalicelib.messages.digest import digests
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings
+from chalicelib.signin.origin import Habits, Origin
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import AssessedSignIn, assess
 from tests.support.records import EVENTS, changed, event
@@ -51,6 +53,31 @@ def found_by_self_check(settings: Settings) -> Payload:
     return sign_in_message(one, settings, timedelta(days=2)).payload
 
 
+HABITS = Habits(
+    is_of_role=False,
+    is_first=False,
+    network="198.51.100.0/24",
+    client="Firefox/Linux",
+    is_new_network=True,
+    is_new_client=True,
+    usual_networks=("Seoul office",),
+    usual_clients=("Chrome/macOS",),
+)
+
+
+def new_for_the_person(settings: Settings) -> Payload:
+    sign_in = read_sign_in(event("iam-user-new-network"))
+    origin = Origin(is_outside_known_networks=True, habits=HABITS)
+    return sign_in_message(assess(sign_in, origin), settings, None).payload
+
+
+def first_sign_in_of_a_role(settings: Settings) -> Payload:
+    habits = replace(HABITS, is_of_role=True, is_first=True)
+    origin = Origin(network_name="Seoul office", habits=habits)
+    sign_in = read_sign_in(event("custom-federation"))
+    return sign_in_message(assess(sign_in, origin), settings, None).payload
+
+
 def could_not_be_built(settings: Settings) -> Payload:
     return plain_alert(assessed("root-without-mfa"), settings).payload
 
@@ -86,6 +113,8 @@ MESSAGES: dict[str, Build] = {
         for build in (
             late_and_replayed,
             found_by_self_check,
+            new_for_the_person,
+            first_sign_in_of_a_role,
             could_not_be_built,
             digest_of_failures,
             digest_of_everything,

@@ -117,14 +117,18 @@ class EmbeddedAws(Server):
         url: str = queue["QueueUrl"]
         return url
 
-    def make_table(self, name: str, key: str) -> None:
-        """Make a DynamoDB table, empty, with a text as its key."""
-        self.client("dynamodb").create_table(
+    def make_table(self, name: str, *, key: str, expiry: str) -> None:
+        """Make a DynamoDB table with a text as its key, whose items expire at a time of theirs."""
+        dynamodb = self.client("dynamodb")
+        dynamodb.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=True,
         )
+        setting = {"Enabled": True, "AttributeName": expiry}
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=setting)
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """List the items of a DynamoDB table."""

@@ -2,6 +2,8 @@
 
 import json
 
+from chalicelib import resource_names
+from chalicelib.baseline.item import EXPIRY, KEY
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 
@@ -24,3 +26,10 @@ def provision(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, 
         "CRITICAL_MENTION": "here",
         "ACCOUNT_NAMES": json.dumps(ACCOUNTS),
     }
+
+
+def provision_baseline(stage: str, *, aws: EmbeddedAws) -> dict[str, str]:
+    """Make a stage's table; give the setting that follows from it."""
+    table = resource_names.baseline_table(stage)
+    aws.make_table(table, key=KEY, expiry=EXPIRY)
+    return {"BASELINE_TABLE": table}

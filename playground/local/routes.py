@@ -101,6 +101,7 @@ def stage() -> dict[str, Any]:
         "command": COMMAND,
         "language": os.environ.get("MESSAGE_LANGUAGE") or "en",
         "failures": os.environ.get("FAILURES") or "each",
+        "has_baseline": bool(os.environ.get("BASELINE_TABLE")),
         "answers": [{"name": name, "title": title} for name, title in ANSWERS.items()],
         "groups": [
             {
@@ -243,7 +244,10 @@ def _file(name: str, content_type: str) -> Response:
 
 
 def _settings(asked: Mapping[str, str]) -> dict[str, str]:
-    return {"MESSAGE_LANGUAGE": asked["language"], "FAILURES": asked["failures"]}
+    settings = {"MESSAGE_LANGUAGE": asked["language"], "FAILURES": asked["failures"]}
+    if (familiar := asked.get("baseline", "off")) == "off":
+        return settings | {"BASELINE_TABLE": ""}
+    return settings | {"FAMILIAR_SIGN_INS": familiar}
 
 
 def _error(fault: Exception | None) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from playground.aws import cloudtrail, deployed_stage, iam  # noqa: F401 — two of them teach moto
 from playground.aws.embedded import EmbeddedAws
-from playground.aws.settings import provision
+from playground.aws.settings import provision, provision_baseline
 from playground.slack.control import SETTING
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
@@ -53,6 +53,7 @@ def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[Loca
     """
     with deployed_stage.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
         settings = provision("local", aws=aws, receiver=receiver) | SCHEDULES
+        settings |= provision_baseline("local", aws=aws)
         deployed_stage.build(aws, settings)
         aws.leave_alone(settings["UNDELIVERED_QUEUE"])  # the page's button delivers what waits
         aws.make_user("alice", has_password=True, has_mfa=True)

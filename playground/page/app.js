@@ -110,7 +110,7 @@ function tellOutcome(title, outcome) {
   return tell(`${title}: ${decision.decision}${because}, severity ${decision.severity}, ${outcome.milliseconds} ms.${more}`, tone, outcome);
 }
 
-const settings = () => ({ language: chosen("language"), failures: chosen("failures") });
+const settings = () => ({ language: chosen("language"), failures: chosen("failures"), baseline: chosen("baseline") });
 
 async function send(text, title) {
   tell(`${title}: on its way …`, "busy");
@@ -282,6 +282,7 @@ async function start() {
   $("answer").addEventListener("change", chooseAnswer);
   document.querySelector(`input[name=language][value=${stage.language}]`).checked = true;
   document.querySelector(`input[name=failures][value=${stage.failures}]`).checked = true;
+  $("baseline").hidden = !stage.has_baseline;
   $("newest").addEventListener("click", () => { showNewest(); $("messages").focus({ preventScroll: true }); });
   $("messages").addEventListener("scroll", () => { if (isFollowing($("messages"))) $("newest").hidden = true; });
   $("editor").addEventListener("input", () => { $("editor-fault").textContent = ""; });

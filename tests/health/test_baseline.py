@@ -28,9 +28,7 @@ def check(clients: Clients, **variables: str) -> list[CheckResult]:
 def dynamodb(aws: EmbeddedAws) -> Any:  # noqa: ANN401 — boto3's client
     """Give the client of an account with a table as `setup` makes it."""
     dynamodb = aws.client("dynamodb")
-    aws.make_table(TABLE, KEY)
-    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=True)
-    expire(dynamodb, is_on=True)
+    aws.make_table(TABLE, key=KEY, expiry=EXPIRY)
     return dynamodb
 
 

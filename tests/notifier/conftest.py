@@ -44,5 +44,5 @@ def baseline(
     """Give what makes notifiers of a stage with a table, as cold functions have them."""
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
-    aws.make_table(TABLE, item.KEY)
+    aws.make_table(TABLE, key=item.KEY, expiry=item.EXPIRY)
     return partial(harness.notifier, BASELINE_TABLE=TABLE)

@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.reports import report_in
-from playground.aws.embedded import EmbeddedAws
 from tests.support.notifier_harness import (
     FIREFOX,
     SECONDS,
-    TABLE,
     MakeNotifier,
     NotifierHarness,
     alice,
@@ -69,10 +67,10 @@ def test_a_parked_sign_in_is_as_new_when_it_is_redelivered(
 
 
 def test_a_stage_without_its_table_posts_as_without_a_baseline(
-    baseline: MakeNotifier, aws: EmbeddedAws
+    baseline: MakeNotifier,
 ) -> None:
-    aws.client("dynamodb").delete_table(TableName=TABLE)
-    line = baseline(FAMILIAR_SIGN_INS="ignore").notify(alice(), SECONDS)
+    notifier = baseline(BASELINE_TABLE="gone", FAMILIAR_SIGN_INS="ignore")
+    line = notifier.notify(alice(), SECONDS)
     assert (line["decision"], line["familiar"], line["reasons"]) == ("posted", None, ["with_mfa"])
 
 

@@ -75,7 +75,7 @@ def test_what_was_changed_by_hand_is_set_right(cli: Cli, aws: EmbeddedAws) -> No
 
 
 def test_a_table_of_the_operators_own_is_left_alone(cli: Cli, aws: EmbeddedAws) -> None:
-    aws.make_table("own", "person")
+    aws.make_table("own", key="person", expiry="expires")
     cli.project.configure("prod", {"BASELINE_TABLE": "own"})
     assert "table own" not in cli.set_up().text
     assert cli.ops("teardown", "--stage", "prod", "--yes").status == 0

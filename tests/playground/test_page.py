@@ -346,6 +346,16 @@ def test_the_page_follows_the_readers_colours(open_page: Open, scheme: str) -> N
     assert red > 200 if scheme == "light" else red < 50
 
 
+def test_with_a_baseline_the_new_stands_out_and_the_familiar_is_quiet(page: Page) -> None:
+    page.get_by_label("and ignore the familiar").check()
+    try_out(page, "IAM user with MFA")
+    expect(newest(page)).to_contain_text("First known sign-in of alice")
+    try_out(page, "IAM user with MFA")
+    expect(page.locator("#decision-line")).to_contain_text("ignored (familiar)")
+    try_out(page, "From a new network")
+    expect(newest(page)).to_contain_text("New for alice: network 198.51.100.0/24")
+
+
 def test_the_pages_picture(open_page: Open, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """`make golden` takes the README's picture anew."""
     is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
