@@ -23,6 +23,7 @@ from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account
 from ops.checks.post_test import untried, webhook_of
+from ops.checks.release import release
 from ops.checks.roles import role
 from ops.checks.setup_drift import alarms_of, queue_of
 from ops.checks.vpc import vpc
@@ -108,6 +109,7 @@ def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterato
         if check.__name__ == "trail":
             yield sign_ins
         if check.__name__ == "errors":
+            yield release
             yield role
             yield vpc
         if check.__name__ == "queue":

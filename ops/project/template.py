@@ -11,7 +11,9 @@ from typing import Any, Final, cast
 
 from chalice.deploy import models
 
+from chalicelib import __version__
 from chalicelib.signin.events import ALL_EVENTS
+from ops.project.deployed_resources import VERSION_TAG
 
 Properties = dict[str, Any]
 
@@ -24,9 +26,11 @@ def stage_template(
     """Return the template of a stage's resources.
 
     `package` is the path of the functions' archive, beside the template: `aws cloudformation
-    package` uploads it and puts the object's place there. `tags` go on everything.
+    package` uploads it and puts the object's place there. `tags` go on everything, on the functions
+    with the release.
     """
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    release = {"Key": VERSION_TAG, "Value": __version__}
     made: dict[str, Properties] = {}
     for resource in resources:
         match resource:
@@ -36,7 +40,7 @@ def stage_template(
                 made[_id(resource)] = _resource("Logs::LogGroup", _log_group(resource), listed)
             case models.LambdaFunction():
                 properties = _function(resource) | {"Code": package}
-                made[_id(resource)] = _resource("Lambda::Function", properties, listed)
+                made[_id(resource)] = _resource("Lambda::Function", properties, [*listed, release])
                 if resource.log_group:  # else the function's first line makes it, untagged
                     made[_id(resource)]["DependsOn"] = _id(resource.log_group)
             case models.CloudWatchEventBase():

@@ -1,11 +1,13 @@
 """A stage that several clones deploy, change and delete, none of which has the others' record."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from chalicelib import __version__
 from playground.aws.deployment import ProjectCopy
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
@@ -107,8 +109,9 @@ def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, aws: Stric
     assert "lambda:UpdateFunctionCode" not in aws.actions()
 
     assert older.chalice("deploy", *PROD, stdin="y\n").status == 0
-    tags = aws.client("lambda").get_function(FunctionName=FUNCTION)["Tags"]
-    assert tags["signin-monitor-version"] == "0.9.12"
+    doctor = json.loads(clone().ops("doctor", *PROD, "--json").text)
+    (release,) = [one for one in doctor["links"] if one["name"] == "release"]
+    assert release["facts"] == {"deployed": "0.9.12", "here": __version__}
 
 
 @pytest.mark.parametrize("command", ["deploy", "delete"])
