@@ -35,20 +35,22 @@ kms.decrypt(CiphertextBlob=base64.b64decode(os.environ["WEBHOOK_URL_ENCRYPTED"])
 }
 _OURS = {
     "importing requests, with urllib3": "import requests",
-    "importing botocore": "import botocore.session",
+    "importing botocore's signer": "import botocore.auth",
     "importing Chalice's runtime": "import chalice.app",
-    "importing our own modules": "import chalicelib.notifier",
-    "the KMS client": """
-import gc, os
-from chalicelib import delivery, message, notifier, settings, slack, undelivered, webhook
-gc.disable()
-stage = settings.Settings.from_environment(dict(settings.of_the_stage(os.environ)))
-lookup = webhook.WebhookLookup(webhook.kms_client(stage.sign_in_region), stage)
+    "importing our own modules": """
+import chalicelib.notifier, os
+from chalicelib import http
+from chalicelib.aws.json_protocol import JSONClient
+from chalicelib.delivery import channel, webhook
+from chalicelib.settings import Settings, stage_variables
 """,
-    "the SQS client": "undelivered.sqs_client(stage.sign_in_region)",
-    "decrypting": "main = lookup.webhook(webhook.MAIN)",
-    "the TLS context": "from chalicelib import connection\nconnection._session(main)",
-    "connecting": "slack.Slack(main).connect()",
+    "reading the settings": "stage = Settings.from_environment(dict(stage_variables(os.environ)))",
+    "the TLS context": "http.tls_context(os.environ['AWS_CA_BUNDLE'])",
+    "decrypting": """
+kms = JSONClient("kms", stage.sign_in_region)
+main = webhook.WebhookLookup(kms, stage).webhook(webhook.MAIN)
+""",
+    "connecting": "channel.Slack(main).connect()",
 }
 _READING = "import time\nreadings = []\n"
 _READ = "\nreadings.append(time.process_time())\n"

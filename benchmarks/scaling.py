@@ -36,7 +36,6 @@ _FORGET_EVERY: Final = 100
 _BUILDS: Final = 200
 _PADDING: Final = 11_500  # bytes, of a policy in the request: 13 kB with the rest of a sign-in
 _LARGEST_EVENT: Final = 1_000_000  # bytes, of what a queue's message may unpack to
-LONGEST_SECONDS: Final = 300.0
 
 _GROWTH_HEADS: Final = (
     "sign-ins in one process",
@@ -112,21 +111,28 @@ def _grow(variant: Variant, harness: Harness, sign_ins: int) -> list[Stretch]:
 
 def _batches() -> dict[str, list[Any]]:
     """Return whole batches, of what the app parks and of what a stranger could send."""
-    report = {"detail-type": "signin-monitor MFA audit", "detail": {"eventName": "MFA audit"}}
     return {
-        "nothing but an empty event": [{}],
-        "sign-ins of 13 kB": [_padded(sign_in_event(), _PADDING) for _ in range(MOST_IN_BATCH)],
-        "reports that unpack to a megabyte": [
-            _compressed(_padded(report, _LARGEST_EVENT)) for _ in range(MOST_IN_BATCH)
-        ],
+        "one sign-in": [sign_in_event()],
+        "sign-ins of 13 kB": [_padded_sign_in(_PADDING) for _ in range(MOST_IN_BATCH)],
         "sign-ins that unpack to a megabyte": [
-            _compressed(_padded(sign_in_event(), _LARGEST_EVENT)) for _ in range(MOST_IN_BATCH)
+            _compressed(_padded_sign_in(_LARGEST_EVENT)) for _ in range(MOST_IN_BATCH)
+        ],
+        "reports that unpack to a megabyte": [
+            _compressed(_padded_report(number)) for number in range(MOST_IN_BATCH)
         ],
     }
 
 
-def _padded(event: dict[str, Any], length: int) -> dict[str, Any]:
-    return {**event, "detail": {**event["detail"], "requestParameters": {"policy": "x" * length}}}
+def _padded_sign_in(length: int) -> dict[str, Any]:
+    event = sign_in_event()
+    event["detail"]["requestParameters"] = {"policy": "x" * length}
+    return event
+
+
+def _padded_report(number: int) -> dict[str, Any]:
+    result = {"name": "rule", "says": "rule_off", "facts": {"rule": "x" * (_LARGEST_EVENT // 10)}}
+    detail = {"eventID": str(number), "broken": [result] * 10}
+    return {"detail-type": "signin-monitor self-check", "detail": detail}
 
 
 def _compressed(event: object) -> dict[str, str]:
@@ -141,7 +147,7 @@ def _deliver(events: list[Any], deployment: Deployment, harness: Harness) -> Ite
         for number, event in enumerate(events)
     ]
     with LambdaFunction(variant.package, variant.handler, variant.environment) as function:
-        result = function.invoke({"Records": records}, LONGEST_SECONDS)
+        result = function.invoke({"Records": records})
         assert function.pid, result
         posted = sum(decision["decision"] == "posted" for decision in decisions(result))
         yield f"{posted:,}"

@@ -9,9 +9,10 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from chalicelib import log
 from chalicelib.aws.json_protocol import JSONClient
@@ -312,7 +313,17 @@ def _handles(records: Iterable[Event], report_in: ReportReader) -> dict[Subject,
 def _read(record: Event, report_in: ReportReader) -> tuple[Subject, str]:
     """Read a record of the queue, and let go of its event: a batch of them may fill the memory."""
     parked = Parked.from_record(record)
-    return report_in(parked.event) or read_sign_in(parked.event), parked.receipt_handle
+    report = report_in(parked.event)
+    if report is None:
+        return read_sign_in(parked.event), parked.receipt_handle
+    message = partial(_message_of, record, report_in)
+    return replace(report, message=message), parked.receipt_handle
+
+
+def _message_of(record: Event, report_in: ReportReader, settings: Settings) -> Message:
+    """Build the message of a report from its record, read again."""
+    report = cast("Report", report_in(Parked.from_record(record).event))
+    return report.message(settings)
 
 
 def _age(notification: Notification) -> timedelta | None:

@@ -1,7 +1,9 @@
 """What becomes of a batch of the undelivered queue."""
 
+import base64
 import json
 import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
@@ -204,13 +206,22 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
     assert text.startswith("[Warning] This digest tells of 3 sign-ins")
 
 
-def test_of_large_messages_one_at_a_time_is_in_memory(harness: NotifierHarness) -> None:
-    large = json.dumps({"event": {"detail": [{}] * 50_000}})
+@pytest.mark.parametrize("kind", [None, "signin-monitor self-check"])
+def test_of_large_messages_one_at_a_time_is_in_memory(
+    kind: str | None, harness: NotifierHarness
+) -> None:
+    result = {"name": "rule", "says": "rule_off", "facts": {"rule": "x" * 1_000_000}}
+    large = [
+        {"detail-type": kind, "detail": {"eventID": str(number), "broken": [result]}}
+        for number in range(4)
+    ]
+    packed = [base64.b64encode(zlib.compress(json.dumps(one).encode())).decode() for one in large]
+    records = [{"body": json.dumps({"event": {"compressed": one}})} for one in packed]
     notifier, peaks = harness.notifier(), []
     notifier.warm_up()
-    for number in (1, 4):
+    for some in (records[:1], records):
         tracemalloc.start()
-        notifier.redeliver([{"body": large}] * number, SECONDS, report_in)
+        notifier.redeliver(some, SECONDS, report_in)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
