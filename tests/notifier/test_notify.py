@@ -317,4 +317,4 @@ def test_a_report_that_cannot_be_built_goes_out_in_plain_text(
     monkeypatch.setattr("chalicelib.mfa_audit.message.audit_message", fail)
     assert report_decided(harness.notifier(), AUDIT) == ("posted", None)
     (text,) = harness.texts
-    assert text.startswith("A report of signin-monitor about prod (111122223333) could not be")
+    assert "A report of signin-monitor about prod (111122223333) could not be shown" in text
