@@ -20,7 +20,7 @@ SigninMonitorError
 No error carries the webhook, in its text or in its attributes.
 """
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 Act = Literal["nobody", "operator", "developers"]
 
@@ -51,13 +51,16 @@ class DeliveryError(SigninMonitorError):
     """Raised if a message did not reach the channel.
 
     `reason` is one word for logs and metrics, `act` says who must act: `nobody` (it may work
-    later by itself), the `operator`, or the `developers` of signin-monitor.
+    later by itself), the `operator`, or the `developers` of signin-monitor. `possibly_posted` says
+    that the message may be in the channel all the same.
     """
 
-    act: ClassVar[Act] = "nobody"
+    act: Act = "nobody"
+    possibly_posted: bool = False
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    def __init__(self, reason: str, sentence: str, *, act: Act | None = None) -> None:
         self.reason = reason
+        self.act = act or self.act
         super().__init__(sentence)
 
 
@@ -82,12 +85,13 @@ class PostError(DeliveryError):
 class NoAnswer(PostError):
     """Raised if the receiver did not answer.
 
-    `unsent` says that the payload cannot have arrived: no connection could be opened.
+    `unsent` says that the payload cannot have arrived: none of it was sent, or nobody read it.
     """
 
-    def __init__(self, reason: str, sentence: str, *, unsent: bool) -> None:
+    def __init__(self, reason: str, sentence: str, *, unsent: bool, act: Act | None = None) -> None:
         self.unsent = unsent
-        super().__init__(reason, sentence)
+        self.possibly_posted = not unsent
+        super().__init__(reason, sentence, act=act)
 
 
 class RefusedForNow(PostError):

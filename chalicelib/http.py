@@ -4,6 +4,7 @@ requests does the talking. What is added: one TLS context that is loaded once, n
 environment for every request, a bound on the whole exchange, and errors that do not know the URL.
 """
 
+import io
 import logging
 import os
 import re
@@ -20,26 +21,26 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-)
+from urllib3.exceptions import MaxRetryError, ProtocolError, ProxyError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from chalicelib.errors import NoAnswer
 from chalicelib.log import mute_logger
-from chalicelib.timeout import call_with_timeout
+from chalicelib.timeout import (
+    CONNECT_SECONDS,
+    EXCHANGE_SECONDS,
+    INIT_OPEN_SECONDS,
+    READ_SECONDS,
+    call_with_timeout,
+)
 
 T = TypeVar("T")
 
-_CONNECT_SECONDS: Final = 3.05
-_READ_SECONDS: Final = 7.0
-_EXCHANGE_SECONDS: Final = 12.0
 _KEEP_SECONDS: Final = 50.0  # load balancers commonly drop a silent connection after 60
-_OPEN_SECONDS: Final = 4.0  # INIT has ten, for the webhook's lookup too
 _LONGEST_BODY: Final = 65_536
+# Answers of a proxy that the operator must act on: it forbids the host, or wants a password.
+PROXY_REFUSALS: Final = frozenset({"proxy_403", "proxy_407"})
+_TUNNEL_REFUSED: Final = re.compile("Tunnel connection failed: ([0-9]+)")
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 mute_logger("urllib3.connectionpool", up_to=logging.DEBUG)  # logs the path of every request
@@ -87,34 +88,42 @@ class Connection:
     def open(self) -> None:
         """Connect to the host, and ask nothing of it. Raises NoAnswer."""
         if not self.is_kept:
-            self._exchange(_OPEN_SECONDS, self._open)
+            self._exchange(INIT_OPEN_SECONDS, self._open)
 
     def post(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
         """Post to the URL; wait so many seconds at most. Raises NoAnswer."""
+        content = _Body(body)
         return self._exchange(
-            min(_EXCHANGE_SECONDS, seconds), lambda session: self._post(session, body, headers)
+            min(EXCHANGE_SECONDS, seconds),
+            lambda session: self._post(session, content, headers),
+            content,
         )
 
-    def _exchange(self, seconds: float, call: Callable[[requests.Session], T]) -> T:
-        if not self.is_kept:
+    def _exchange(
+        self, seconds: float, call: Callable[[requests.Session], T], body: "_Body | None" = None
+    ) -> T:
+        was_kept = self.is_kept
+        if not was_kept:
             self._close()
         try:
             session = self._session = self._session or self._new_session()
             answer = call_with_timeout(seconds, lambda: call(session))
         except Exception as error:  # noqa: BLE001 — whatever a library raises may quote the URL
-            failure = _no_answer(error)
+            failure = _no_answer(error, body or _Body(), was_kept=was_kept)
         else:
             self._last_used = self._clock()
             return answer
         self._close()
         raise failure  # outside of the `except`: no error that knows the URL hangs on ours
 
-    def _post(self, session: requests.Session, body: bytes, headers: Mapping[str, str]) -> Response:
+    def _post(
+        self, session: requests.Session, body: "_Body", headers: Mapping[str, str]
+    ) -> Response:
         with session.post(
             self._url(),
             data=body,
             headers=headers,
-            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
             allow_redirects=False,
             stream=True,
         ) as response:
@@ -129,7 +138,7 @@ class Connection:
         pool = adapter.get_connection_with_tls_context(request, verify=True)
         # urllib3 has no public way to open a connection ahead of a request.
         connection = pool._get_conn()  # noqa: SLF001
-        connection.timeout = _CONNECT_SECONDS
+        connection.timeout = CONNECT_SECONDS
         connection.connect()
         pool._put_conn(connection)  # noqa: SLF001
 
@@ -149,13 +158,39 @@ class Connection:
             self._session = None
 
 
-def _no_answer(error: Exception) -> NoAnswer:
+class _Body(io.BytesIO):
+    """A request's body, which knows whether any of it was sent.
+
+    Withdrawn it is not sent any more: a thread that was given up may still be connecting.
+    """
+
+    is_sent = False
+    is_withdrawn = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.is_sent = True
+        if self.is_withdrawn:
+            raise TimeoutError
+        return super().read(size)
+
+
+def _no_answer(error: Exception, body: _Body, *, was_kept: bool) -> NoAnswer:
     """Translate an error of requests by the names of its classes: its text knows the URL."""
+    body.is_withdrawn = True
     cause = error.args[0] if error.args else None
     inner = cause.reason if isinstance(cause, MaxRetryError) and cause.reason else error
-    # urllib3 blames the proxy for a tunnel that ends later too, when the payload was on its way.
-    origin = inner.original_error if isinstance(inner, ProxyError) else inner
-    unsent = isinstance(origin, NewConnectionError | ConnectTimeoutError)
+    # A host that closes a kept connection without a word has not read what came last.
+    is_closed = isinstance(cause, ProtocolError) and isinstance(cause.args[-1], ConnectionError)
+    unsent = not body.is_sent or (was_kept and is_closed)
+    refused = _TUNNEL_REFUSED.search(str(inner)) if isinstance(inner, ProxyError) else None
+    if refused and (reason := f"proxy_{refused[1]}") in PROXY_REFUSALS:
+        return NoAnswer(
+            reason,
+            f"The proxy that HTTPS_PROXY names refuses the way to the receiver ({reason}). "
+            "Correct its user, its password or its rules, then deploy again.",
+            unsent=True,
+            act="operator",
+        )
     name = _WORD_STARTS.sub("_", type(inner).__name__).lower()
     return NoAnswer(name, f"The receiver did not answer ({name}): later it may.", unsent=unsent)
 

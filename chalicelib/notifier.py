@@ -37,7 +37,7 @@ from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
 from chalicelib.signin.severity import AssessedSignIn, Severity, assess
-from chalicelib.timeout import Deadline, call_with_timeout
+from chalicelib.timeout import QUEUE_SECONDS, Deadline, call_with_timeout
 
 if TYPE_CHECKING:
     from chalicelib.baseline.origins import Origins
@@ -50,7 +50,6 @@ LATE: Final = timedelta(minutes=5)
 _REMEMBERED: Final = 1_000
 _PSEUDONYM: Final = 16  # hexadecimal digits
 _PACE_SECONDS: Final = 1.0
-_QUEUE_SECONDS: Final = 9.0
 
 
 class Notifier:
@@ -333,7 +332,7 @@ def _age(notification: Notification) -> timedelta | None:
 def _is_done_in_time(call: Callable[[], None]) -> bool:
     """Call the queue; False, and a line in the log, if it refuses or takes too long."""
     try:
-        call_with_timeout(_QUEUE_SECONDS, call)
+        call_with_timeout(QUEUE_SECONDS, call)
     except (QueueError, TimeoutError) as error:
         log.write(level="ERROR", message=str(error) or "The undelivered queue is too slow.")
         return False
@@ -351,11 +350,11 @@ def notifier(environ: Mapping[str, str]) -> Notifier:
 @lru_cache(maxsize=1)
 def _notifier(variables: tuple[tuple[str, str], ...]) -> Notifier:
     settings = Settings.from_environment(dict(variables))
-    queue = settings.undelivered_queue
+    queue, region = settings.undelivered_queue, settings.sign_in_region
     return Notifier(
         settings,
         Delivery.of_stage(settings),
-        Undelivered(JSONClient("sqs", settings.sign_in_region), queue) if queue else None,
+        Undelivered(JSONClient("sqs", region), queue, settings.stage) if queue else None,
         origins_of(settings),
     )
 

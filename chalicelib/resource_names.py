@@ -1,4 +1,4 @@
-"""The names of a stage's parts, as Chalice and `python -m ops setup` give them."""
+"""The names of a stage's parts, as Chalice and `python -m ops setup` give them, and commands."""
 
 from typing import Final
 
@@ -17,6 +17,16 @@ def deployed_handlers(settings: Settings) -> tuple[str, ...]:
         "self_check": settings.self_check_schedule,
     }
     return tuple(handler for handler in HANDLERS if asked[handler])
+
+
+def ops_command(stage: str, command: str, options: str = "") -> str:
+    """Return a command of the operator's, for a stage."""
+    return f"python -m ops {command} --stage {stage} {options}".rstrip()
+
+
+def deploy_command(stage: str) -> str:
+    """Return the command that deploys a stage."""
+    return f"chalice deploy --stage {stage}"
 
 
 def function(stage: str, handler: str) -> str:

@@ -1,4 +1,6 @@
-"""Time that runs out: a function that is killed has told nobody and kept nothing.
+"""Time that runs out: a function that is killed has posted nothing and kept nothing.
+
+What an invocation and INIT may take is shared out here, in seconds; a test adds it up.
 
 No timeout of a library bounds a whole call: each read of a dripping answer starts it anew, and
 looking up a host name has none. So a call that may hang runs in a thread of its own, which is
@@ -12,7 +14,27 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_RESERVE_SECONDS: Final = 12.0
+# An invocation: `lambda_timeout` of the configuration.
+FUNCTION_SECONDS: Final = 60.0
+LOOKUP_SECONDS: Final = 9.0  # to decrypt a webhook
+BASELINE_SECONDS: Final = 2.0  # to compare one sign-in
+BASELINE_BATCH_SECONDS: Final = 5.0  # … and a whole batch
+QUEUE_SECONDS: Final = 9.0  # to park an event, or to delete what was posted
+RESERVE_SECONDS: Final = 12.0  # what posting leaves for the queue and for Lambda
+
+# An exchange with a host: Slack answers within a second as a rule, and at times after ten.
+CONNECT_SECONDS: Final = 3.05
+READ_SECONDS: Final = 15.0
+EXCHANGE_SECONDS: Final = 18.5
+
+# A call of AWS: two attempts, and a wait between them.
+AWS_ATTEMPT_SECONDS: Final = 4.0
+AWS_WAIT_SECONDS: Final = 1.0
+
+# INIT: Lambda starts it anew, and bills it again, when it takes longer.
+INIT_SECONDS: Final = 10.0
+INIT_LOOKUP_SECONDS: Final = 5.0
+INIT_OPEN_SECONDS: Final = 4.0
 
 
 class Deadline:
@@ -25,7 +47,7 @@ class Deadline:
     @classmethod
     def within_invocation(cls, seconds_left: float) -> "Deadline":
         """Set the moment for posting, which leaves enough of an invocation for parking."""
-        return cls(seconds_left - min(_RESERVE_SECONDS, seconds_left / 2))
+        return cls(seconds_left - min(RESERVE_SECONDS, seconds_left / 2))
 
     @property
     def seconds_left(self) -> float:

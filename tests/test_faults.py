@@ -94,7 +94,7 @@ def test_what_can_neither_be_posted_nor_parked_fails_the_invocation(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chalicelib.notifier._QUEUE_SECONDS", 1)
+    monkeypatch.setattr("chalicelib.notifier.QUEUE_SECONDS", 1)
     bed.receiver.behave("no_service")
     QUEUES[name](bed)
     error, last = failed(bed, capfd, 60)
@@ -104,7 +104,7 @@ def test_what_can_neither_be_posted_nor_parked_fails_the_invocation(
 def test_a_queue_that_does_not_delete_in_time_still_lets_the_rest_come_again(
     bed: StageHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.notifier._QUEUE_SECONDS", 1)
+    monkeypatch.setattr("chalicelib.notifier.QUEUE_SECONDS", 1)
     bed.receiver.behave("html_500")
     for name in ("root-without-mfa", "iam-user-with-mfa"):
         bed.app.notify(sign_in(name), 60)

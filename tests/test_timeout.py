@@ -1,11 +1,14 @@
 """Time that runs out."""
 
+import json
 import threading
 from time import monotonic
 
 import pytest
 
+from chalicelib import timeout
 from chalicelib.timeout import Deadline, call_with_timeout
+from playground.aws.deployment import PROJECT
 
 
 def test_a_deadline_is_so_many_seconds_away() -> None:
@@ -14,6 +17,23 @@ def test_a_deadline_is_so_many_seconds_away() -> None:
 
 def test_a_deadline_that_has_passed_leaves_nothing() -> None:
     assert Deadline(-5).seconds_left == 0
+
+
+def test_all_that_an_invocation_may_wait_for_fits_its_timeout() -> None:
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    assert config["lambda_timeout"] == timeout.FUNCTION_SECONDS
+    aws_call = 2 * timeout.AWS_ATTEMPT_SECONDS + timeout.AWS_WAIT_SECONDS
+    assert aws_call <= timeout.LOOKUP_SECONDS
+    assert aws_call <= timeout.QUEUE_SECONDS < timeout.RESERVE_SECONDS
+    posting = timeout.FUNCTION_SECONDS - timeout.RESERVE_SECONDS
+    exchange = timeout.EXCHANGE_SECONDS
+    assert exchange > timeout.CONNECT_SECONDS + timeout.READ_SECONDS
+    assert timeout.BASELINE_SECONDS + timeout.LOOKUP_SECONDS + 2 * exchange <= posting
+    assert timeout.BASELINE_BATCH_SECONDS + timeout.LOOKUP_SECONDS + exchange <= posting
+
+
+def test_all_that_init_may_wait_for_fits_lambdas_ten_seconds() -> None:
+    assert timeout.INIT_LOOKUP_SECONDS + timeout.INIT_OPEN_SECONDS < timeout.INIT_SECONDS
 
 
 def test_posting_leaves_twelve_seconds_of_an_invocation_for_parking() -> None:

@@ -24,6 +24,7 @@ from chalicelib import __version__
 from chalicelib.errors import AWSCallError, AWSUnreachable, NoAnswer
 from chalicelib.http import Connection, Response
 from chalicelib.log import mute_logger
+from chalicelib.timeout import AWS_ATTEMPT_SECONDS, AWS_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -68,9 +69,8 @@ _THROTTLING: Final = frozenset(
 _TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})
 _TRANSIENT_STATUSES: Final = frozenset({0, 500, 502, 503, 504})  # 0: there was no answer
 
-_SECONDS: Final = 4.0  # for one attempt: two end while there is time left to park an event
-_THROTTLED_SECONDS: Final = 1.0  # the longest wait before the retry of a call that was throttled
-_TRANSIENT_SECONDS: Final = 0.05  # … and of one that failed on AWS's side or on the way
+# The longest wait before the retry of what failed on AWS's side or on the way.
+_TRANSIENT_SECONDS: Final = 0.05
 _LONGEST_CODE: Final = 100  # characters, for a portal on the way may answer anything
 _LONGEST_MESSAGE: Final = 500
 _OK: Final = 200
@@ -165,7 +165,7 @@ class JSONClient:
     def _send(self, action: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         call = f"{self._service}:{action}"
         try:
-            response = self._connection.post(body, headers, _SECONDS)
+            response = self._connection.post(body, headers, AWS_ATTEMPT_SECONDS)
         except NoAnswer as error:
             raise AWSUnreachable(call, error.reason) from None
         answer = _json_object(response.body)
@@ -190,7 +190,7 @@ def endpoint(service: ServiceName, region: str) -> str:
 def _longest_wait(error: AWSCallError) -> float | None:
     """Return how many seconds to wait at most before a call is made again; None if it is not."""
     if error.code in _THROTTLING:
-        return _THROTTLED_SECONDS
+        return AWS_WAIT_SECONDS
     if error.code in _TRANSIENT_CODES or error.status in _TRANSIENT_STATUSES:
         return _TRANSIENT_SECONDS
     return None

@@ -13,14 +13,12 @@ from chalicelib.errors import AWSCallError
 from chalicelib.settings import Settings
 from chalicelib.signin.model import SignIn
 from chalicelib.signin.origin import Habits, Origin
-from chalicelib.timeout import call_with_timeout
+from chalicelib.timeout import BASELINE_BATCH_SECONDS, BASELINE_SECONDS, call_with_timeout
 
 if TYPE_CHECKING:
     from chalicelib.baseline.table import BaselineTable
 
-_SECONDS: Final = 2.0
 _BATCH: Final = 50
-_BATCH_SECONDS: Final = 5.0
 
 
 class Origins:
@@ -55,7 +53,7 @@ class Origins:
 
         The table is asked for the first 50 alone, and no longer once it fails or is slow.
         """
-        left, end = _BATCH, time.monotonic() + _BATCH_SECONDS
+        left, end = _BATCH, time.monotonic() + BASELINE_BATCH_SECONDS
 
         def ask(sighting: Sighting) -> Habits | None:
             nonlocal left
@@ -86,7 +84,7 @@ class Origins:
             return None
         try:
             return call_with_timeout(
-                _SECONDS, partial(table.learn if learn else table.compare, sighting)
+                BASELINE_SECONDS, partial(table.learn if learn else table.compare, sighting)
             )
         except AWSCallError as error:
             log.write(level="WARNING", message=f"The baseline was not asked. {error}")

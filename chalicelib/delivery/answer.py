@@ -1,4 +1,4 @@
-"""What a receiver's answer means: told, later, never, or our own fault.
+"""What a receiver's answer means: posted, later, never, or our own fault.
 
 A word decides, not the status: statuses drift between years. Sources: "Sending messages using
 incoming webhooks" and "Rate limits" (Slack developer documentation).
@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from chalicelib.delivery.webhook import replacement
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from chalicelib.http import Response
+from chalicelib.resource_names import deploy_command
+from chalicelib.settings import Settings
 
 SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 
@@ -38,11 +41,37 @@ _DEAD_WORDS: Final = frozenset(
         "channel_is_archived",
         "action_prohibited",
         "posting_to_general_channel_denied",
+        "restricted_action",
+    }
+)
+# Those of them that a webhook which may not post to another channel gives.
+_CHANNEL_WORDS: Final = frozenset(
+    {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "posting_to_general_channel_denied",
+        "restricted_action",
+        "user_not_found",
     }
 )
 _BUSY_WORDS: Final = frozenset({"rate_limited", "rollup_error"})
 
 _LONGEST_WAIT_SECONDS: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whose answers are read: the webhook's host, and the setting that holds the webhook."""
+
+    host: str
+    settings: Settings
+    setting: str
+
+    @property
+    def is_slack(self) -> bool:
+        """Whether Slack itself answers."""
+        return self.host.removesuffix(":443") in SLACK_HOSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +89,7 @@ class Answer:
         return cls(response.status, body, response.headers.get("Retry-After"))
 
 
-def error_for(answer: Answer, *, is_slack: bool) -> PostError | None:
+def error_for(answer: Answer, destination: Destination) -> PostError | None:
     """Judge an answer: None if the message is in the channel, else the error that it means.
 
     Slack's own hosts say `ok` and nothing else; other receivers may say nothing, or JSON.
@@ -70,18 +99,27 @@ def error_for(answer: Answer, *, is_slack: bool) -> PostError | None:
     if word in _PAYLOAD_WORDS:
         return _invalid(reason)
     if word in _DEAD_WORDS:
-        return _dead(reason)
+        return _dead(reason, destination)
     if word in _BUSY_WORDS or answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
         return RefusedForNow(
             reason,
             f"The receiver is busy or broken ({reason}): later it may take the message.",
             retry_after=_seconds(answer),
         )
-    if 200 <= answer.status < 300 and _is_taken(answer.body, is_slack=is_slack):  # noqa: PLR2004
+    is_success = 200 <= answer.status < 300  # noqa: PLR2004
+    if is_success and _is_taken(answer.body, is_slack=destination.is_slack):
         return None
-    if answer.status in (400, 413):  # a word that is new to us, most likely about the payload
+    if answer.status not in (400, 413):
+        return _dead(reason, destination)
+    if destination.is_slack:  # a word that is new to us, most likely about the payload
         return _invalid(reason)
-    return _dead(reason)
+    return PayloadInvalid(
+        reason,
+        f"The receiver {destination.host} does not take the message ({reason}). It is not Slack, "
+        "whose format the message has: where it refuses plain text as well, name a receiver that "
+        f"takes Slack's format: {replacement(destination.setting, destination.settings)}.",
+        act="operator",
+    )
 
 
 def _is_taken(body: str, *, is_slack: bool) -> bool:
@@ -103,12 +141,21 @@ def _invalid(reason: str) -> PayloadInvalid:
     )
 
 
-def _dead(reason: str) -> WebhookDead:
+def _dead(reason: str, destination: Destination) -> WebhookDead:
+    settings = destination.settings
+    replace = replacement(destination.setting, settings)
+    if settings.slack_channel and reason in _CHANNEL_WORDS:
+        return WebhookDead(
+            reason,
+            f"The webhook may not post to SLACK_CHANNEL, {settings.slack_channel} ({reason}). "
+            "Correct that setting or leave it empty, for the webhook of a Slack app has a channel "
+            f"of its own. Then: {deploy_command(settings.stage)}. If the channel is right, the "
+            f"webhook is gone. Make a new one, then: {replace}.",
+        )
     return WebhookDead(
         reason,
         f"The receiver refuses the webhook ({reason}): it was removed, or its channel is gone. "
-        "Make a new one, then: python -m ops setup --stage <stage> --rotate-webhook, or "
-        "--critical-webhook for the critical one.",
+        f"Make a new one, then: {replace}.",
     )
 
 

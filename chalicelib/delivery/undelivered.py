@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.errors import Act, AWSCallError, AWSUnreachable, QueueError
+from chalicelib.resource_names import ops_command
 from chalicelib.signin.reader import trim
 from chalicelib.signin.redaction import redact
 
@@ -38,9 +39,10 @@ class Parked:
 class Undelivered:
     """The queue of one stage."""
 
-    def __init__(self, sqs: JSONClient, queue: str) -> None:
+    def __init__(self, sqs: JSONClient, queue: str, stage: str) -> None:
         self._sqs = sqs
         self._queue = queue
+        self._stage = stage
         self._url: str | None = None
 
     def park(self, event: object, *, reason: str, act: Act) -> None:
@@ -55,11 +57,11 @@ class Undelivered:
             except AWSCallError as error:
                 if error.code in _TOO_BIG:
                     continue
-                raise _refused(self._queue, error.code) from None
+                raise self._refused(error.code) from None
             if not answer.get("MessageId"):  # a portal on the way says 200 to anything
-                raise _refused(self._queue, "no word that it was kept")
+                raise self._refused("no word that it was kept")
             return
-        raise _refused(self._queue, "message too long")
+        raise self._refused("message too long")
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages that were posted. Raises QueueError for those that will come again."""
@@ -74,27 +76,26 @@ class Undelivered:
                     "DeleteMessageBatch", QueueUrl=self._queue_url(), Entries=entries
                 )
             except AWSUnreachable as error:  # the others fare no better
-                raise _refused(self._queue, error.code) from None
+                raise self._refused(error.code) from None
             except AWSCallError as error:
                 refusals.append(error.code)
             else:
                 refusals += [failed["Code"] for failed in answer.get("Failed", [])]
         if refusals:
-            raise _refused(self._queue, refusals[0])
+            raise self._refused(refusals[0])
 
     def _queue_url(self) -> str:
         if not self._url:
             self._url = self._sqs.call("GetQueueUrl", QueueName=self._queue).get("QueueUrl")
         if not self._url:
-            raise _refused(self._queue, "no word where it is")
+            raise self._refused("no word where it is")
         return self._url
 
-
-def _refused(queue: str, why: str) -> QueueError:
-    return QueueError(
-        f"The undelivered queue {queue} did not take or give up an event ({why}). "
-        "python -m ops doctor --stage <stage> shows what is wrong with it."
-    )
+    def _refused(self, why: str) -> QueueError:
+        return QueueError(
+            f"The undelivered queue {self._queue} did not take or give up an event ({why}). "
+            f"{ops_command(self._stage, 'doctor')} shows what is wrong with it."
+        )
 
 
 def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON

@@ -9,7 +9,7 @@ import hmac
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -21,7 +21,9 @@ from chalicelib.errors import (
     WebhookUnavailable,
     WebhookUnusable,
 )
+from chalicelib.http import PROXY_REFUSALS
 from chalicelib.log import mute_logger
+from chalicelib.resource_names import deploy_command, ops_command
 from chalicelib.settings import Settings
 
 MAIN: Final = "WEBHOOK_URL_ENCRYPTED"
@@ -63,11 +65,12 @@ class Webhook:
 
         Raises WebhookUnusable if it is no URL of a webhook on an allowed host.
         """
-        checked = _checked(text, settings, setting)
-        if isinstance(checked, WebhookUnusable):
-            del text  # what reports errors may show the variables of each frame
-            raise checked
-        return cls(checked)
+        url = _normalized(text)
+        fault = next(_faults(url, settings, setting), None)
+        if fault is None:
+            return cls(url)
+        del text, url  # what reports errors may show the variables of each frame
+        raise fault
 
     @property
     def origin(self) -> str:
@@ -145,23 +148,31 @@ def _plaintext(answer: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _unreachable(setting: str, settings: Settings, why: str) -> WebhookUnavailable:
+def _unreachable(setting: str, settings: Settings, why: str) -> WebhookError:
+    if why in PROXY_REFUSALS:
+        return WebhookUnusable(
+            why,
+            f"The proxy that HTTPS_PROXY names refuses the way to KMS ({why}). Correct its user, "
+            f"its password or its rules, then: {deploy_command(settings.stage)}.",
+        )
     return WebhookUnavailable(
         "kms_unreachable",
         f"KMS in {settings.sign_in_region} cannot be asked for {setting} ({why}).",
     )
 
 
-def _setup_command(setting: str, settings: Settings) -> str:
-    """Return the command that asks for a setting's webhook, and encrypts it."""
-    return f"python -m ops setup --stage {settings.stage} {SETUP_FLAG[setting]}"
+def replacement(setting: str, settings: Settings) -> str:
+    """Return the commands that ask for a setting's webhook, encrypt it and put it to use."""
+    stage = settings.stage
+    return f"{ops_command(stage, 'setup', SETUP_FLAG[setting])}, then {deploy_command(stage)}"
 
 
 def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookError:
     """Return what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
     code = error.code
-    again = f"Encrypt the URL anew: {_setup_command(setting, settings)}."
-    policies = f"python -m ops policies --stage {settings.stage}, then chalice deploy"
+    again = f"Encrypt the URL again: {replacement(setting, settings)}."
+    stage = settings.stage
+    policies = f"{ops_command(stage, 'policies')}, then {deploy_command(stage)}"
     context = dict(settings.webhook_encryption_context)
     if code in _BUSY or error.status >= _SERVER_ERROR:
         return WebhookUnavailable("kms_busy", f"KMS is busy and did not decrypt {setting}: {code}.")
@@ -202,45 +213,48 @@ def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookEr
             )
     return WebhookUnusable(
         "kms_refused",
-        f"KMS refuses to decrypt {setting}: {code}. "
-        f"python -m ops doctor --stage {settings.stage} shows more.",
+        f"KMS refuses to decrypt {setting}: {code}. {ops_command(stage, 'doctor')} shows more.",
     )
 
 
-def _checked(text: str, settings: Settings, setting: str) -> str | WebhookUnusable:
-    """Return the URL that a plaintext means, or why it is none to post to."""
+def _normalized(text: str) -> str:
+    """Return a plaintext as the URL that it means, if it means any."""
     url = text.strip()
-    command = _setup_command(setting, settings)
     if url.startswith("//"):
         url = f"https:{url}"
-    found = re.fullmatch(r"(https?)://([\w.:\[\]-]+)(/[!-~]+)", url, re.ASCII)
-    if not found:
-        return WebhookUnusable(
+    return re.sub("//[^/]+", lambda host: host[0].lower(), url, count=1)
+
+
+def _faults(url: str, settings: Settings, setting: str) -> Iterator[WebhookUnusable]:
+    """Return what keeps a URL from being posted to, the first thing to mend first."""
+    replace = replacement(setting, settings)
+    parts = re.fullmatch(r"(https?)://([\w.:\[\]-]+)(/[!-~]+)", url, re.ASCII)
+    if not parts:
+        yield WebhookUnusable(
             "webhook_not_a_url",
             f"What {setting} decrypts to is no webhook URL such as "
-            "https://hooks.slack.com/services/…. Encrypt the right one: "
-            f"{command}.",
+            f"https://hooks.slack.com/services/…. Encrypt the right one: {replace}.",
         )
-    scheme, host, path = found[1], found[2].lower(), found[3]
+        return
+    scheme, host, path = parts.groups()
     if host not in settings.webhook_hosts:
-        return WebhookUnusable(
+        yield WebhookUnusable(
             "webhook_host_not_allowed",
             f"The webhook of {setting} is on the host {host}, which WEBHOOK_HOSTS does not "
-            f"name. Add the host there, or encrypt another webhook: {command}.",
+            f"name. Add the host there, or encrypt another webhook: {replace}.",
         )
     if scheme == "http" and not _is_loopback(host):
-        return WebhookUnusable(
+        yield WebhookUnusable(
             "webhook_not_https",
             f"The webhook of {setting} is not https, so that anyone on the way could read "
-            f"it. Replace it by an https one: {command}.",
+            f"it. Replace it by an https one: {replace}.",
         )
     if path.startswith(("/workflows/", "/triggers/")):
-        return WebhookUnusable(
+        yield WebhookUnusable(
             "webhook_is_workflow",
             f"{setting} holds the trigger of a Slack workflow, which takes variables and no "
-            f"messages. Make an incoming webhook instead, then: {command}.",
+            f"messages. Make an incoming webhook instead, then: {replace}.",
         )
-    return f"{scheme}://{host}{path}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -73,8 +73,8 @@ class Deployment:
     @property
     def deploy_command(self) -> str:
         """What makes Chalice's part anew."""
-        return f"chalice deploy --stage {self.stage}"
+        return resource_names.deploy_command(self.stage)
 
     def ops_command(self, command: str, options: str = "") -> str:
         """Return a command of the operator's, for this stage."""
-        return f"python -m ops {command} --stage {self.stage} {options}".rstrip()
+        return resource_names.ops_command(self.stage, command, options)

@@ -55,7 +55,8 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[CheckResult
     for setting, blob in by_setting.items():
         if not blob:
             continue
-        remedy = deployment.ops_command("setup", SETUP_FLAG[setting])
+        replace = deployment.ops_command("setup", SETUP_FLAG[setting])
+        remedy = f"{replace}\n{deployment.deploy_command}"
         try:
             answer = kms.decrypt(
                 CiphertextBlob=blob, EncryptionContext=settings.webhook_encryption_context

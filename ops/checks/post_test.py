@@ -45,8 +45,9 @@ def webhook_of(account: Account) -> Check:
         try:
             post_test(account, deployment.settings)
         except DeliveryError as error:
+            replace = deployment.ops_command("setup", "--rotate-webhook")
             remedy = (
-                deployment.ops_command("setup", "--rotate-webhook")
+                f"{replace}\n{deployment.deploy_command}"
                 if error.act == "operator"
                 else deployment.ops_command("doctor", "--post-test")
             )

@@ -79,6 +79,7 @@ WORDS: Mapping[Act, Mapping[str, int]] = {
         "invalid_token": 403,
         "action_prohibited": 403,
         "posting_to_general_channel_denied": 403,
+        "restricted_action": 403,
         "team_disabled": 403,
         "no_service": 404,
         "no_service_id": 404,

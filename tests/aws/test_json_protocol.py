@@ -211,7 +211,7 @@ def test_what_is_no_answer_of_awss_is_none_though_its_status_is_200(body: bytes)
 
 
 def test_a_service_that_is_silent_is_given_up_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SECONDS", 0.1)
+    monkeypatch.setattr(module, "AWS_ATTEMPT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         error = failure(lambda: client("kms").call("Decrypt"))

@@ -133,7 +133,7 @@ def test_a_table_that_fails_is_as_none(
 def test_a_table_that_is_slow_is_as_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(origins, "_SECONDS", 0.01)
+    monkeypatch.setattr(origins, "BASELINE_SECONDS", 0.01)
 
     def dawdle(sighting: Sighting) -> Habits:
         time.sleep(0.2)

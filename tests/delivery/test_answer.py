@@ -5,9 +5,11 @@ import json
 import pytest
 
 from chalicelib.delivery import answer as answers
-from chalicelib.delivery.answer import Answer
+from chalicelib.delivery.answer import Answer, Destination
+from chalicelib.delivery.webhook import CRITICAL, MAIN
 from chalicelib.errors import Act, PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from playground.slack.answers import ANSWERS, HTML_PAGE, WORDS
+from tests.support.stage import stage
 
 ERRORS: dict[Act, type[PostError]] = {
     "developers": PayloadInvalid,
@@ -17,8 +19,8 @@ ERRORS: dict[Act, type[PostError]] = {
 REMEDIES = {
     "developers": "please report this to the developers of signin-monitor.",
     "operator": (
-        "Make a new one, then: python -m ops setup --stage <stage> --rotate-webhook, or "
-        "--critical-webhook for the critical one."
+        "Make a new one, then: python -m ops setup --stage prod --rotate-webhook, then "
+        "chalice deploy --stage prod."
     ),
     "nobody": "later it may take the message.",
 }
@@ -27,7 +29,8 @@ REMEDIES = {
 def error_for(
     status: int, body: str = "", retry_after: str | None = None, *, is_slack: bool = True
 ) -> PostError | None:
-    return answers.error_for(Answer(status, body, retry_after), is_slack=is_slack)
+    host = "hooks.slack.com" if is_slack else "chat.example"
+    return answers.error_for(Answer(status, body, retry_after), Destination(host, stage(), MAIN))
 
 
 def wait(status: int, body: str = "", retry_after: str | None = None) -> float | None:
@@ -45,6 +48,29 @@ def test_slacks_word_says_who_must_act_whatever_the_status(act: Act) -> None:
             assert (failure.reason, failure.act) == (word, act)
             assert word in str(failure)
             assert str(failure).endswith(REMEDIES[act])
+
+
+def test_a_channel_that_slack_does_not_post_to_is_looked_for_in_slack_channel_first() -> None:
+    settings = stage(SLACK_CHANNEL="#alerts")
+    destination = Destination("hooks.slack.com", settings, CRITICAL)
+    for word in ("channel_not_found", "user_not_found", "restricted_action"):
+        failure = answers.error_for(Answer(404, word, None), destination)
+        assert str(failure) == (
+            f"The webhook may not post to SLACK_CHANNEL, #alerts ({word}). Correct that setting "
+            "or leave it empty, for the webhook of a Slack app has a channel of its own. Then: "
+            "chalice deploy --stage prod. If the channel is right, the webhook is gone. Make a new "
+            "one, then: python -m ops setup --stage prod --critical-webhook, then "
+            "chalice deploy --stage prod."
+        )
+    gone = answers.error_for(Answer(404, "no_service", None), destination)
+    assert "SLACK_CHANNEL" not in str(gone)
+
+
+def test_a_bad_request_of_another_receiver_is_no_bug_of_signin_monitor() -> None:
+    failure = error_for(400, '{"message": "Cannot send an empty message"}', is_slack=False)
+    assert isinstance(failure, PayloadInvalid)
+    assert (failure.reason, failure.act) == ("http_400", "operator")
+    assert "chat.example does not take the message (http_400). It is not Slack" in str(failure)
 
 
 def test_rate_limited_is_for_later_whatever_the_status() -> None:

@@ -11,6 +11,7 @@ from chalicelib.timeout import Deadline
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
 from tests.support.proxy import Proxy
+from tests.support.stage import stage
 
 HELLO = {"text": "hello"}
 
@@ -43,7 +44,7 @@ def time() -> Time:
 
 @pytest.fixture
 def slack(receiver: Receiver, time: Time) -> Slack:
-    return Slack(Webhook(receiver.url), clock=time.clock, sleep=time.sleep)
+    return Slack(Webhook(receiver.url), stage(), clock=time.clock, sleep=time.sleep)
 
 
 def post(slack: Slack, seconds: float = 40, *, patient: bool = False) -> PostError | None:
@@ -100,8 +101,21 @@ def test_what_trying_again_at_once_would_not_mend_is_tried_once(
     assert time.slept == []
 
 
-@pytest.mark.parametrize("fault", ["reset", "close", "reset_in_answer"])
-def test_a_kept_connection_that_breaks_is_tried_again_at_once_on_a_fresh_one(
+@pytest.mark.parametrize("fault", ["hang", "hang_in_answer", "drip", "reset_in_answer"])
+def test_what_may_have_arrived_is_not_posted_again_on_a_kept_connection_either(
+    fault: str, slack: Slack, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.http.EXCHANGE_SECONDS", 0.3)
+    post(slack)
+    receiver.behave(fault)
+    failure = post(slack, patient=True)
+    assert isinstance(failure, NoAnswer)
+    assert failure.possibly_posted
+    assert answers(receiver) == ["ok", fault]
+
+
+@pytest.mark.parametrize("fault", ["reset", "close"])
+def test_a_kept_connection_that_was_closed_is_tried_again_at_once_on_a_fresh_one(
     fault: str, slack: Slack, receiver: Receiver, time: Time
 ) -> None:
     post(slack)
@@ -151,7 +165,7 @@ def test_a_connection_that_could_not_be_opened_is_tried_again(
         raise ConnectionRefusedError
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
-    failure = post(Slack(Webhook("https://hooks.slack.com/services/T0/B0/fake")))
+    failure = post(Slack(Webhook("https://hooks.slack.com/services/T0/B0/fake"), stage()))
     assert isinstance(failure, NoAnswer)
     assert failure.unsent
     assert tried == [("hooks.slack.com", 443)] * 2
@@ -176,7 +190,7 @@ def test_connecting_ahead_makes_the_first_post_one_on_a_kept_connection(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.ca_file))
     with Receiver(tls=certificates.good) as receiver:
-        slack = Slack(Webhook(receiver.url), clock=time.clock, sleep=time.sleep)
+        slack = Slack(Webhook(receiver.url), stage(), clock=time.clock, sleep=time.sleep)
         slack.connect()
         assert (receiver.connections, receiver.posts, receiver.visits) == (1, [], [])
         receiver.behave("reset", times=1)
@@ -364,12 +378,12 @@ def test_only_another_receiver_may_take_a_message_without_a_word(
     host: str, certificates: Certificates, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver.behave("empty")
-    assert post(Slack(Webhook(receiver.url))) is None
+    assert post(Slack(Webhook(receiver.url), stage())) is None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.ca_file))
     with Receiver(tls=certificates.good) as as_slack, Proxy(as_slack.host) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         as_slack.behave("empty")
-        slack = Slack(Webhook(f"https://{host}{as_slack.path}"))
+        slack = Slack(Webhook(f"https://{host}{as_slack.path}"), stage())
         assert isinstance(post(slack), WebhookDead)
         as_slack.behave("ok")
         assert post(slack) is None

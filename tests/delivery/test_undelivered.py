@@ -27,14 +27,14 @@ FAKE = Credentials("fake", "fake", None)
 @pytest.fixture
 def queue(aws: EmbeddedAws) -> Undelivered:
     aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
-    return Undelivered(client_of(aws, "sqs"), "undelivered")
+    return Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
 
 
 @pytest.fixture
 def small_queue(aws: EmbeddedAws) -> Undelivered:
     """Return a queue that takes 16 KB at most, as one that somebody made long ago may."""
     aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
-    return Undelivered(client_of(aws, "sqs"), "undelivered")
+    return Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
 
 
 def records(aws: EmbeddedAws) -> list[dict[str, Any]]:
@@ -174,7 +174,7 @@ def test_an_event_that_would_be_too_big_when_unpacked_is_cut(
 @pytest.mark.parametrize("code", ["413", "InvalidParameterValueException"])
 def test_an_event_that_is_too_big_in_other_words_is_made_smaller_too(code: str) -> None:
     sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", code), {"MessageId": "1"})
-    park(Undelivered(sqs, "undelivered"), read("root-with-mfa"))
+    park(Undelivered(sqs, "undelivered", "prod"), read("root-with-mfa"))
     assert "compressed" in str(sqs.calls[-1])
 
 
@@ -183,11 +183,11 @@ def test_an_answer_that_does_not_say_that_the_event_was_kept_is_a_refusal(
     answer: dict[str, str],
 ) -> None:
     with pytest.raises(QueueError, match=r"\(no word that it was kept\)"):
-        park(Undelivered(ScriptedClient(FOUND, answer), "undelivered"), {})
+        park(Undelivered(ScriptedClient(FOUND, answer), "undelivered", "prod"), {})
 
 
 def test_an_answer_that_does_not_say_where_the_queue_is_is_a_refusal() -> None:
-    queue = Undelivered(ScriptedClient({}, FOUND, {"MessageId": "1"}), "undelivered")
+    queue = Undelivered(ScriptedClient({}, FOUND, {"MessageId": "1"}), "undelivered", "prod")
     with pytest.raises(QueueError, match=r"\(no word where it is\)"):
         park(queue, {})
     park(queue, {})
@@ -200,7 +200,7 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
     event = padded(read("saml-role"), random_text(10_000))
     event["detail"]["userAgent"] = random_text(4_000)
     with pytest.raises(QueueError, match=r"did not take .*\(message too long\)"):
-        park(Undelivered(client_of(aws, "sqs"), "undelivered"), event)
+        park(Undelivered(client_of(aws, "sqs"), "undelivered", "prod"), event)
 
 
 @pytest.mark.parametrize(
@@ -255,20 +255,20 @@ def test_a_record_without_a_handle_can_be_read() -> None:
 
 
 def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: EmbeddedAws) -> None:
-    queue = Undelivered(client_of(aws, "sqs"), "never-made")
+    queue = Undelivered(client_of(aws, "sqs"), "never-made", "prod")
     with pytest.raises(QueueError) as raised:
         park(queue, {})
     assert "queue never-made did not take" in str(raised.value)
     assert "(AWS.SimpleQueueService.NonExistentQueue)" in str(raised.value)
     assert str(raised.value).endswith(
-        " python -m ops doctor --stage <stage> shows what is wrong with it."
+        " python -m ops doctor --stage prod shows what is wrong with it."
     )
     with pytest.raises(QueueError, match=r"never-made.*NonExistentQueue"):
         queue.delete(["h"])
 
 
 def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) -> None:
-    queue = Undelivered(client_of(aws, "sqs"), "undelivered")
+    queue = Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
     with pytest.raises(QueueError):
         park(queue, {})
     aws.make_queue("undelivered")
@@ -279,12 +279,12 @@ def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) 
 def test_a_queue_that_denies_an_event_refuses_with_awss_word() -> None:
     sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", "AccessDenied", status=403))
     with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
-        park(Undelivered(sqs, "undelivered"), {})
+        park(Undelivered(sqs, "undelivered", "prod"), {})
 
 
 def test_a_queue_out_of_reach_refuses_with_the_errors_name() -> None:
     sqs = JSONClient("sqs", "us-east-1", url="http://127.0.0.1:1", credentials=lambda: FAKE)
-    queue = Undelivered(sqs, "undelivered")
+    queue = Undelivered(sqs, "undelivered", "prod")
     with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
         park(queue, {})
     with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
@@ -293,7 +293,7 @@ def test_a_queue_out_of_reach_refuses_with_the_errors_name() -> None:
 
 def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
     with pytest.raises(QueueError) as raised:
-        park(Undelivered(client_of(aws, "sqs"), "never-made"), read("iam-user-with-mfa"))
+        park(Undelivered(client_of(aws, "sqs"), "never-made", "prod"), read("iam-user-with-mfa"))
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
@@ -301,7 +301,7 @@ def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
 @pytest.mark.parametrize("number", [1, 10, 11, 25])
 def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
     aws.make_queue("undelivered", {"VisibilityTimeout": "60"})
-    queue = Undelivered(client_of(aws, "sqs"), "undelivered")
+    queue = Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
     for _ in range(number):
         park(queue, {})
     handles: list[str] = []
@@ -314,7 +314,7 @@ def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
 
 def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None:
     sqs = ScriptedClient(FOUND, {}, {}, {})
-    Undelivered(sqs, "undelivered").delete([f"handle-{number}" for number in range(23)])
+    Undelivered(sqs, "undelivered", "prod").delete([f"handle-{number}" for number in range(23)])
     batches: Any = [parameters["Entries"] for _, parameters in sqs.calls[1:]]
     assert [len({entry["Id"] for entry in batch}) for batch in batches] == [10, 10, 3]
 
@@ -342,17 +342,17 @@ def test_a_batch_that_sqs_refuses_keeps_no_other_back() -> None:
     throttled = AWSCallError("sqs:DeleteMessageBatch", "RequestThrottled")
     sqs = ScriptedClient(FOUND, throttled, {"Successful": [], "Failed": []})
     with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
-        Undelivered(sqs, "undelivered").delete(["h"] * 11)
+        Undelivered(sqs, "undelivered", "prod").delete(["h"] * 11)
     assert len(sqs.calls) == 3
 
 
 def test_nothing_to_delete_asks_nothing_of_sqs() -> None:
-    Undelivered(ScriptedClient(), "undelivered").delete([])
+    Undelivered(ScriptedClient(), "undelivered", "prod").delete([])
 
 
 def test_the_queue_is_looked_up_once() -> None:
     sqs = ScriptedClient(FOUND, {"MessageId": "1"}, {"MessageId": "2"})
-    queue = Undelivered(sqs, "undelivered")
+    queue = Undelivered(sqs, "undelivered", "prod")
     park(queue, {})
     park(queue, {})
     assert [action for action, _ in sqs.calls] == ["GetQueueUrl", "SendMessage", "SendMessage"]

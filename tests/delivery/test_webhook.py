@@ -141,8 +141,9 @@ def test_a_key_that_kms_does_not_find_or_not_show_names_the_setting_and_the_reme
     assert str(failure) == (
         "KMS finds no key for WEBHOOK_URL_ENCRYPTED in region us-east-1 of this account that the "
         "function's role may use. Correct SIGN_IN_REGION. Or let the role's policy allow it: "
-        "python -m ops policies --stage prod, then chalice deploy. Or: Encrypt the URL anew: "
-        "python -m ops setup --stage prod --rotate-webhook."
+        "python -m ops policies --stage prod, then chalice deploy --stage prod. Or: Encrypt the "
+        "URL again: python -m ops setup --stage prod --rotate-webhook, then chalice deploy "
+        "--stage prod."
     )
 
 
@@ -156,8 +157,9 @@ def test_a_denied_decryption_names_the_context_the_policies_and_the_remedy() -> 
     assert str(CONTEXT) in str(failure)
     assert (
         "Its policy file in .chalice and the key's own policy must allow it: "
-        "python -m ops policies --stage prod, then chalice deploy. Or the key is another than the "
-        "stage's, or not in region us-east-1: correct SIGN_IN_REGION. Or: Encrypt the URL anew"
+        "python -m ops policies --stage prod, then chalice deploy --stage prod. Or the key is "
+        "another than the stage's, or not in region us-east-1: correct SIGN_IN_REGION. Or: "
+        "Encrypt the URL again: python"
     ) in str(failure)
 
 
@@ -260,7 +262,7 @@ def test_a_plaintext_that_is_no_url_names_the_setting_and_the_remedy(
     assert str(failure) == (
         "What CRITICAL_WEBHOOK_URL_ENCRYPTED decrypts to is no webhook URL such as "
         "https://hooks.slack.com/services/…. Encrypt the right one: "
-        "python -m ops setup --stage prod --critical-webhook."
+        "python -m ops setup --stage prod --critical-webhook, then chalice deploy --stage prod."
     )
 
 
@@ -288,7 +290,7 @@ def test_a_host_is_compared_whole_and_one_that_is_not_allowed_names_the_setting(
     assert f"webhook of WEBHOOK_URL_ENCRYPTED is on the host {host}" in str(raised.value)
     assert str(raised.value).endswith(
         "WEBHOOK_HOSTS does not name. Add the host there, or encrypt another webhook: "
-        "python -m ops setup --stage prod --rotate-webhook."
+        "python -m ops setup --stage prod --rotate-webhook, then chalice deploy --stage prod."
     )
 
 
@@ -321,7 +323,7 @@ def test_a_webhook_on_any_other_host_must_be_https(host: str) -> None:
     assert "webhook of CRITICAL_WEBHOOK_URL_ENCRYPTED is not https" in str(raised.value)
     assert str(raised.value).endswith(
         " could read it. Replace it by an https one: "
-        "python -m ops setup --stage prod --critical-webhook."
+        "python -m ops setup --stage prod --critical-webhook, then chalice deploy --stage prod."
     )
     assert parsed(f"https://{host}/fake", host).is_https
 
@@ -334,7 +336,7 @@ def test_the_trigger_of_a_workflow_names_the_remedy(path: str, aws: EmbeddedAws)
     assert "WEBHOOK_URL_ENCRYPTED holds the trigger of a Slack workflow" in str(raised.value)
     assert str(raised.value).endswith(
         " no messages. Make an incoming webhook instead, then: "
-        "python -m ops setup --stage prod --rotate-webhook."
+        "python -m ops setup --stage prod --rotate-webhook, then chalice deploy --stage prod."
     )
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib import http
-from chalicelib.delivery import channel
 from chalicelib.delivery.slack import Slack
 from chalicelib.delivery.webhook import Webhook
 from chalicelib.errors import NoAnswer, PayloadInvalid, RefusedForNow, WebhookDead
@@ -14,6 +12,7 @@ from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
+from tests.support.stage import stage
 from tests.support.stage_harness import SECRET_PATH, SLACK
 
 HELLO = {"text": "hello"}
@@ -47,7 +46,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def slack(receiver: Receiver, clock: Clock) -> Slack:
-    return Slack(Webhook(receiver.url), clock=clock, sleep=clock.sleep)
+    return Slack(Webhook(receiver.url), stage(), clock=clock, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_session_tickets_cost_no_new_connection(slack: Slack, receiver: Receiver
 def test_a_tunnel_through_a_proxy_is_kept_too(
     proxy: Proxy, receiver: Receiver, clock: Clock
 ) -> None:
-    slack = Slack(Webhook(f"https://{SLACK}{SECRET_PATH}"), clock=clock)
+    slack = Slack(Webhook(f"https://{SLACK}{SECRET_PATH}"), stage(), clock=clock)
     slack.connect()
     for _ in range(4):
         post(slack)
@@ -93,7 +92,7 @@ def test_a_tunnel_that_ends_after_the_payload_left_does_not_count_as_unsent(
 ) -> None:
     receiver.behave(fault)
     with pytest.raises(NoAnswer) as raised:
-        post(Slack(Webhook(f"https://{SLACK}{SECRET_PATH}")))
+        post(Slack(Webhook(f"https://{SLACK}{SECRET_PATH}"), stage()))
     assert (raised.value.reason, raised.value.unsent) == ("proxy_error", False)
     assert len(receiver.posts) == len(proxy.asked_for) == 1
 
@@ -114,7 +113,7 @@ def test_silence_is_no_ok_from_slack_under_either_of_its_names(
 ) -> None:
     receiver.behave("empty")
     with pytest.raises(WebhookDead):
-        post(Slack(Webhook(f"https://{host}{SECRET_PATH}")))
+        post(Slack(Webhook(f"https://{host}{SECRET_PATH}"), stage()))
     assert proxy.asked_for == ["hooks.slack.com:443"]
 
 
@@ -132,7 +131,7 @@ def test_silence_is_no_ok_from_slack_under_either_of_its_names(
 )
 def test_an_ok_counts_however_it_is_framed(answer: bytes) -> None:
     with RawServer(answer) as server:
-        post(Slack(Webhook(f"http://{server.host}{SECRET_PATH}")))
+        post(Slack(Webhook(f"http://{server.host}{SECRET_PATH}"), stage()))
 
 
 @pytest.mark.parametrize(
@@ -152,8 +151,4 @@ def test_an_ok_counts_however_it_is_framed(answer: bytes) -> None:
 )
 def test_anything_else_is_an_error(answer: bytes, expected: type[Exception]) -> None:
     with RawServer(answer) as server, pytest.raises(expected):
-        post(Slack(Webhook(f"http://{server.host}{SECRET_PATH}")))
-
-
-def test_what_init_may_wait_for_fits_lambdas_ten_seconds() -> None:
-    assert channel._AHEAD_SECONDS + http._OPEN_SECONDS <= 9
+        post(Slack(Webhook(f"http://{server.host}{SECRET_PATH}"), stage()))

@@ -308,7 +308,7 @@ def test_without_a_queue_a_failed_post_is_a_function_error(
         error = function.invoke(sign_in("root-without-mfa")).error
     assert error
     assert error["errorType"] == "WebhookDead"
-    assert "python -m ops setup --stage <stage> --rotate-webhook" in error["errorMessage"]
+    assert "python -m ops setup --stage prod --rotate-webhook" in error["errorMessage"]
     with LambdaFunction(deployment.package, "app.on_undelivered", bed.environment) as function:
         missing = function.invoke({"Records": []}).error
     assert missing

@@ -311,7 +311,10 @@ def alias_removed(aws: EmbeddedAws, deployment: Deployment) -> None:
     aws.client("kms").delete_alias(AliasName=deployment.key_alias)
 
 
-@breaks("ciphertext_of_other_key", "python -m ops setup --stage prod --rotate-webhook")
+@breaks(
+    "ciphertext_of_other_key",
+    "python -m ops setup --stage prod --rotate-webhook\nchalice deploy --stage prod",
+)
 def alias_moved_to_another_key(aws: EmbeddedAws, deployment: Deployment) -> None:
     kms = aws.client("kms")
     kms.update_alias(
@@ -521,7 +524,10 @@ def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -
     results = run_checks(replace(deployment, settings=settings), deployed_stage.clients(aws))
     (wrong,) = [result for result in results if result.code == "ciphertext_wrong"]
     assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
-    assert wrong.remedy == "python -m ops setup --stage prod --critical-webhook"
+    assert (
+        wrong.remedy
+        == "python -m ops setup --stage prod --critical-webhook\nchalice deploy --stage prod"
+    )
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_a_queue_that_hangs_fails_the_invocation_in_time(
 ) -> None:
     released = threading.Event()
 
-    monkeypatch.setattr(module, "_QUEUE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "QUEUE_SECONDS", 0.1)
     monkeypatch.setattr(Undelivered, "park", lambda *_, **__: released.wait(10))
     harness.receiver.behave("no_service")
     with pytest.raises(WebhookDead):

@@ -55,7 +55,7 @@ class NotifierHarness:
         return Notifier(
             settings,
             Delivery(settings, WebhookLookup(client_of(self.aws, "kms"), settings)),
-            Undelivered(self._json_sqs, queue) if queue else None,
+            Undelivered(self._json_sqs, queue, "prod") if queue else None,
             origins_of(settings),
             sleep=self.slept.append,
         )
@@ -67,7 +67,7 @@ class NotifierHarness:
 
     def park(self, *events: object) -> list[dict[str, Any]]:
         """Put events into the queue; give the records that Lambda would hand to the function."""
-        queue = Undelivered(self._json_sqs, "undelivered")
+        queue = Undelivered(self._json_sqs, "undelivered", "prod")
         for event in events:
             queue.park(event, reason="no_service", act="operator")
         return self.records()
