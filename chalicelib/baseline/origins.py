@@ -66,7 +66,9 @@ class Origins:
         return [self._origin(sign_in, ask) for sign_in in sign_ins]
 
     def _origin(self, sign_in: SignIn, ask: Callable[[Sighting], Habits | None]) -> Origin:
-        name = self._networks.name_of(sign_in.source_ip)
+        endpoint = sign_in.vpc_endpoint
+        is_foreign = endpoint is not None and endpoint.account_id != sign_in.account_id
+        name = None if is_foreign else self._networks.name_of(sign_in.source_ip)
         sighting = sighting_of(sign_in, name, datetime.now(UTC))
         habits = ask(sighting) if sighting else None
         is_outside = bool(self._networks and not name and sign_in.source_ip and is_entry(sign_in))

@@ -10,7 +10,6 @@ from typing import Final
 
 from chalicelib.signin.model import PrincipalType, SignIn
 
-_RESERVED_PATH: Final = ":role/aws-reserved/sso.amazonaws.com/"
 _LONGEST: Final = 1_000  # bytes; DynamoDB takes 2,048 for a partition key
 
 
@@ -45,9 +44,7 @@ def _key(sign_in: SignIn) -> str | None:
         case PrincipalType.IDENTITY_CENTER_USER if sign_in.application:
             # A directory of WorkSpaces may have an alice of its own.
             words = ("directory", sign_in.account_id, sign_in.application, principal.name)
-        case PrincipalType.IDENTITY_CENTER_USER:
-            words = ("sso", principal.name)
-        case PrincipalType.PERMISSION_SET if _RESERVED_PATH in (principal.arn or ""):
+        case PrincipalType.IDENTITY_CENTER_USER | PrincipalType.PERMISSION_SET:
             words = ("sso", principal.name)
         case PrincipalType.FEDERATED_USER:
             words = ("federated", principal.arn)

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from chalicelib.baseline.networks import network_of
 from chalicelib.baseline.person import person_of
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.user_agent import client_of
+
+_LONGEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ def sighting_of(sign_in: SignIn, network_name: str | None, time: datetime) -> Si
         return None
     person = person_of(sign_in)
     network = network_name or network_of(sign_in.source_ip)
+    if endpoint := sign_in.vpc_endpoint:  # whoever has a VPC chooses its addresses
+        network = endpoint.id[:_LONGEST]
     if not (person and network and sign_in.event_id):
         return None
     return Sighting(

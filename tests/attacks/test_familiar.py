@@ -39,7 +39,7 @@ def test_one_step_at_a_time_below_the_minimum_severity_teaches_nothing(
 
 
 def test_a_principal_that_is_ignored_is_posted_where_it_is_new(baseline: MakeNotifier) -> None:
-    pattern = "arn:aws:iam::111122223333:role/Break*"
+    pattern = "arn:aws:iam::111122223333:role/BreakGlass"
     notifier = baseline(IGNORED_PRINCIPALS=pattern, FAMILIAR_SIGN_INS="ignore")
     assert decided(notifier, event("custom-federation"))[0] == "posted"
     assert decided(notifier, event("custom-federation")) == ("ignored", "ignored_principal")
@@ -93,6 +93,15 @@ def test_an_identity_provider_of_the_attacker_s_inherits_nothing(baseline: MakeN
     provider = ("detail", "additionalEventData", "SamlProviderArn")
     evil = changed(event("saml-role"), *provider, to="arn:aws:iam::444455556666:saml-provider/evil")
     assert notifier.notify(evil, SECONDS)["reasons"] == ["first_sign_in"]
+
+
+def test_a_vpc_that_bears_the_office_s_addresses_inherits_nothing(baseline: MakeNotifier) -> None:
+    notifier = baseline(KNOWN_NETWORKS='{"203.0.113.0/24": "Seoul office"}')
+    notifier.notify(alice(), SECONDS)
+    for account in ("111122223333", "666666666666"):
+        through = changed(alice(), "detail", "vpcEndpointId", to=f"vpce-of-{account}")
+        through = changed(through, "detail", "vpcEndpointAccountId", to=account)
+        assert "new_network" in notifier.notify(through, SECONDS)["reasons"]
 
 
 # Nobody grows or poisons the table without signing in.

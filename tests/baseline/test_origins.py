@@ -78,6 +78,14 @@ def test_a_host_name_hides_an_address_and_is_outside() -> None:
     assert origin(hidden, OFFICE).is_outside_known_networks
 
 
+def test_a_vpc_endpoint_of_another_account_is_in_no_known_network() -> None:
+    endpoint = changed(ALICE, "detail", "vpcEndpointId", to="vpce-0a1b2c3d")
+    own = changed(endpoint, "detail", "vpcEndpointAccountId", to="111122223333")
+    assert origin(own, OFFICE).network_name == "Seoul office"
+    foreign = changed(endpoint, "detail", "vpcEndpointAccountId", to="666666666666")
+    assert origin(foreign, OFFICE) == Origin(is_outside_known_networks=True)
+
+
 def test_what_is_usual_for_the_person_is_not_outside() -> None:
     assert not origin(ALICE, ELSEWHERE, Table()).is_outside_known_networks
     new = Table(lambda sighting: habits(sighting, is_new_network=True))
