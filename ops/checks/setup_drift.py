@@ -19,13 +19,18 @@ def queue_of(account: Account, config: ConfigFile) -> Check:
         """See that the queue keeps and takes what it should; a missing one is told already."""
         if not (name := deployment.settings.undelivered_queue):
             return
-        if differing := UndeliveredQueue(account, config, deployment.stage).differing:
+        found = UndeliveredQueue(account, config, deployment.stage)
+        if differing := found.differing:
             yield CheckResult.fault(
                 "queue",
                 "queue_differs",
                 deployment.ops_command("setup"),
                 queue=name,
                 attributes=", ".join(differing),
+            )
+        for lack in found.shortcomings:
+            yield CheckResult.fault(
+                "queue", "queue_unfit", lack.command, queue=name, shortcoming=f"{lack}"
             )
 
     return queue

@@ -164,6 +164,11 @@ def _offer(files: StageFiles, alarms: Alarms) -> str | None:
 def _queue_steps(queue: UndeliveredQueue, settings: Settings) -> Iterator[Step]:
     if settings.undelivered_queue:
         yield from queue.steps()
+        for lack in queue.shortcomings:
+            click.secho(
+                f"The queue {queue.name} is your own and stays as it is. {lack}\n  {lack.command}",
+                fg="yellow",
+            )
     elif depth := queue.depth:
         click.secho(
             f"UNDELIVERED_QUEUE is unset, but {queue.name} still holds {depth} messages, which "

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -16,6 +17,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import __version__, resource_names
+from chalicelib.aws.error_codes import is_denied
 from chalicelib.errors import SettingsError
 from chalicelib.settings import NAMES, Settings
 from ops.account import Account
@@ -25,6 +27,7 @@ from ops.project.config_file import ConfigFile
 from ops.project.deployed_record import Deployed, write_record
 from ops.project.deployed_resources import VERSION_TAG, DeployedResources, as_numbers
 from ops.project.packing import prepare_packing
+from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
 
 _GUARDED: Final = frozenset({"delete", "deploy", "package", "plan"})
@@ -66,7 +69,10 @@ def _prepare_delete(context: click.Context, stage: str) -> None:
     config, recorded = ConfigFile.read(), Deployed.read(stage)
     region = recorded.region if recorded else config.home_region(stage)
     take_settings(config.environment(stage), region)
-    write_record(stage, _deployed(context, config, stage, region).resources)
+    with _asking_aws(stage):
+        account = Account.open(context.params["profile"], region)
+        account.expect_home_of(stage)
+        write_record(stage, _deployed(account, config, stage).resources)
 
 
 def _prepare_deploy(context: click.Context, stage: str) -> None:
@@ -74,39 +80,69 @@ def _prepare_deploy(context: click.Context, stage: str) -> None:
     expect_deployable(config, stage, autogen=context.params.get("autogen_policy"))
     region = config.home_region(stage)
     take_settings(config.environment(stage), region)
-    deployed = _deployed(context, config, stage, region)
-    if write_record(stage, deployed.resources):
-        _start_again(context, stage)
+    with _asking_aws(stage):
+        account = Account.open(context.params["profile"], region)
+        account.expect_home_of(stage)
+        deployed = _deployed(account, config, stage)
+        if write_record(stage, deployed.resources):
+            _start_again(context, stage)
+        _expect_readable_queue(account, config, stage)
     policy_files.write(config, stage, config.settings(stage))
     if context.command.name == "deploy":
         _confirm_release(deployed.version, stage)
         prepare_packing()
-        context.call_on_close(lambda: _note_release(context, config, stage))
+        context.call_on_close(lambda: _finish_deploy(account, config, stage))
 
 
-def _deployed(
-    context: click.Context, config: ConfigFile, stage: str, region: str
-) -> DeployedResources:
-    """Ask AWS what is deployed, with the profile that Chalice was given.
-
-    Raises OpsError if AWS does not say, or if the stage is not Chalice's to change.
-    """
+@contextmanager
+def _asking_aws(stage: str) -> Iterator[None]:
+    """Raise OpsError if AWS does not answer."""
     try:
-        account = Account.open(context.params["profile"], region)
-        account.expect_home_of(stage)
-        deployed = DeployedResources.find(account, config, stage)
+        yield
     except (ClientError, BotoCoreError) as error:
         raise OpsError(
             f"What is deployed of the stage {stage} is not known, so nothing was changed. "
             f"{sentence(error)}"
         ) from None
+
+
+def _deployed(account: Account, config: ConfigFile, stage: str) -> DeployedResources:
+    """Return what is deployed; raise OpsError if it is not Chalice's to change."""
+    deployed = DeployedResources.find(account, config, stage)
     if deployed.stack:
         raise OpsError(
             f"The stage {stage} belongs to the CloudFormation stack {deployed.stack}. To change "
-            f"it: python -m ops package --stage {stage}. To take it away: "
-            f"aws cloudformation delete-stack --region {region} --stack-name {deployed.stack}"
+            f"it: python -m ops package --stage {stage}. To take it away: aws cloudformation "
+            f"delete-stack --region {account.region} --stack-name {deployed.stack}"
         )
     return deployed
+
+
+def _expect_readable_queue(account: Account, config: ConfigFile, stage: str) -> None:
+    """Raise OpsError for a queue that Lambda would refuse, once it has made all the rest.
+
+    Says what else is wrong with a queue of the operator's own. One that may not be looked at is
+    left to AWS.
+    """
+    if not config.settings(stage).undelivered_queue:
+        return
+    try:
+        queue = UndeliveredQueue(account, config, stage)
+        lacking = queue.shortcomings
+    except ClientError as error:
+        if is_denied(error):
+            return
+        raise
+    if not queue.is_there:
+        raise OpsError(
+            f"There is no queue {queue.name} in {account.region}, which UNDELIVERED_QUEUE names. "
+            f"To make it: python -m ops setup --stage {stage}"
+        )
+    for lack in lacking:
+        text = f"The queue {queue.name} is your own. {lack}\n  {lack.command}"
+        if lack.is_refused:
+            raise OpsError(text)
+        click.secho(text, fg="yellow", err=True)
 
 
 def _start_again(context: click.Context, stage: str) -> NoReturn:
@@ -145,17 +181,25 @@ def _confirm_release(deployed: str | None, stage: str) -> None:
         ) from None
 
 
-def _note_release(context: click.Context, config: ConfigFile, stage: str) -> None:
-    """Tag the functions with the release, once they are deployed: Chalice sets its tags alone."""
+def _finish_deploy(account: Account, config: ConfigFile, stage: str) -> None:
+    """Do what Chalice cannot, once the functions are deployed.
+
+    They are tagged with the release: Chalice sets its own tags alone. Says what to do if AWS
+    refuses: the deployment itself is done.
+    """
     if sys.exception():
         return
-    account = Account.open(context.params["profile"], config.home_region(stage))
     functions = account.session.client("lambda")
-    for handler in resource_names.deployed_handlers(
-        Settings.from_environment(config.environment(stage))
-    ):
-        arn = account.arn("lambda", f"function:{resource_names.function(stage, handler)}")
-        functions.tag_resource(Resource=arn, Tags={VERSION_TAG: __version__})
+    try:
+        for handler in resource_names.deployed_handlers(config.settings(stage)):
+            arn = account.arn("lambda", f"function:{resource_names.function(stage, handler)}")
+            functions.tag_resource(Resource=arn, Tags={VERSION_TAG: __version__})
+    except (ClientError, BotoCoreError) as error:
+        click.secho(
+            f"The functions do not bear the release's tag, which `doctor` reads. {sentence(error)}",
+            fg="yellow",
+            err=True,
+        )
     ReadOnlyRule(account, stage).connect_after_deploy()
 
 

@@ -1,7 +1,8 @@
 """The SQS queue that keeps what could not be posted."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,23 @@ _DEPTHS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortcoming:
+    """What an operator's own queue should have and has not; `command` sets it.
+
+    `is_refused` if Lambda would refuse to read from the queue.
+    """
+
+    attribute: str
+    found: str
+    why: str
+    command: str
+    is_refused: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.attribute} is {self.found}: {self.why}"
+
+
 class UndeliveredQueue:
     """The queue of one stage: what there is, and what is to be done.
 
@@ -38,7 +56,8 @@ class UndeliveredQueue:
     def __init__(self, account: Account, config: ConfigFile, stage: str) -> None:
         named = config.environment(stage).get("UNDELIVERED_QUEUE", "").strip()
         self.name = named or resource_names.undelivered_queue(stage)
-        timeout = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
+        self._timeout: int = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
+        self._region = account.region
         senders = [
             config.own_role(stage, one) or account.role_arn(resource_names.function(stage, one))
             for one in _SENDERS
@@ -50,7 +69,7 @@ class UndeliveredQueue:
             "MessageRetentionPeriod": str(DAYS * 24 * 3600),
             "Policy": json.dumps(_policy(account, account.arn("sqs", self.name), senders)),
             "SqsManagedSseEnabled": "true",
-            "VisibilityTimeout": str(6 * timeout + _BATCH_WINDOW),
+            "VisibilityTimeout": str(6 * self._timeout + _BATCH_WINDOW),
         }
         self._url = self._find()
 
@@ -92,6 +111,55 @@ class UndeliveredQueue:
             for name, value in self._wanted.items()
             if _comparable(found.get(name, "")) != _comparable(value)
         }
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a queue of that name."""
+        return self._url is not None
+
+    @property
+    def shortcomings(self) -> list[Shortcoming]:
+        """What an operator's own queue lacks; nothing of a queue that `setup` made."""
+        if self._url is None or self._is_ours(self._url):
+            return []
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        return list(self._shortcomings(answer["Attributes"]))
+
+    def _shortcomings(self, found: "Mapping[QueueAttributeNameType, str]") -> Iterator[Shortcoming]:
+        hidden = int(found["VisibilityTimeout"])
+        is_refused = hidden < self._timeout
+        reasons: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": "Lambda refuses a queue that hides a message for less time than "
+            "on_undelivered may run"
+            if is_refused
+            else "a message may come again while on_undelivered still works on it",
+            "MessageRetentionPeriod": "what waits for longer is lost",
+            "MaximumMessageSize": "a larger event cannot be kept",
+        }
+        for attribute, why in reasons.items():
+            wanted = self._wanted[attribute]
+            if int(found[attribute]) < int(wanted):
+                yield Shortcoming(
+                    attribute=attribute,
+                    found=found[attribute],
+                    why=f"{why}. {wanted} is needed.",
+                    command=self._set_command(f"{attribute}={wanted}"),
+                    is_refused=is_refused and attribute == "VisibilityTimeout",
+                )
+        if "RedrivePolicy" in found:
+            other = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"]
+            yield Shortcoming(
+                attribute="RedrivePolicy",
+                found="set",
+                why=f"what fails for long goes to {other}, from where nothing posts it.",
+                command=self._set_command("""'{"RedrivePolicy": ""}'"""),
+            )
+
+    def _set_command(self, attribute: str) -> str:
+        return (
+            f"aws sqs set-queue-attributes --region {self._region} --queue-url {self._url} "
+            f"--attributes {attribute}"
+        )
 
     @property
     def depth(self) -> int:
