@@ -8,7 +8,7 @@ import gc
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -28,7 +28,7 @@ from chalicelib.errors import (
     StillUndelivered,
 )
 from chalicelib.messages.digest import digests
-from chalicelib.messages.message import Message
+from chalicelib.messages.message import Message, may_repeat
 from chalicelib.messages.report import Report, plain_report
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings, stage_variables
@@ -112,16 +112,22 @@ class Notifier:
         Raises StillUndelivered for what stays there, once what was posted is deleted from it.
         """
         deadline = Deadline.within_invocation(seconds_left)
-        handles = _handles(records, report_in)
-        done = [subject for subject in handles if self._is_posted(subject)]
-        fresh = [subject for subject in handles if not self._is_posted(subject)]
+        waiting = _read_batch(records, report_in)
+        marked = {one for one, copies in waiting.items() if any(c.possibly_posted for c in copies)}
+        done = [subject for subject in waiting if self._is_posted(subject)]
+        fresh = [subject for subject in waiting if not self._is_posted(subject)]
         for subject in done:
             duplicate = assess(subject) if isinstance(subject, SignIn) else subject
             self._decide("ignored", duplicate, "duplicate")
-        done += self._post_all(self._postings(self._assess_all(fresh)), deadline)
-        if rest := len(handles) - len(done):
-            self._delete([handle for subject in done for handle in handles[subject]])
-            raise StillUndelivered(f"{rest} of {len(handles)} events stay in the undelivered queue")
+        postings = self._postings(self._assess_all(fresh), marked)
+        posted, possibly_posted = self._post_all(postings, deadline)
+        done += posted
+        if rest := len(waiting) - len(done):
+            self._tidy_queue(
+                posted=[one for subject in done for one in waiting[subject]],
+                possibly_posted=[one for subject in possibly_posted for one in waiting[subject]],
+            )
+            raise StillUndelivered(f"{rest} of {len(waiting)} events stay in the undelivered queue")
 
     def _received(self, event: Event) -> Event:
         """Return an event without the credentials that it may hold, once it is logged."""
@@ -173,14 +179,27 @@ class Notifier:
         try:
             remark = self._delivery.post(message, deadline, patient=is_critical)
         except DeliveryError as error:
-            if self._park(event, error.reason, error.act):
+            if self._park(event, error.reason, error.act, possibly_posted=error.possibly_posted):
                 return self._decide_against("parked", notification, error)
             self._decide_against("failed", notification, error)
             raise
         return self._decide_posted(notification, remark)
 
-    def _postings(self, waiting: Iterable[Notification]) -> list[Posting]:
-        """Return what is to be posted, in that order, with what each message tells of."""
+    def _postings(
+        self, waiting: Iterable[Notification], marked: Container[Subject]
+    ) -> Iterator[Posting]:
+        """Return what is to be posted, in that order, with what each message tells of.
+
+        A message of what is `marked` says that it may repeat an earlier one.
+        """
+        for message, members in self._messages(waiting):
+            repeated = sum(subject_of(one) in marked for one in members)
+            if repeated:
+                yield may_repeat(message, self._settings, partly=repeated < len(members)), members
+            else:
+                yield message, members
+
+    def _messages(self, waiting: Iterable[Notification]) -> list[Posting]:
         alone: list[Notification] = []
         rest: list[AssessedSignIn] = []
         for one in waiting:
@@ -200,26 +219,34 @@ class Notifier:
         for one in waiting:
             yield self._message(one, late=_age(one)), [one]
 
-    def _post_all(self, postings: Iterable[Posting], deadline: Deadline) -> list[Subject]:
-        """Post messages in turn; return what those tell of that arrived.
+    def _post_all(
+        self, postings: Iterable[Posting], deadline: Deadline
+    ) -> tuple[list[Subject], list[Subject]]:
+        """Post messages in turn; return what was posted, and what possibly was.
 
         What failed for one message is not tried for the next ones to the same destination.
         """
         posted: list[Subject] = []
+        possibly_posted: list[Subject] = []
         failed: dict[bool, DeliveryError] = {}
         for number, (message, members) in enumerate(postings):
+            subjects = [subject_of(one) for one in members]
             is_critical = message.severity is Severity.CRITICAL
-            if number and is_critical not in failed:
-                self._sleep(min(_PACE_SECONDS, deadline.seconds_left))
-            error = failed.get(is_critical) or self._try_to_post(message, members, deadline)
+            error = failed.get(is_critical)
             if error is None:
-                posted += map(subject_of, members)
-                continue
-            if not isinstance(error, PayloadInvalid):
-                failed[is_critical] = error
+                if number:
+                    self._sleep(min(_PACE_SECONDS, deadline.seconds_left))
+                error = self._try_to_post(message, members, deadline)
+                if error is None:
+                    posted += subjects
+                    continue
+                if error.possibly_posted:
+                    possibly_posted += subjects
+                if not isinstance(error, PayloadInvalid):
+                    failed[is_critical] = error
             for one in members:
                 self._decide_against("parked", one, error)
-        return posted
+        return posted, possibly_posted
 
     def _try_to_post(
         self, message: Message, members: Sequence[Notification], deadline: Deadline
@@ -244,18 +271,22 @@ class Notifier:
             return plain_report(notification, self._settings)
         return plain_alert(notification, self._settings)
 
-    def _park(self, event: Event, reason: str, act: Act) -> bool:
+    def _park(self, event: Event, reason: str, act: Act, *, possibly_posted: bool = False) -> bool:
         """Put an event into the queue; False if there is none, or if it refuses."""
         queue = self._undelivered
         return queue is not None and _is_done_in_time(
-            lambda: queue.park(event, reason=reason, act=act)
+            lambda: queue.park(event, reason=reason, act=act, possibly_posted=possibly_posted)
         )
 
-    def _delete(self, receipt_handles: Sequence[str]) -> None:
-        """Delete from the queue what was posted; else it would come, and be posted, again."""
+    def _tidy_queue(self, *, posted: Sequence[Parked], possibly_posted: Sequence[Parked]) -> None:
+        """Delete what was posted, which would be posted again; mark what possibly was."""
         queue = self._undelivered
-        if queue and receipt_handles:
-            _is_done_in_time(lambda: queue.delete(receipt_handles))
+        if not queue:
+            return
+        if posted:
+            _is_done_in_time(lambda: queue.delete([one.receipt_handle for one in posted]))
+        if possibly_posted:
+            _is_done_in_time(lambda: queue.mark_possibly_posted(possibly_posted))
 
     def _is_posted(self, subject: Subject) -> bool:
         """Return whether this function posted it before: the same event, not a replay of it."""
@@ -300,29 +331,28 @@ class Notifier:
         return hmac.digest(key, person.encode(errors="replace"), "sha256").hex()[:_PSEUDONYM]
 
 
-def _handles(records: Iterable[Event], report_in: ReportReader) -> dict[Subject, list[str]]:
-    """Read a batch of the queue; copies of one event become one, with the handles of all."""
-    handles: dict[Subject, list[str]] = {}
+def _read_batch(records: Iterable[Event], report_in: ReportReader) -> dict[Subject, list[Parked]]:
+    """Read a batch of the queue; copies of one event become one, with the messages of all."""
+    waiting: dict[Subject, list[Parked]] = {}
     for record in records:
-        subject, handle = _read(record, report_in)
-        handles.setdefault(subject, []).append(handle)
-    return handles
+        subject, parked = _read(record, report_in)
+        waiting.setdefault(subject, []).append(parked)
+    return waiting
 
 
-def _read(record: Event, report_in: ReportReader) -> tuple[Subject, str]:
+def _read(record: Event, report_in: ReportReader) -> tuple[Subject, Parked]:
     """Read a record of the queue, and let go of its event: a batch of them may fill the memory."""
-    parked = Parked.from_record(record)
-    report = report_in(parked.event)
+    parked, event = Parked.from_record(record)
+    report = report_in(event)
     if report is None:
-        return read_sign_in(parked.event), parked.receipt_handle
-    message = partial(_message_of, record, report_in)
-    return replace(report, message=message), parked.receipt_handle
+        return read_sign_in(event), parked
+    return replace(report, message=partial(_message_of, record, report_in)), parked
 
 
 def _message_of(record: Event, report_in: ReportReader, settings: Settings) -> Message:
     """Build the message of a report from its record, read again."""
-    report = cast("Report", report_in(Parked.from_record(record).event))
-    return report.message(settings)
+    _, event = Parked.from_record(record)
+    return cast("Report", report_in(event)).message(settings)
 
 
 def _age(notification: Notification) -> timedelta | None:

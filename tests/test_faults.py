@@ -54,9 +54,7 @@ def test_a_sign_in_that_cannot_be_posted_is_parked_and_shows_no_webhook(
             bed.app.redeliver(records, min(fault.seconds, 6), report_in)
         said.note(json.dumps([decision, records]))
     assert bed.receiver.messages == []
-    assert [json.loads(record["body"]) for record in records] == [
-        {"reason": fault.reason, "act": fault.act, "event": happened}
-    ]
+    assert [json.loads(record["body"]) for record in records] == [fault.body(happened)]
     found = (decision["decision"], decision["reason"], decision["act"], decision["Parked"])
     assert found == ("parked", fault.reason, fault.act, 1)
 
@@ -151,7 +149,7 @@ def test_the_deployed_package_parks_or_fails_and_shows_no_webhook_at_debug_level
         bed.aws.deny("sqs:SendMessage")
         fails = function.invoke(sign_in())
     assert (parks.error, parks.value["decision"]) == (None, "parked")
-    assert bed.parked() == [{"reason": fault.reason, "act": fault.act, "event": happened}]
+    assert bed.parked() == [fault.body(happened)]
     assert fails.error
     assert issubclass(getattr(errors, fails.error["errorType"]), errors.DeliveryError)
     assert any("Received event" in line for line in parks.log)

@@ -16,7 +16,11 @@ from chalicelib.resource_names import ops_command
 from chalicelib.signin.reader import trim
 from chalicelib.signin.redaction import redact
 
-_BATCH: Final = 10  # SQS deletes at most so many at once
+Event = Mapping[str, Any]
+
+_BATCH: Final = 10  # SQS takes and deletes at most so many at once
+_MARK: Final = "possibly_posted"
+_DELAY_SECONDS: Final = 420  # what was not posted comes again as late: its visibility timeout
 _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
 # The queue's word for it, by the older protocol and by this one, and the endpoint's.
 _TOO_BIG: Final = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "413"})
@@ -24,16 +28,27 @@ _TOO_BIG: Final = frozenset({"InvalidParameterValue", "InvalidParameterValueExce
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One message of the queue: the event that it keeps, and the handle that deletes it."""
+    """One message of the queue: its text, and the handle that deletes it.
 
-    event: Mapping[str, Any]
+    `possibly_posted` says that an attempt to post it may have succeeded.
+    """
+
+    body: str
     receipt_handle: str
+    possibly_posted: bool
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "Parked":
-        """Read a record of a batch; an unreadable one gives an event that says so."""
-        body = record.get("body")
-        return cls(_event_in(body), str(record.get("receiptHandle", "")))
+    def from_record(cls, record: Mapping[str, Any]) -> "tuple[Parked, Event]":
+        """Read a record of a batch; give the event in it apart, which may be large.
+
+        An unreadable record gives an event that says so.
+        """
+        body = str(record.get("body"))
+        document = _document(body)
+        is_marked = document.get(_MARK) is True
+        parked = cls(body, str(record.get("receiptHandle", "")), is_marked)
+        event = _event_in(document)
+        return parked, {"detail": {"unreadable": body}} if event is None else event
 
 
 class Undelivered:
@@ -45,13 +60,14 @@ class Undelivered:
         self._stage = stage
         self._url: str | None = None
 
-    def park(self, event: object, *, reason: str, act: Act) -> None:
+    def park(self, event: object, *, reason: str, act: Act, possibly_posted: bool = False) -> None:
         """Keep an event, with why it was not posted and who must act; credentials redacted.
 
         One that is too big for the queue is compressed, then cut. Raises QueueError.
         """
+        mark = {_MARK: True} if possibly_posted else {}
         for kept in _shrinking_bodies(redact(event)):
-            body = json.dumps({"reason": reason, "act": act, "event": kept}, default=str)
+            body = json.dumps({"reason": reason, "act": act, **mark, "event": kept}, default=str)
             try:
                 answer = self._sqs.call("SendMessage", QueueUrl=self._queue_url(), MessageBody=body)
             except AWSCallError as error:
@@ -65,24 +81,50 @@ class Undelivered:
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages that were posted. Raises QueueError for those that will come again."""
+        entries = [{"ReceiptHandle": handle} for handle in receipt_handles]
+        _, refusals = self._call_in_batches("DeleteMessageBatch", entries)
+        if refusals:
+            raise self._refused(refusals[0])
+
+    def mark_possibly_posted(self, messages: Sequence[Parked]) -> None:
+        """Mark messages of the queue, once: each is sent again with the mark, then deleted.
+
+        It comes again after the others that could not be posted. Raises QueueError for those that
+        stay as they are.
+        """
+        unmarked = [
+            (one, {**document, _MARK: True})
+            for one in messages
+            if not one.possibly_posted and (document := _document(one.body))
+        ]
+        entries = [
+            {"MessageBody": json.dumps(document), "DelaySeconds": _DELAY_SECONDS}
+            for _, document in unmarked
+        ]
+        sent, refusals = self._call_in_batches("SendMessageBatch", entries)
+        self.delete([unmarked[number][0].receipt_handle for number in sent])
+        if refusals:
+            raise self._refused(refusals[0])
+
+    def _call_in_batches(
+        self, action: str, entries: Sequence[Mapping[str, object]]
+    ) -> tuple[list[int], list[str]]:
+        """Return which entries succeeded, and the codes of the refusals."""
+        done: list[int] = []
         refusals: list[str] = []
-        for start in range(0, len(receipt_handles), _BATCH):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle}
-                for number, handle in enumerate(receipt_handles[start : start + _BATCH])
-            ]
+        for start in range(0, len(entries), _BATCH):
+            batch = enumerate(entries[start : start + _BATCH], start)
+            numbered = [{"Id": str(number), **entry} for number, entry in batch]
             try:
-                answer = self._sqs.call(
-                    "DeleteMessageBatch", QueueUrl=self._queue_url(), Entries=entries
-                )
+                answer = self._sqs.call(action, QueueUrl=self._queue_url(), Entries=numbered)
             except AWSUnreachable as error:  # the others fare no better
-                raise self._refused(error.code) from None
+                return done, [*refusals, error.code]
             except AWSCallError as error:
                 refusals.append(error.code)
             else:
+                done += [int(one["Id"]) for one in answer.get("Successful", [])]
                 refusals += [failed["Code"] for failed in answer.get("Failed", [])]
-        if refusals:
-            raise self._refused(refusals[0])
+        return done, refusals
 
     def _queue_url(self) -> str:
         if not self._url:
@@ -107,14 +149,22 @@ def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
     yield {**trim(event), "cut": "This event was too big for the queue."}
 
 
-def _event_in(body: object) -> Mapping[str, Any]:
+def _document(body: str) -> dict[str, Any]:
     try:
-        event = json.loads(str(body))["event"]
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _event_in(document: Mapping[str, Any]) -> Event | None:
+    event = document.get("event")
+    try:
         if isinstance(event, dict) and isinstance(event.get("compressed"), str):
             event = json.loads(_decompress(event["compressed"]))
-    except (ValueError, KeyError, TypeError, RecursionError, zlib.error):
-        event = None
-    return event if isinstance(event, dict) else {"detail": {"unreadable": str(body)}}
+    except (ValueError, RecursionError, zlib.error):
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _decompress(text: str) -> bytes:

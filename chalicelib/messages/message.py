@@ -1,10 +1,10 @@
 """Message: what is posted, put together in one way for sign-ins, digests and reports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from chalicelib.messages.payload import Block, Payload, base_payload, mention
+from chalicelib.messages.payload import Block, Payload, base_payload, context, mention
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
@@ -46,3 +46,15 @@ def build_message(
         attachment = {"color": _COLOURS[severity], "fallback": sentence, "blocks": list(blocks)}
         payload["attachments"] = [attachment]
     return Message(payload, severity)
+
+
+def may_repeat(message: Message, settings: Settings, *, partly: bool) -> Message:
+    """Return a message that says that it, or part of it, may repeat an earlier one."""
+    phrase = "may_repeat.partly" if partly else "may_repeat"
+    note = phrases_in(settings.message_language)(phrase)
+    payload = {**message.payload, "text": f"{message.payload['text']} {note}"}
+    if attachments := payload.get("attachments"):
+        first, *others = attachments
+        blocks = [*first["blocks"], context([note])]
+        payload["attachments"] = [{**first, "blocks": blocks}, *others]
+    return replace(message, payload=payload)

@@ -117,7 +117,13 @@ def _take_what_is_parked(settings: Settings) -> tuple[Grant, ...]:
     return _on_queue(
         settings,
         "TakeWhatIsParked",
-        ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"),
+        (
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",  # what was possibly posted goes back with a mark
+        ),
     )
 
 

@@ -22,7 +22,6 @@ DAYS: Final = 14
 _LARGEST: Final = 1024 * 1024  # bytes: what EventBridge delivers, SQS takes
 _BATCH_WINDOW: Final = 60  # seconds, as on_undelivered is registered
 _TIMEOUT: Final = 60  # seconds, Chalice's own default
-_SENDERS: Final = ("on_sign_in", "audit_mfa", "self_check")
 _DEPTHS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
@@ -60,7 +59,7 @@ class UndeliveredQueue:
         self._region = account.region
         senders = [
             config.own_role(stage, one) or account.role_arn(resource_names.function(stage, one))
-            for one in _SENDERS
+            for one in resource_names.HANDLERS
         ]
         self._sqs: SQSClient = account.session.client("sqs")
         self._tags = dict(tags_of(stage))

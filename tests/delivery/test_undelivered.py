@@ -60,7 +60,11 @@ def count(aws: EmbeddedAws) -> int:
 def parked(aws: EmbeddedAws) -> dict[str, Any]:
     """Return the event of the queue's one message."""
     (record,) = records(aws)
-    return dict(Parked.from_record(record).event)
+    return event_in(record)
+
+
+def event_in(record: dict[str, Any]) -> dict[str, Any]:
+    return dict(Parked.from_record(record)[1])
 
 
 def without_excerpt(event: object) -> SignIn:
@@ -86,7 +90,9 @@ def test_the_body_says_why_who_must_act_and_what_happened(
     assert (body["reason"], body["act"]) == ("no_service", "operator")
     assert set(body) == {"reason", "act", "event"}
     assert read_sign_in(body["event"]) == read_sign_in(read(name))
-    assert Parked.from_record(record) == Parked(body["event"], record["receiptHandle"])
+    parked, event = Parked.from_record(record)
+    assert parked == Parked(record["body"], record["receiptHandle"], possibly_posted=False)
+    assert event == body["event"]
 
 
 def test_an_event_without_credentials_is_kept_whole(queue: Undelivered, aws: EmbeddedAws) -> None:
@@ -100,7 +106,7 @@ def test_credentials_are_not_kept(queue: Undelivered, aws: EmbeddedAws) -> None:
     park(queue, event)
     (record,) = records(aws)
     assert "fake-session-token" not in record["body"]
-    assert Parked.from_record(record).event["detail"]["responseElements"] == {
+    assert event_in(record)["detail"]["responseElements"] == {
         "credentials": "[redacted]",
         "GetSigninToken": "Success",
     }
@@ -128,7 +134,7 @@ def test_an_event_too_big_for_the_queue_is_compressed_and_comes_back_whole(
     park(small_queue, event)
     (record,) = records(aws)
     assert set(json.loads(record["body"])["event"]) == {"compressed"}
-    assert read_sign_in(Parked.from_record(record).event) == read_sign_in(event)
+    assert read_sign_in(event_in(record)) == read_sign_in(event)
 
 
 def test_what_is_compressed_has_no_credentials_either(
@@ -148,7 +154,7 @@ def test_an_event_too_big_though_compressed_is_cut_to_what_a_sign_in_is_read_fro
     park(small_queue, event)
     kept = parked(aws)
     assert kept["cut"] == "This event was too big for the queue."
-    assert "requestParameters" not in kept["detail"]
+    assert "padding" not in json.dumps(kept)
     assert without_excerpt(kept) == without_excerpt(event)
     assert read_sign_in(kept).understood == read_sign_in(event).understood
 
@@ -224,9 +230,9 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
     ],
 )
 def test_a_poisoned_message_becomes_an_event_that_says_it_is_unreadable(body: object) -> None:
-    parked = Parked.from_record({"body": body, "receiptHandle": "h"})
-    assert parked == Parked({"detail": {"unreadable": str(body)}}, "h")
-    assert not read_sign_in(parked.event).understood
+    event = event_in({"body": body, "receiptHandle": "h"})
+    assert event == {"detail": {"unreadable": str(body)}}
+    assert not read_sign_in(event).understood
 
 
 def compressed(content: bytes) -> dict[str, Any]:
@@ -236,22 +242,23 @@ def compressed(content: bytes) -> dict[str, Any]:
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"\xff", b'"text"'])
 def test_a_compressed_message_that_is_no_event_is_unreadable_too(content: bytes) -> None:
-    assert set(Parked.from_record(compressed(content)).event["detail"]) == {"unreadable"}
+    assert set(event_in(compressed(content))["detail"]) == {"unreadable"}
 
 
 def test_a_decompression_bomb_is_not_unpacked() -> None:
     bomb = compressed(b'{"detail": {"a": "' + b"x" * 2_000_000 + b'"}}')
     assert len(bomb["body"]) < 10_000
-    assert set(Parked.from_record(bomb).event["detail"]) == {"unreadable"}
+    assert set(event_in(bomb)["detail"]) == {"unreadable"}
 
 
 def test_an_event_that_has_a_field_named_compressed_is_itself() -> None:
     event = {"compressed": {"no": "text"}, "detail": {}}
-    assert Parked.from_record({"body": json.dumps({"event": event})}).event == event
+    assert event_in({"body": json.dumps({"event": event})}) == event
 
 
 def test_a_record_without_a_handle_can_be_read() -> None:
-    assert Parked.from_record({"body": '{"event": {}}'}) == Parked({}, "")
+    parked, event = Parked.from_record({"body": '{"event": {}}'})
+    assert (parked.receipt_handle, event) == ("", {})
 
 
 def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: EmbeddedAws) -> None:
@@ -344,6 +351,31 @@ def test_a_batch_that_sqs_refuses_keeps_no_other_back() -> None:
     with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
         Undelivered(sqs, "undelivered", "prod").delete(["h"] * 11)
     assert len(sqs.calls) == 3
+
+
+def test_what_was_possibly_posted_is_sent_again_with_a_mark_once_and_deleted() -> None:
+    sqs = ScriptedClient(FOUND, {"Successful": [{"Id": "0"}]}, {})
+    Undelivered(sqs, "undelivered", "prod").mark_possibly_posted(
+        [
+            Parked('{"event": {}}', "a", possibly_posted=False),
+            Parked('{"event": {}, "possibly_posted": true}', "b", possibly_posted=True),
+            Parked("no JSON", "c", possibly_posted=False),
+        ]
+    )
+    marked = '{"event": {}, "possibly_posted": true}'
+    assert [(action, parameters["Entries"]) for action, parameters in sqs.calls[1:]] == [
+        ("SendMessageBatch", [{"Id": "0", "MessageBody": marked, "DelaySeconds": 420}]),
+        ("DeleteMessageBatch", [{"Id": "0", "ReceiptHandle": "a"}]),
+    ]
+
+
+def test_what_cannot_be_marked_stays_as_it_is() -> None:
+    answer = {"Successful": [{"Id": "1"}], "Failed": [{"Id": "0", "Code": "AccessDenied"}]}
+    sqs = ScriptedClient(FOUND, answer, {})
+    messages = [Parked('{"event": {}}', handle, possibly_posted=False) for handle in "ab"]
+    with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
+        Undelivered(sqs, "undelivered", "prod").mark_possibly_posted(messages)
+    assert sqs.calls[-1][1]["Entries"] == [{"Id": "0", "ReceiptHandle": "b"}]
 
 
 def test_nothing_to_delete_asks_nothing_of_sqs() -> None:

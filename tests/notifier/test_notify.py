@@ -218,6 +218,24 @@ def test_a_queue_that_hangs_fails_the_invocation_in_time(
     assert failed["decision"] == "failed"
 
 
+@pytest.mark.parametrize("name", ["iam-user-with-mfa", "root-with-mfa"])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_receiver_that_takes_a_message_and_answers_late_gets_it_once(
+    warm: bool,  # noqa: FBT001 — the parameter is the case
+    name: str,
+    harness: NotifierHarness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notifier = harness.notifier()
+    if warm:
+        notifier.notify(event("saml-role"), SECONDS)
+    monkeypatch.setattr("chalicelib.http.READ_SECONDS", 0.2)
+    harness.receiver.behave("hang")
+    assert decided(notifier, event(name)) == ("parked", "read_timeout")
+    assert [post.answer for post in harness.receiver.posts] == [*["ok"] * warm, "hang"]
+    assert [body["possibly_posted"] for body in harness.parked] == [True]
+
+
 def test_a_receiver_that_hangs_leaves_time_to_park(harness: NotifierHarness) -> None:
     harness.receiver.behave("hang")
     decision = harness.notifier().notify(event("iam-user-with-mfa"), seconds_left=5)

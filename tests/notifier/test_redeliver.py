@@ -276,3 +276,47 @@ def test_an_event_that_had_to_go_out_in_plain_text_says_why(harness: NotifierHar
     received = event("saml-role")
     harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
     assert harness.decisions() == [("posted", "invalid_blocks", id_of(received))]
+
+
+def times_out(harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the receiver take one post, and never answer it."""
+    monkeypatch.setattr("chalicelib.http.READ_SECONDS", 0.2)
+    monkeypatch.setattr("chalicelib.delivery.undelivered._DELAY_SECONDS", 0)
+    harness.receiver.behave("hang", times=1)
+
+
+REPEAT = "This may repeat an earlier message: the receiver did not confirm that one in time."
+
+
+@pytest.mark.parametrize(
+    "names", [("root-with-mfa",), ("saml-role",), ("saml-role", "iam-user-with-mfa")]
+)
+def test_what_slack_did_not_confirm_in_the_queue_is_marked_there_and_says_so(
+    names: tuple[str, ...], harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_out(harness, monkeypatch)
+    stuck(harness.notifier(), harness.park(*events(*names)))
+    marked = harness.records()
+    assert len(marked) == len(names)
+    harness.notifier().redeliver(marked, SECONDS, report_in)
+    (post,) = harness.receiver.messages
+    assert post.payload["text"].endswith(REPEAT)
+    assert REPEAT in json.dumps(post.payload["attachments"])
+
+
+def test_what_was_not_even_tried_after_a_time_out_is_not_marked(
+    harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_out(harness, monkeypatch)
+    stuck(harness.notifier(), harness.park(*events("root-with-mfa", "root-without-mfa")))
+    assert sorted("possibly_posted" in body for body in harness.parked) == [False, True]
+
+
+def test_a_digest_of_which_part_was_possibly_posted_says_so(harness: NotifierHarness) -> None:
+    first, second = harness.park(*events("saml-role", "iam-user-with-mfa"))
+    first["body"] = json.dumps({**json.loads(first["body"]), "possibly_posted": True})
+    harness.notifier().redeliver([first, second], SECONDS, report_in)
+    (text,) = harness.texts
+    assert text.endswith(
+        "Part of this may repeat an earlier message: the receiver did not confirm that one in time."
+    )

@@ -6,6 +6,7 @@ Each fault breaks a stage; the app then says a reason, and who must act.
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.errors import Act
 from playground.slack.receiver import Receiver
@@ -27,6 +28,12 @@ class Fault:
     reason: str
     act: Act = "nobody"
     seconds: float = 60
+    possibly_posted: bool = False
+
+    def body(self, event: object) -> dict[str, Any]:
+        """Return what the queue then keeps of an event."""
+        mark = {"possibly_posted": True} if self.possibly_posted else {}
+        return {"reason": self.reason, "act": self.act, **mark, "event": event}
 
 
 def _answer(name: str) -> Break:
@@ -45,12 +52,16 @@ ANSWERS: Mapping[str, Fault] = {
     "html_200": Fault(cause=_answer("html_200"), reason="http_200", act="operator"),
     "redirect": Fault(cause=_answer("redirect"), reason="http_302", act="operator"),
     "not_ok": Fault(cause=_answer("not_ok"), reason="http_200", act="operator"),
-    "reset": Fault(cause=_answer("reset"), reason="connection_error"),
-    "reset_in_answer": Fault(cause=_answer("reset_in_answer"), reason="protocol_error"),
-    "close": Fault(cause=_answer("close"), reason="connection_error"),
-    "hang": Fault(cause=_answer("hang"), reason="timeout_error", seconds=2),
-    "hang_in_answer": Fault(cause=_answer("hang_in_answer"), reason="timeout_error", seconds=2),
-    "drip": Fault(cause=_answer("drip"), reason="timeout_error", seconds=2),
+    "reset": Fault(cause=_answer("reset"), reason="connection_error", possibly_posted=True),
+    "reset_in_answer": Fault(
+        cause=_answer("reset_in_answer"), reason="protocol_error", possibly_posted=True
+    ),
+    "close": Fault(cause=_answer("close"), reason="connection_error", possibly_posted=True),
+    "hang": Fault(cause=_answer("hang"), reason="timeout_error", seconds=2, possibly_posted=True),
+    "hang_in_answer": Fault(
+        cause=_answer("hang_in_answer"), reason="timeout_error", seconds=2, possibly_posted=True
+    ),
+    "drip": Fault(cause=_answer("drip"), reason="timeout_error", seconds=2, possibly_posted=True),
 }
 """What the receiver can do with a post."""
 
@@ -95,9 +106,13 @@ CONNECTIONS: Mapping[str, Fault] = {
         seconds=20,
     ),
     "proxy down": Fault(cause=_proxy_down, reason="proxy_error"),
-    "not HTTP": Fault(cause=_raw(b"220 smtp.example ESMTP\r\n"), reason="connection_error"),
+    "not HTTP": Fault(
+        cause=_raw(b"220 smtp.example ESMTP\r\n"), reason="connection_error", possibly_posted=True
+    ),
     "answer cut short": Fault(
-        cause=_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), reason="protocol_error"
+        cause=_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"),
+        reason="protocol_error",
+        possibly_posted=True,
     ),
     "broken header": Fault(
         cause=_raw(b"HTTP/1.1 503 Busy\r\nno colon here\r\nContent-Length: 0\r\n\r\n"),
