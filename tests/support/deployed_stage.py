@@ -37,7 +37,7 @@ def build(
     """Make everything that `setup`, `chalice deploy` and `regions --apply` make."""
     alias = f"alias/signin-monitor-{STAGE}"
     aws.make_key(alias)
-    aws.make_queue(QUEUE)
+    aws.make_queue(QUEUE, {"VisibilityTimeout": "420", "MessageRetentionPeriod": "1209600"})
     environment = {
         "STAGE": STAGE,
         "WEBHOOK_URL_ENCRYPTED": aws.encrypt(webhook, alias, CONTEXT),
