@@ -12,6 +12,7 @@ _PANELS = ((56, 300), (486, 730))  # left and right edges of the two plots
 _LABEL_GAP = 15
 _COLOURS = (
     "blue",
+    "violet",
     "red",
     "yellow",
     "green",
@@ -24,7 +25,7 @@ text { font: 12px system-ui, sans-serif; fill: #52514e }
 .page { fill: #fcfcfb }
 .grid { stroke: #e1e0d9 }
 .blue { --series: #2a78d6 } .red { --series: #e34948 }
-.yellow { --series: #eda100 } .green { --series: #2f9e62 }
+.violet { --series: #8a5cd6 } .yellow { --series: #eda100 } .green { --series: #2f9e62 }
 .grey { --series: #898781 }
 path { fill: none; stroke: var(--series); stroke-width: 2; stroke-linejoin: round }
 circle { fill: var(--series) }
@@ -34,7 +35,7 @@ circle { fill: var(--series) }
   text { fill: #c3c2b7 } .title, .blue text { fill: #ffffff } .page { fill: #1a1a19 }
   .grid { stroke: #2c2c2a }
   .blue { --series: #3987e5 } .red { --series: #e66767 }
-  .yellow { --series: #c98500 } .green { --series: #3fb477 }
+  .violet { --series: #a17fe0 } .yellow { --series: #c98500 } .green { --series: #3fb477 }
   .grey { --series: #898781 }
 }
 """

@@ -35,7 +35,8 @@ _NOTES: Final = """\
 `make bench` makes this page. Medians, with quartiles in brackets, of {rounds} cold starts and
 {warm} warm sign-ins each, taken in turns, so that noise hits all alike.
 
-* **signin-monitor** is the deployed package. **The article's** makes a KMS client, decrypts and
+* **signin-monitor** is the deployed package, **… with a baseline** the same with a table: each
+  sign-in is familiar and one `UpdateItem`. **The article's** makes a KMS client, decrypts and
   opens a connection for each sign-in. **Lean, as published** is boto3 and the standard library,
   decrypted once at import, as in AWS's own blueprint. **Lean, tuned** also makes its TLS context at
   import and lets urllib3 keep the connection. **The floor** posts over a connection opened at
@@ -45,8 +46,8 @@ _NOTES: Final = """\
 * "New connection": the receiver ends the connection after each answer.
 * Each package runs under AWS's own runtime client on {machine}, Python {python}, {openssl},
   boto3 {boto3}. {share}
-* KMS and the receiver are on the same machine, both behind TLS, which is checked against a whole CA
-  bundle. What the network, KMS and Slack take comes on top, alike for all.
+* AWS and the receiver are on the same machine, both behind TLS, which is checked against a whole CA
+  bundle. What the network, AWS and Slack take comes on top, alike for all.
 * Dollars: {cold:.0%} cold starts, INIT billed; the rest on a new connection. Requests and KMS are
   included, free tiers are not (us-east-1, x86).
 """

@@ -3,15 +3,16 @@
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from benchmarks.harness import KEY, Harness
 from playground.aws.deployment import Deployment, deploy
-from playground.aws.settings import provision
+from playground.aws.settings import provision, provision_baseline
 
 OURS: Final = "signin-monitor"
+WITH_BASELINE: Final = "… with a baseline"
 ARTICLE: Final = "the article's"
 LEAN: Final = "lean, as published"
 TUNED: Final = "lean, tuned"
@@ -42,8 +43,11 @@ def make_variants(harness: Harness, scratch: Path) -> list[Variant]:
         scratch=scratch / "article",
         project=_VARIANTS / "article",
     )
+    without = variant_of(ours, harness)
+    table = provision_baseline("prod", aws=harness.aws)
     return [
-        variant_of(ours, harness),
+        without,
+        replace(without, title=WITH_BASELINE, environment={**without.environment, **table}),
         variant_of(article, harness, title=ARTICLE, decryptions=(1, 1)),
         make_lean(harness),
         _packed(TUNED, "tuned", _article_settings(harness), harness),

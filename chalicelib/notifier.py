@@ -78,6 +78,8 @@ class Notifier:
             self._delivery.connect()
         except DeliveryError as error:
             log.write(level="WARNING", message=f"Not ready yet. {error}", reason=error.reason)
+        if self._origins:
+            self._origins.connect()
 
     def notify(self, event: Event, seconds_left: float) -> dict[str, Any]:
         """Post the sign-in of an event, within the seconds that the invocation has left.

@@ -35,6 +35,7 @@ AWS_WAIT_SECONDS: Final = 1.0
 INIT_SECONDS: Final = 10.0
 INIT_LOOKUP_SECONDS: Final = 5.0
 INIT_OPEN_SECONDS: Final = 4.0
+INIT_BASELINE_SECONDS: Final = 0.5
 
 
 class Deadline:

@@ -145,6 +145,13 @@ class JSONClient:
         self._sleep(random.random() * wait)  # noqa: S311 — spreads retries, keeps no secret
         return self._send(action, headers, body)
 
+    def connect(self) -> None:
+        """Open the connection ahead of the first call. Raises AWSUnreachable."""
+        try:
+            self._connection.open()
+        except NoAnswer as error:
+            raise AWSUnreachable(self._service, error.reason) from None
+
     def _signed(self, action: str, body: bytes) -> Mapping[str, str]:
         prefix, version = _PROTOCOLS[self._service]
         headers = {

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
@@ -13,7 +14,12 @@ from chalicelib.errors import AWSCallError
 from chalicelib.settings import Settings
 from chalicelib.signin.model import SignIn
 from chalicelib.signin.origin import Habits, Origin
-from chalicelib.timeout import BASELINE_BATCH_SECONDS, BASELINE_SECONDS, call_with_timeout
+from chalicelib.timeout import (
+    BASELINE_BATCH_SECONDS,
+    BASELINE_SECONDS,
+    INIT_BASELINE_SECONDS,
+    call_with_timeout,
+)
 
 if TYPE_CHECKING:
     from chalicelib.baseline.table import BaselineTable
@@ -43,6 +49,12 @@ class Origins:
                 settings.sign_in_region, settings.baseline_table, settings.baseline_days
             ),
         )
+
+    def connect(self) -> None:
+        """Open the connection to the table, if that is quick. Raises nothing."""
+        if self._table:
+            with suppress(AWSCallError, TimeoutError):  # the first sign-in connects
+                call_with_timeout(INIT_BASELINE_SECONDS, self._table.connect)
 
     def of(self, sign_in: SignIn, *, learn: bool) -> Origin:
         """Return where a sign-in came from; `learn` adds it to what is known of the person."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.baseline.item import Request, habits, lookup, removal, update
@@ -11,17 +11,10 @@ from chalicelib.errors import AWSCallError, AWSUnreachable
 from chalicelib.signin.origin import Habits
 
 
-class DynamoDB(Protocol):
-    """The calls to DynamoDB."""
-
-    def call(self, action: str, /, **parameters: object) -> Mapping[str, Any]:
-        """Call an action and return its answer; raise AWSCallError."""
-
-
 class BaselineTable:
     """Asks one stage's table."""
 
-    def __init__(self, dynamodb: DynamoDB, name: str, days: int) -> None:
+    def __init__(self, dynamodb: JSONClient, name: str, days: int) -> None:
         self._dynamodb = dynamodb
         self._name = name
         self._days = days
@@ -30,6 +23,10 @@ class BaselineTable:
     def of_region(cls, region: str, name: str, days: int) -> Self:
         """Return the table of that name, asked with the function's own credentials."""
         return cls(JSONClient("dynamodb", region), name, days)
+
+    def connect(self) -> None:
+        """Open the connection ahead. Raises AWSUnreachable."""
+        self._dynamodb.connect()
 
     def learn(self, sighting: Sighting) -> Habits:
         """Add a sighting to what is known of the person, and return how it compares.

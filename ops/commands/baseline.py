@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -25,9 +25,6 @@ from ops.commands.history import Since, read_history
 from ops.errors import OpsError
 from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
-
-if TYPE_CHECKING:
-    from boto3 import Session
 
 Item = Mapping[str, Any]
 
@@ -113,7 +110,7 @@ def _learn(account: Account, settings: Settings, table: str, since: datetime) ->
     events = read_history(clients, regions, since)
     sightings = list(_sightings(events, KnownNetworks(settings.known_networks)))
     dynamodb = JSONClient(
-        "dynamodb", account.region, credentials=partial(_credentials, account.session)
+        "dynamodb", account.region, credentials=partial(Credentials.of_session, account.session)
     )
     people = BaselineTable(dynamodb, table, settings.baseline_days)
     bar = click.progressbar(
@@ -152,13 +149,6 @@ def _first_and_last(sightings: Iterable[Sighting]) -> list[Sighting]:
         last[kind] = sighting
     chosen = {sighting.event_id: sighting for sighting in (*first.values(), *last.values())}
     return sorted(chosen.values(), key=lambda one: one.time)
-
-
-def _credentials(session: "Session") -> Credentials | None:
-    if not (found := session.get_credentials()):
-        return None
-    frozen = found.get_frozen_credentials()
-    return Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
 
 
 def _show(items: Sequence[Item], name: str) -> None:

@@ -11,7 +11,7 @@ from chalicelib.baseline.networks import KnownNetworks
 from chalicelib.baseline.origins import Origins
 from chalicelib.baseline.sighting import Sighting
 from chalicelib.baseline.table import BaselineTable
-from chalicelib.errors import AWSCallError
+from chalicelib.errors import AWSCallError, AWSUnreachable
 from chalicelib.signin.origin import Habits, Origin
 from chalicelib.signin.reader import read_sign_in
 from tests.support.records import changed, event, without
@@ -168,6 +168,19 @@ def test_a_batch_asks_a_table_that_fails_once() -> None:
     table = Table(fail)
     Origins(OFFICE, table).of_batch([read_sign_in(ALICE)] * 3)
     assert len(table.asked) == 1
+
+
+def test_the_connection_is_opened_ahead_if_there_is_a_table() -> None:
+    opened = []
+
+    class Slow(Table):
+        def connect(self) -> None:
+            opened.append(self)
+            raise AWSUnreachable("dynamodb", "read_timeout")
+
+    Origins(OFFICE, Slow()).connect()
+    Origins(OFFICE, None).connect()
+    assert len(opened) == 1
 
 
 def test_a_stage_has_a_table_only_where_it_names_one() -> None:
