@@ -32,6 +32,7 @@ from chalicelib.messages.message import Message, may_repeat
 from chalicelib.messages.report import Report, plain_report
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings, stage_variables
+from chalicelib.signin.batch import assess_batch, stands_alone
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
@@ -50,6 +51,7 @@ LATE: Final = timedelta(minutes=5)
 _REMEMBERED: Final = 1_000
 _PSEUDONYM: Final = 16  # hexadecimal digits
 _PACE_SECONDS: Final = 1.0
+_MOST_WARNINGS: Final = 20  # of a batch, each in a message of its own: more would take a minute
 
 
 class Notifier:
@@ -169,7 +171,6 @@ class Notifier:
         return (
             self._settings.failures == "digest"
             and sign_in.outcome is Outcome.FAILURE
-            and not sign_in.is_root
             and not sign_in.failed_at_mfa
         )
 
@@ -202,14 +203,15 @@ class Notifier:
                 yield message, members
 
     def _messages(self, waiting: Iterable[Notification]) -> list[Posting]:
-        alone: list[Notification] = []
-        rest: list[AssessedSignIn] = []
-        for one in waiting:
-            if isinstance(one, Report) or one.severity is Severity.CRITICAL:
-                alone.append(one)
-            else:
-                rest.append(one)
+        waiting = list(waiting)
+        reports = [one for one in waiting if isinstance(one, Report)]
+        sign_ins = assess_batch(one for one in waiting if not isinstance(one, Report))
+        sign_ins.sort(key=lambda one: one.severity, reverse=True)
+        critical = [one for one in sign_ins if one.severity is Severity.CRITICAL]
+        warnings = [one for one in sign_ins if stands_alone(one)][len(critical) :]
+        alone: list[Notification] = [*critical, *warnings[:_MOST_WARNINGS], *reports]
         alone.sort(key=lambda one: one.severity, reverse=True)
+        rest = [*warnings[_MOST_WARNINGS:], *(one for one in sign_ins if not stands_alone(one))]
         if len(rest) > 1:
             try:
                 return [*self._each(alone), *digests(rest, self._settings)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from chalicelib import log
 from chalicelib.baseline.networks import KnownNetworks
-from chalicelib.baseline.sighting import Sighting, is_entry, sighting_of
+from chalicelib.baseline.sighting import Sighting, sighting_of
 from chalicelib.errors import AWSCallError
 from chalicelib.settings import Settings
 from chalicelib.signin.model import SignIn
@@ -83,7 +83,7 @@ class Origins:
         name = None if is_foreign else self._networks.name_of(sign_in.source_ip)
         sighting = sighting_of(sign_in, name, datetime.now(UTC))
         habits = ask(sighting) if sighting else None
-        is_outside = bool(self._networks and not name and sign_in.source_ip and is_entry(sign_in))
+        is_outside = bool(self._networks and not name and sign_in.source_ip and sign_in.is_entry)
         return Origin(
             person=sighting.person if sighting and self._table else None,
             network_name=name,

@@ -6,8 +6,7 @@ from typing import Final
 
 from chalicelib.baseline.networks import network_of
 from chalicelib.baseline.person import person_of
-from chalicelib.signin.events import SIGN_INS
-from chalicelib.signin.model import Outcome, SignIn
+from chalicelib.signin.model import SignIn
 from chalicelib.signin.user_agent import client_of
 
 _LONGEST: Final = 100
@@ -29,17 +28,12 @@ class Sighting:
         return self.time.date().isoformat()
 
 
-def is_entry(sign_in: SignIn) -> bool:
-    """Return whether somebody got in."""
-    return sign_in.outcome is Outcome.SUCCESS and sign_in.event_name in SIGN_INS
-
-
 def sighting_of(sign_in: SignIn, network_name: str | None, time: datetime) -> Sighting | None:
     """Return what is compared of a sign-in, if it is; `network_name` is a known network's.
 
     Failures are not: a stranger causes them. Nor are replays, which are no new sign-ins.
     """
-    if not is_entry(sign_in) or sign_in.replayed:
+    if not sign_in.is_entry or sign_in.replayed:
         return None
     person = person_of(sign_in)
     network = network_name or network_of(sign_in.source_ip)

@@ -1,15 +1,16 @@
 """Many sign-ins in few messages: what waited in the queue, summed up.
 
-Successful sign-ins are all named, in as many messages as it takes; of failed ones, which a
-stranger can cause by the thousand, only the foremost are, the others counted.
+Successful sign-ins come first and are all named, in as many messages as it takes. Failed ones,
+which a stranger can cause by the thousand, share a line for each address; only the foremost lines
+are shown, the others counted.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from chalicelib.messages.message import Message, build_message
-from chalicelib.messages.payload import escape, header, mrkdwn, section
+from chalicelib.messages.payload import escape, fallback_text, header, mrkdwn, section
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
@@ -25,14 +26,22 @@ _ACCOUNT_LIMIT: Final = 100
 _EVENT_LIMIT: Final = 60
 _OUTCOME_LIMIT: Final = 60
 _IP_LIMIT: Final = 45
+_SHORT_WHO_LIMIT: Final = 40
+_NAMED: Final = 3  # of many people, in one sentence
+
+# Who got in comes first, whatever failed.
+_ORDER: Final = {Outcome.SUCCESS: 0, Outcome.UNKNOWN: 1, Outcome.FAILURE: 2}
+# Of a batch: an office's address has a few people with a wrong password, a person a few tries.
+_SPRAYED_NAMES: Final = 5
+_GUESSES: Final = 8
 
 J = TypeVar("J", bound=AssessedSignIn)
 
 
 def digests(assessed: Sequence[J], settings: Settings) -> list[tuple[Message, list[J]]]:
-    """Sum sign-ins up, the gravest first, each counted in exactly one message.
+    """Sum sign-ins up, who got in first, each counted in exactly one message.
 
-    Gives each message with the sign-ins that it tells of.
+    Returns each message with the sign-ins that it counts.
     """
     wording = Wording(settings)
     named, cut = _cut(_groups(assessed))
@@ -48,30 +57,36 @@ def _pages(groups: list[list[J]]) -> list[list[list[J]]]:
 
 
 def _groups(assessed: Sequence[J]) -> list[list[J]]:
-    """Group what one line can tell; the gravest first, then whoever may have the password."""
+    """Group what one line can hold; who got in first, then whoever may have the password."""
     groups: dict[object, list[J]] = defaultdict(list)
     for one in assessed:
-        sign_in = one.sign_in
-        key = (
-            one.severity,
-            sign_in.principal,
-            sign_in.switch,
-            sign_in.account_id,
-            sign_in.event_name,
-            sign_in.outcome,
-            sign_in.mfa,
-            sign_in.mfa_at_identity_provider,
-            sign_in.source_ip,
-            one.reasons,
-        )
-        groups[key].append(one)
+        groups[_by_address(one.sign_in) if _is_plain_failure(one) else _by_person(one)].append(one)
     return sorted(groups.values(), key=_rank)
 
 
-def _rank(group: Sequence[AssessedSignIn]) -> tuple[int, bool, bool, int]:
+def _is_plain_failure(assessed: AssessedSignIn) -> bool:
+    sign_in = assessed.sign_in
+    return sign_in.outcome is Outcome.FAILURE and not sign_in.failed_at_mfa and not sign_in.switch
+
+
+def _by_address(sign_in: SignIn) -> object:
+    return sign_in.account_id, sign_in.event_name, sign_in.source_ip
+
+
+def _by_person(assessed: AssessedSignIn) -> object:
+    sign_in = assessed.sign_in
+    return (
+        *(assessed.severity, sign_in.principal, sign_in.switch, sign_in.outcome, sign_in.mfa),
+        *(sign_in.mfa_at_identity_provider, assessed.reasons),
+        _by_address(sign_in),
+    )
+
+
+def _rank(group: Sequence[AssessedSignIn]) -> tuple[int, int, bool, bool, int]:
     first = group[0]
     failed_at_mfa, is_root = first.sign_in.failed_at_mfa, first.sign_in.is_root
-    return -first.severity, not failed_at_mfa, not is_root, -len(group)
+    order = _ORDER[first.sign_in.outcome]
+    return order, -first.severity, not failed_at_mfa, not is_root, -len(group)
 
 
 def _cut(groups: list[list[J]]) -> tuple[list[list[J]], list[list[J]]]:
@@ -100,15 +115,71 @@ def _digest(
 
 
 def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
-    failures = sum(sign_in.outcome is Outcome.FAILURE for sign_in in sign_ins)
-    kind = {0: "none_failed", len(sign_ins): "failures"}.get(failures, "mixed")
-    return wording.phrases(
-        f"digest.{kind}",
-        count=len(sign_ins),
-        failures=failures,
-        period=wording.period(sign_in.event_time for sign_in in sign_ins),
-        **_spread(sign_ins, wording),
+    """Say who got in, what failed and what that looks like, and how much there was besides."""
+    entries = [sign_in for sign_in in sign_ins if sign_in.is_entry]
+    failures = [sign_in for sign_in in sign_ins if sign_in.outcome is Outcome.FAILURE]
+    sentences = []
+    if entries:
+        names = dict.fromkeys(
+            fallback_text(wording.who(one.principal), _WHO_LIMIT) for one in entries
+        )
+        named, more = list(names)[:_NAMED], len(names) - _NAMED
+        key = "digest.entered.more" if more > 0 else "digest.entered"
+        listed = wording.phrases("notes.join").join(named)
+        sentences.append(
+            wording.phrases(key, names=listed, Names=listed[:1].upper() + listed[1:], n=more)
+        )
+    if failures:
+        sentences.append(_failures(failures, wording))
+    if pattern := _pattern(failures):
+        sentences.append(wording.phrases(f"digest.looks_like.{pattern}"))
+    if others := len(sign_ins) - len(entries) - len(failures):
+        sentences.append(wording.phrases("digest.others", n=others))
+    return wording.phrases("digest.join").join(sentences)
+
+
+def _failures(failures: Sequence[SignIn], wording: Wording) -> str:
+    accounts = {sign_in.account_id for sign_in in failures}
+    account = (
+        fallback_text(wording.account(failures[0].account_id), _ACCOUNT_LIMIT)
+        if len(accounts) == 1
+        else wording.phrases("digest.count.accounts", n=len(accounts))
     )
+    times = sorted(sign_in.event_time for sign_in in failures if sign_in.event_time)
+    span = ""
+    if times and times[0] != times[-1]:
+        span = wording.phrases("digest.span", duration=wording.duration(times[-1] - times[0]))
+    return wording.phrases(
+        "digest.failures",
+        failures=_count("failures", len(failures), wording),
+        account=account,
+        span=span,
+        **_spread(failures, wording),
+    )
+
+
+def _pattern(failures: Iterable[SignIn]) -> str | None:
+    """Return what failures look like: mostly many tries of a name, or many names from an address.
+
+    A name that AWS hides is taken for another one each time.
+    """
+    by_address: dict[str | None, set[object]] = defaultdict(set)
+    tries: Counter[object] = Counter()
+    for number, sign_in in enumerate(failures):
+        principal = sign_in.principal
+        name = number if principal.name_hidden else (principal.type, principal.name)
+        by_address[sign_in.source_ip].add(name)
+        tries[name] += 1
+    most = max(tries.values(), default=0)
+    if most >= _GUESSES and 2 * most >= tries.total():
+        return "guessing"
+    sprayed = any(len(names) >= _SPRAYED_NAMES for names in by_address.values())
+    return "spraying" if sprayed else None
+
+
+def _count(what: str, n: int, wording: Wording, **more: object) -> str:
+    key = f"digest.count.{what}"
+    return wording.phrases(f"{key}.one" if n == 1 else key, n=n, **more)
 
 
 def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
@@ -116,7 +187,7 @@ def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     return wording.phrases(
         "digest.line",
         count=len(group),
-        who=escape(wording.who_with_role(first), _WHO_LIMIT),
+        who=_who(group, wording),
         account=escape(wording.accounts(first), _ACCOUNT_LIMIT),
         event=escape(wording.event(first), _EVENT_LIMIT),
         outcome=escape(_outcome(assessed, wording), _OUTCOME_LIMIT),
@@ -125,6 +196,16 @@ def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
         ),
         period=wording.period(one.sign_in.event_time for one in group),
     )
+
+
+def _who(group: Sequence[AssessedSignIn], wording: Wording) -> str:
+    people = dict.fromkeys(one.sign_in.principal for one in group)
+    if len(people) == 1:
+        return escape(wording.who_with_role(group[0].sign_in), _WHO_LIMIT)
+    names = [escape(wording.who(one), _SHORT_WHO_LIMIT) for one in people]
+    listed = wording.phrases("notes.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
+    counted = _spread((one.sign_in for one in group), wording)["names"]
+    return wording.phrases("digest.several", names=counted, listed=listed)
 
 
 def _outcome(assessed: AssessedSignIn, wording: Wording) -> str:
@@ -146,12 +227,16 @@ def _more(sign_ins: Sequence[SignIn], wording: Wording) -> str:
     return wording.phrases("digest.more", count=len(sign_ins), **_spread(sign_ins, wording))
 
 
-def _spread(sign_ins: Iterable[SignIn], wording: Wording) -> dict[str, object]:
+def _spread(sign_ins: Iterable[SignIn], wording: Wording) -> dict[str, str]:
     """Count the different people, as far as AWS names them, and addresses."""
     sign_ins = list(sign_ins)
-    names = len({(s.principal.type, s.principal.name) for s in sign_ins})
-    hidden = any(s.principal.name_hidden for s in sign_ins)
+    names = len({(one.principal.type, one.principal.name) for one in sign_ins})
+    hidden = any(one.principal.name_hidden for one in sign_ins)
+    addresses = {one.source_ip for one in sign_ins}
+    ip = fallback_text(wording.value(sign_ins[0].source_ip), _IP_LIMIT)
     return {
-        "names": wording.phrases("digest.names.at_least" if hidden else "digest.names", n=names),
-        "addresses": len({s.source_ip for s in sign_ins}),
+        "names": wording.phrases("digest.count.names.at_least", n=names)
+        if hidden
+        else _count("names", names, wording),
+        "addresses": _count("addresses", len(addresses), wording, ip=ip),
     }

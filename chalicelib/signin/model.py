@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
+from chalicelib.signin.events import SIGN_INS
+
 # What AWS writes in place of a user name that is none: people type passwords there by mistake.
 HIDDEN_NAME: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 # AWS's own applications, by the resource of their ARN: where the access goes.
@@ -163,6 +165,11 @@ class SignIn:
     def understood(self) -> bool:
         """Whether the event and whoever caused it are of a known kind."""
         return self.excerpt is None
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether somebody got in."""
+        return self.outcome is Outcome.SUCCESS and self.event_name in SIGN_INS
 
     @property
     def is_root(self) -> bool:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     ANOMALY = "anomaly"
     FAILED = "failed"
     FAILED_AT_MFA = "failed_at_mfa"
+    AFTER_FAILURES = "after_failures"
     WITHOUT_MFA = "without_mfa"
     MADE_FROM_ACCESS_KEYS = "made_from_access_keys"
     MACHINE_SESSION = "machine_session"

@@ -32,6 +32,14 @@ def people(found: dict[str, Any], count: int) -> list[AssessedSignIn]:
     return [named(found, f"person-{number}.") for number in range(count)]
 
 
+def storm(count: int) -> list[AssessedSignIn]:
+    """Return failures of as many people from as many addresses."""
+    return [
+        named(changed(FAILURE, "detail", "sourceIPAddress", to=f"2001:db8::{n:x}"), f"n-{n}")
+        for n in range(count)
+    ]
+
+
 def lines(message: Message) -> list[str]:
     """Return the lines of a digest, its title left out."""
     return [line for text in list(texts(message.payload))[2:] for line in text.split("\n")]
@@ -61,15 +69,24 @@ def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
         (("detail", "userIdentity", "userName"), "bob"),
         (("detail", "recipientAccountId"), "444455556666"),
         (("detail", "sourceIPAddress"), "203.0.113.99"),
-        (("detail", "responseElements"), {"ConsoleLogin": "Success"}),
-        (("detail", "additionalEventData", "MFAUsed"), "Yes"),
+        (("detail", "responseElements"), {"ConsoleLogin": "Failure"}),
+        (("detail", "additionalEventData", "MFAUsed"), "No"),
     ],
 )
 def test_sign_ins_that_differ_in_what_a_line_tells_have_a_line_each(
     path: tuple[str, ...], other: object
 ) -> None:
-    ((first, second),) = told([assessed(FAILURE), assessed(changed(FAILURE, *path, to=other))])
+    ((first, second),) = told([assessed(SUCCESS), assessed(changed(SUCCESS, *path, to=other))])
     assert first != second
+
+
+def test_failures_from_one_address_share_a_line_with_their_names() -> None:
+    ((line,),) = told([*people(FAILURE, 2), *people(FAILURE, 4)])
+    assert line.startswith(
+        "6 × 4 user names (IAM user person-0., IAM user person-1., IAM user person-2., …) · prod"
+    )
+    there = changed(FAILURE, "detail", "sourceIPAddress", to="203.0.113.99")
+    assert len(told([assessed(FAILURE), assessed(there)])[0]) == 2
 
 
 def test_switches_into_different_roles_have_a_line_each() -> None:
@@ -83,29 +100,33 @@ def test_switches_into_different_roles_have_a_line_each() -> None:
 
 def test_a_line_says_of_mfa_what_matters() -> None:
     many = [assessed(event(f"iam-user-{how}")) for how in ("without-mfa", "wrong-mfa-code")]
-    ((failed, without),) = told(many)
-    assert "Failure, MFA was not passed" in failed
+    ((without, failed),) = told(many)
     assert "Success, without MFA" in without
+    assert "Failure, MFA was not passed" in failed
 
 
-def test_the_gravest_come_first_then_who_may_have_the_password_then_the_most_frequent() -> None:
+def test_who_got_in_comes_first_then_who_may_have_the_password_then_the_most_frequent() -> None:
+    often = changed(FAILURE, "detail", "sourceIPAddress", to="203.0.113.99")
     many = [
-        assessed(SUCCESS),
         named(FAILURE, "once"),
-        *[named(FAILURE, "often")] * 3,
+        *[named(often, "often")] * 3,
         assessed(event("root-wrong-password")),
         assessed(event("iam-user-wrong-mfa-code")),
+        assessed(event("trimmed-record")),
+        assessed(SUCCESS),
+        assessed(event("iam-user-without-mfa")),
     ]
     (found,) = told(many)
-    firsts = [line.split(" · ")[0] for line in found]
-    assert firsts == [
+    assert [line.split(" · ")[0] for line in found] == [
+        "1 × IAM user build-server",
+        "1 × IAM user alice",
+        "1 × an unknown user",
         "1 × IAM user alice",
         "1 × root",
         "3 × IAM user often",
         "1 × IAM user once",
-        "1 × IAM user alice",
     ]
-    assert "MFA was not passed" in found[0]
+    assert "MFA was not passed" in found[3]
 
 
 def test_successes_are_all_named_in_as_many_messages_as_it_takes() -> None:
@@ -121,51 +142,54 @@ def test_messages_share_the_lines_evenly() -> None:
 
 
 def test_only_failures_are_cut_and_counted() -> None:
-    many = [*people(FAILURE, 300), *people(SUCCESS, 3), assessed(event("iam-user-unknown-name"))]
-    (found,) = told(many)
+    (found,) = told([*storm(300), *people(SUCCESS, 3)])
     assert sum("Failure" in line for line in found) == NAMED_FAILURES
     assert sum("Success" in line for line in found) == 3
-    assert found[-1] == (
-        "… and 281 more, all failed (user names: 281 or more, source addresses: 1)."
-    )
+    assert found[-1] == "… and 280 more, all failed: 280 user names from 280 addresses."
 
 
 def test_whoever_may_have_the_password_is_never_lost_in_a_storm() -> None:
-    storm = [*people(FAILURE, 300), *[named(FAILURE, "frequent")] * 5]
-    ((first, *_),) = told([*storm, assessed(event("iam-user-wrong-mfa-code"))])
+    ((first, *_),) = told([*storm(300), assessed(event("iam-user-wrong-mfa-code"))])
     assert "MFA was not passed" in first
 
 
 @pytest.mark.parametrize("count", [1, 2, 25, 26, 1_000])
 def test_each_sign_in_is_counted_in_exactly_one_message(count: int) -> None:
-    many = [*people(FAILURE, count), *people(SUCCESS, count)]
+    many = [*storm(count), *people(SUCCESS, count)]
     built = digests(many, stage())
     members = [one for _, page in built for one in page]
     assert sorted(map(id, members)) == sorted(map(id, many))
-    counts = [
-        int(str(message.payload["text"]).partition(" of ")[2].split()[0]) for message, _ in built
-    ]
-    assert counts == [len(page) for _, page in built]
 
 
-def test_the_sentence_counts_failures_people_addresses_and_time() -> None:
-    ((message, _),) = digests([*people(FAILURE, 3), assessed(SUCCESS)], stage())
+def test_the_sentence_says_who_got_in_and_counts_what_failed() -> None:
+    many = [*people(FAILURE, 3), assessed(SUCCESS), assessed(event("check-mfa-virtual"))]
+    ((message, _),) = digests(many, stage())
     assert message.payload["text"] == (
-        "[Warning] This digest tells of 4 sign-ins, 3 of them failed"
-        " (user names: 4, source addresses: 2, 2026-05-12 07:58 – 2026-05-14 03:40 UTC)."
+        "[Warning] IAM user alice got in. 3 failed sign-ins to prod (111122223333): 3 user names"
+        " from 1 address (198.51.100.202). Other sign-in events: 1."
     )
     assert message.fallback["text"] == message.payload["text"]
 
 
-def test_where_none_failed_no_failure_is_spoken_of() -> None:
-    ((message, _),) = digests(people(SUCCESS, 2), stage())
-    assert message.payload["text"].startswith("This digest tells of 2 sign-ins (user names: 2,")
+def test_of_many_who_got_in_the_sentence_names_a_few_and_counts_the_rest() -> None:
+    ((message, _),) = digests(people(SUCCESS, 5), stage())
+    assert message.payload["text"] == (
+        "IAM user person-0., IAM user person-1., IAM user person-2. and 2 more got in."
+    )
+
+
+def test_failures_in_several_accounts_are_counted_over_the_time_they_took() -> None:
+    later = changed(FAILURE, "detail", "eventTime", to="2026-05-14T04:00:00Z")
+    elsewhere = changed(later, "detail", "recipientAccountId", to="444455556666")
+    ((message, _),) = digests([assessed(FAILURE), assessed(elsewhere)], stage())
+    assert "2 failed sign-ins to 2 accounts within 19 min: 1 user name" in message.payload["text"]
 
 
 def test_names_that_aws_hides_are_not_counted_as_one_person() -> None:
     hidden = assessed(event("iam-user-unknown-name"))
     ((message, _),) = digests([hidden, hidden, *people(FAILURE, 2)], stage())
-    assert "4 failed sign-ins (user names: 3 or more," in message.payload["text"]
+    assert "4 failed sign-ins to prod (111122223333)" in message.payload["text"]
+    assert "3 or more user names" in message.payload["text"]
 
 
 def test_a_digest_is_as_grave_as_its_gravest_and_messages_go_by_gravity() -> None:

@@ -6,7 +6,13 @@ from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, ev
 
 
 @pytest.mark.parametrize(
-    "name", ["iam-user-wrong-password", "iam-user-unknown-name", "switch-role-refused"]
+    "name",
+    [
+        "iam-user-wrong-password",
+        "iam-user-unknown-name",
+        "root-wrong-password",
+        "switch-role-refused",
+    ],
 )
 def test_failures_wait_for_their_digest_where_the_stage_wants_one(
     name: str, harness: NotifierHarness
@@ -25,7 +31,6 @@ def test_failures_wait_for_their_digest_where_the_stage_wants_one(
 @pytest.mark.parametrize(
     "name",
     [
-        "root-wrong-password",
         "root-wrong-mfa-code",
         "iam-user-wrong-mfa-code",
         "iam-user-with-mfa",
@@ -33,7 +38,7 @@ def test_failures_wait_for_their_digest_where_the_stage_wants_one(
         "event-never-seen-before",
     ],
 )
-def test_roots_failures_those_at_the_mfa_step_and_all_else_are_told_at_once(
+def test_failures_at_the_mfa_step_and_all_else_are_told_at_once(
     name: str, harness: NotifierHarness
 ) -> None:
     assert decided(harness.notifier(FAILURES="digest"), event(name)) == ("posted", None)

@@ -35,12 +35,12 @@ def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
     harness: NotifierHarness,
 ) -> None:
     received = events(
-        "iam-user-with-mfa", "root-with-mfa", "iam-user-wrong-password", "root-wrong-mfa-code"
+        "saml-role", "root-with-mfa", "iam-user-wrong-password", "root-wrong-mfa-code"
     )
     harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
     assert harness.texts[2].startswith(
-        "[Warning] This digest tells of 2 sign-ins, 1 of them failed"
+        "[Warning] User minjun.kim@example.com got in. 1 failed sign-in to prod"
     )
     assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
 
@@ -54,7 +54,7 @@ def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
     critical, audit, digest = harness.texts
     assert critical.startswith("[Critical]")
     assert "without MFA" in audit
-    assert "This digest tells of" in digest
+    assert "got in." in digest
 
 
 def test_messages_keep_slacks_pace_of_one_a_second(harness: NotifierHarness) -> None:
@@ -203,7 +203,7 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
     ]
     harness.notifier().redeliver(records, SECONDS, report_in)
     (text,) = harness.texts
-    assert text.startswith("[Warning] This digest tells of 3 sign-ins")
+    assert text.endswith("got in. Other sign-in events: 2.")
 
 
 @pytest.mark.parametrize("kind", [None, "signin-monitor self-check"])
