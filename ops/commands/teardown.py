@@ -20,6 +20,7 @@ from ops.command import (
     yes_option,
 )
 from ops.errors import OpsError
+from ops.iam.grants import file_name
 from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.alarms import Alarms
@@ -136,3 +137,6 @@ def _empty(config: ConfigFile, stage: str, names: Sequence[str]) -> None:
     for name in names:
         config.set(("stages", stage, "environment_variables", name), "")
     config.write()
+    for handler in resource_names.HANDLERS:
+        (config.folder / file_name(stage, handler)).unlink(missing_ok=True)
+    click.echo(f"the other settings stay in {config.path}; ", nl=False)

@@ -72,7 +72,7 @@ def test_the_role_may_send_to_the_home_bus_and_nothing_else(cli: Cli, aws: Embed
 def test_without_an_order_regions_only_shows(cli: Cli, aws: EmbeddedAws) -> None:
     answer = cli.ops("regions", "--stage", "prod")
     assert answer.status == 0
-    assert answer.text.count("blind") == len(others(aws))
+    assert answer.text.count("not covered") == len(others(aws))
     assert not aws.client("iam").list_roles()["Roles"]
 
 
@@ -85,12 +85,14 @@ def test_setup_makes_the_forwards_too(cli: Cli, aws: EmbeddedAws) -> None:
 
 
 @pytest.mark.parametrize(
-    "new", ["disabled", "no read-only events", "other pattern", "no target", "no role"]
+    "change", ["disabled", "no read-only events", "other pattern", "no target", "no role"]
 )
-def test_a_forward_that_is_broken_is_seen_and_mended(cli: Cli, aws: EmbeddedAws, new: str) -> None:
+def test_a_forward_that_was_changed_is_seen_and_restored(
+    cli: Cli, aws: EmbeddedAws, change: str
+) -> None:
     apply(cli)
     events = aws.client("events", "eu-west-1")
-    match new:
+    match change:
         case "disabled":
             events.disable_rule(Name=NAME)
         case "no read-only events":
@@ -102,9 +104,9 @@ def test_a_forward_that_is_broken_is_seen_and_mended(cli: Cli, aws: EmbeddedAws,
         case "no role":
             events.put_targets(Rule=NAME, Targets=[{"Id": "home", "Arn": HOME_BUS}])
     seen = cli.ops("regions", "--stage", "prod").text
-    assert [line.split()[0] for line in seen.splitlines() if "blind" in line] == ["eu-west-1"]
+    assert [line.split()[0] for line in seen.splitlines() if "not covered" in line] == ["eu-west-1"]
     apply(cli)
-    assert "blind" not in cli.ops("regions", "--stage", "prod").text
+    assert "not covered" not in cli.ops("regions", "--stage", "prod").text
 
 
 def test_a_role_that_lost_its_right_gets_it_back(cli: Cli, aws: EmbeddedAws) -> None:

@@ -37,7 +37,7 @@ def left(aws: EmbeddedAws) -> dict[str, object]:
 
 
 def test_after_delete_and_teardown_nothing_is_left(cli: Cli, aws: EmbeddedAws) -> None:
-    written = cli.config_file.read_text()
+    before = cli.settings()
     answer = cli.ops("setup", "--stage", "prod", "--yes", stdin=f"{WEBHOOK}\n")
     assert answer.status == 0, answer.text
     assert cli.chalice("deploy", "--stage", "prod").status == 0
@@ -47,7 +47,11 @@ def test_after_delete_and_teardown_nothing_is_left(cli: Cli, aws: EmbeddedAws) -
     answer = cli.ops(*TEARDOWN)
     assert answer.status == 0, answer.text
     assert left(aws) == {}
-    assert cli.config_file.read_text() == written
+    assert cli.settings() == before | {
+        "FAILURES": "digest",
+        "SELF_CHECK_SCHEDULE": "rate(1 hour)",
+    }
+    assert not list((cli.project.path / ".chalice").glob("policy-prod*"))
     assert "Nothing to do" in cli.ops(*TEARDOWN).text
 
 
