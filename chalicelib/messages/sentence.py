@@ -63,6 +63,8 @@ def _notes(
         outcome = wording.phrases(f"outcome.{sign_in.outcome}")
         yield wording.phrases("note.outcome", outcome=outcome)
     yield from _session_notes(sign_in, wording)
+    if sign_in.is_between_accounts:
+        yield wording.phrases("note.seen_from", account=wording.account(sign_in.account_id))
     if sign_in.event_name in SIGN_INS and key != _ROOT_WITHOUT_MFA:
         yield wording.mfa_note(sign_in)
     if ip := wording.address(sign_in, network_name):

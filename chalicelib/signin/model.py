@@ -191,6 +191,11 @@ class SignIn:
         return (user, role) if role and role.role and user is not role else None
 
     @property
+    def is_between_accounts(self) -> bool:
+        """Whether somebody switched into or out of another account's role: both record it."""
+        return bool(self.switch) and len({one.account_id for one in self.switch or ()}) > 1
+
+    @property
     def failed_at_mfa(self) -> bool:
         """Whether it failed at the second factor: the first one was probably right."""
         return (
