@@ -1,5 +1,9 @@
 """Where a sign-in came from, by what one stage knows."""
 
+import ast
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +18,7 @@ from chalicelib.baseline.table import BaselineTable
 from chalicelib.errors import AWSCallError, AWSUnreachable
 from chalicelib.signin.origin import Habits, Origin
 from chalicelib.signin.reader import read_sign_in
+from playground.aws.deployment import PROJECT
 from tests.support.records import changed, event, without
 from tests.support.stage import stage
 
@@ -186,3 +191,38 @@ def test_the_connection_is_opened_ahead_if_there_is_a_table() -> None:
 def test_a_stage_has_a_table_only_where_it_names_one() -> None:
     assert Origins.of_stage(stage())._table is None
     assert Origins.of_stage(stage(BASELINE_TABLE="people"))._table is not None
+
+
+IMPORTED = """
+import os, sys
+from chalicelib.notifier import notifier
+notifier(os.environ)
+print([name for name in sys.modules if "baseline" in name])
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "modules"),
+    [
+        ({}, ()),
+        (
+            {"KNOWN_NETWORKS": '{"203.0.113.0/24": "Seoul office"}'},
+            ("networks", "origins", "person", "sighting"),
+        ),
+    ],
+)
+def test_what_a_stage_does_not_use_is_not_imported(
+    variables: dict[str, str], modules: tuple[str, ...]
+) -> None:
+    environment = {"STAGE": "prod", "WEBHOOK_URL_ENCRYPTED": "AAAA", **variables}
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        env={"PATH": os.environ["PATH"], **environment},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    package = ("chalicelib.baseline",) if modules else ()
+    names = {*package, *(f"chalicelib.baseline.{module}" for module in modules)}
+    assert set(ast.literal_eval(run.stdout)) == names

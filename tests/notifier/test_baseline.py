@@ -66,12 +66,14 @@ def test_a_parked_sign_in_is_as_new_when_it_is_redelivered(
     assert line["reasons"] == ["new_network", "new_client"]
 
 
-def test_a_stage_without_its_table_posts_as_without_a_baseline(
-    baseline: MakeNotifier,
+@pytest.mark.parametrize("table", ["gone", "other"])
+def test_where_the_table_cannot_be_used_all_is_posted_as_without_a_baseline(
+    table: str, baseline: MakeNotifier, harness: NotifierHarness
 ) -> None:
-    notifier = baseline(BASELINE_TABLE="gone", FAMILIAR_SIGN_INS="ignore")
-    line = notifier.notify(alice(), SECONDS)
+    harness.aws.make_table("other", key="id", expiry="expires")
+    line = baseline(BASELINE_TABLE=table, FAMILIAR_SIGN_INS="ignore").notify(alice(), SECONDS)
     assert (line["decision"], line["familiar"], line["reasons"]) == ("posted", None, ["with_mfa"])
+    assert any("The baseline was not asked" in str(line.get("message")) for line in harness.log())
 
 
 def test_two_functions_at_once_agree_who_was_first(
