@@ -5,11 +5,14 @@ done in between is in chalicelib; which handlers there are depends on the stage'
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
 from chalicelib import notifier
+from chalicelib.decision import DecisionLine
+from chalicelib.notifier import Notifier
 from chalicelib.reports import report_in
 from chalicelib.signin.events import SIGN_IN_PATTERN
 
@@ -21,16 +24,38 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     guard()
 
 
+class AnyEvent(CloudWatchEvent):
+    """Whatever a function is handed; Chalice's own class fails without each of nine keys."""
+
+    def _extract_attributes(self, _: Any) -> None:  # noqa: ANN401 — any JSON
+        """Extract nothing."""
+
+
+def own_notifier(context: Any) -> Notifier:  # noqa: ANN401 — Lambda's, or Chalice's stand-in
+    """Return the stage's notifier, for this invocation."""
+    own = notifier.notifier(os.environ)
+    own.request_id = context.aws_request_id
+    return own
+
+
+def schedule_of(event: CloudWatchEvent) -> Mapping[str, Any]:
+    """Return a schedule's event; who tests a function by hand may send anything."""
+    schedule: object = event.to_dict()
+    return schedule if isinstance(schedule, Mapping) else {}
+
+
 def seconds_left(context: Any) -> float:  # noqa: ANN401 — Lambda's, or Chalice's stand-in
     """Return how long the invocation may still last."""
     return float(context.get_remaining_time_in_millis()) / 1000
 
 
 @app.on_cw_event(SIGN_IN_PATTERN)
-def on_sign_in(event: CloudWatchEvent) -> dict[str, Any]:
+def on_sign_in(event: CloudWatchEvent) -> DecisionLine | list[DecisionLine]:
     """Post one sign-in, or keep it."""
-    return notifier.notifier(os.environ).notify(event.to_dict(), seconds_left(event.context))
+    return own_notifier(event.context).receive(event.to_dict(), seconds_left(event.context))
 
+
+on_sign_in.event_class = AnyEvent
 
 if queue := os.environ.get("UNDELIVERED_QUEUE", "").strip():
 
@@ -43,18 +68,20 @@ if queue := os.environ.get("UNDELIVERED_QUEUE", "").strip():
     def on_undelivered(event: SQSEvent) -> None:
         """Post what could not be posted before."""
         records = event.to_dict()["Records"]
-        notifier.notifier(os.environ).redeliver(records, seconds_left(event.context), report_in)
+        own_notifier(event.context).redeliver(records, seconds_left(event.context), report_in)
 
 
 if schedule := os.environ.get("MFA_AUDIT_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
-    def audit_mfa(event: CloudWatchEvent) -> dict[str, Any]:
+    def audit_mfa(event: CloudWatchEvent) -> DecisionLine:
         """Post who can sign in without MFA."""
         from chalicelib.mfa_audit.run import audit  # noqa: PLC0415 — no sign-in pays for it
 
-        own = notifier.notifier(os.environ)
-        return audit(own, event.to_dict(), seconds_left(event.context))
+        own = own_notifier(event.context)
+        return audit(own, schedule_of(event), seconds_left(event.context))
+
+    audit_mfa.event_class = AnyEvent
 
 
 if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
@@ -66,12 +93,15 @@ if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
 
         context: Any = event.context
         return run.self_check(
-            event.to_dict(),
+            own_notifier(context),
+            schedule_of(event),
             context.invoked_function_arn,
             SIGN_IN_PATTERN,
             os.environ,
             seconds_left(context),
         )
+
+    self_check.event_class = AnyEvent
 
 
 if os.environ.get("STAGE") == "local":

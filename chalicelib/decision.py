@@ -5,8 +5,10 @@ metrics out of the log, so that an alarm needs neither a call nor a right.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
+from chalicelib import __version__
+from chalicelib.errors import Act
 from chalicelib.messages.report import Report
 from chalicelib.signin.model import Mfa, Outcome, SignIn
 from chalicelib.signin.severity import AssessedSignIn
@@ -16,7 +18,47 @@ Subject = SignIn | Report
 Verdict = Literal["posted", "ignored", "parked", "failed"]
 
 NAMESPACE: Final = "SigninMonitor"
+# Reasons: a failed sign-in waits for its digest, and counts as nothing that went wrong.
+DIGEST: Final = "digest"
+NOT_AN_EVENT: Final = "not_an_event"
 _LONGEST: Final = 256
+
+
+class DecisionLine(TypedDict):
+    """The line's schema, which operators' tools may rely on.
+
+    `familiar` and `person` are None where no baseline was asked, `delay_ms` where AWS names no
+    time. `act` and `message` say who must act and why, where something is wrong; `received` and
+    `expected` describe what was no event, `possibly_posted` what may be in the channel all the
+    same. The last keys carry the metric.
+    """
+
+    level: Literal["INFO", "WARNING", "ERROR"]
+    decision: Verdict
+    reason: str | None
+    reasons: list[str]
+    familiar: bool | None
+    event_id: str | None
+    event_name: str | None
+    account_id: str | None
+    outcome: str
+    mfa: str
+    severity: str
+    person: str | None
+    delay_ms: int | None
+    request_id: str | None
+    version: str
+    act: NotRequired[Act]
+    message: NotRequired[str]
+    possibly_posted: NotRequired[bool]
+    received: NotRequired[dict[str, object]]
+    expected: NotRequired[str]
+    Stage: str
+    Posted: NotRequired[Literal[1]]
+    Ignored: NotRequired[Literal[1]]
+    Parked: NotRequired[Literal[1]]
+    Failed: NotRequired[Literal[1]]
+    _aws: NotRequired[dict[str, object]]
 
 
 def decision_line(
@@ -27,8 +69,9 @@ def decision_line(
     stage: str,
     now: datetime,
     person: str | None = None,
+    request_id: str | None = None,
     **more: object,
-) -> dict[str, Any]:
+) -> DecisionLine:
     """Write the line: the keys that operators and the self-check rely on, then the metric.
 
     It holds neither names nor addresses: `person` is a keyed hash. `delay_ms` is from the event to
@@ -36,8 +79,8 @@ def decision_line(
     """
     subject = subject_of(notification)
     delay = delay_of(subject, now)
-    metric = verdict.capitalize()
-    return {
+    line = {
+        "level": _level(verdict, reason),
         "decision": verdict,
         "reason": reason,
         "event_id": _short(subject.event_id),
@@ -46,19 +89,29 @@ def decision_line(
         **_assessment(notification),
         "person": person,
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
+        "request_id": request_id,
+        "version": __version__,
         **more,
         "Stage": stage or "unset",
-        metric: 1,
-        "_aws": {
-            "Timestamp": int(now.timestamp() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["Stage"]],
-                    "Metrics": [{"Name": metric, "Unit": "Count"}],
-                }
-            ],
-        },
+        **({} if reason == DIGEST else _metric(verdict.capitalize(), now)),
+    }
+    return cast("DecisionLine", line)
+
+
+def _level(verdict: Verdict, reason: str | None) -> str:
+    """Return a level that a filter on it finds what is wrong by."""
+    if verdict == "failed":
+        return "ERROR"
+    is_wrong = reason == NOT_AN_EVENT or (verdict == "parked" and reason != DIGEST)
+    return "WARNING" if is_wrong else "INFO"
+
+
+def _metric(name: str, now: datetime) -> dict[str, Any]:
+    metrics = [{"Name": name, "Unit": "Count"}]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["Stage"]], "Metrics": metrics}
+    return {
+        name: 1,
+        "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]},
     }
 
 

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from chalicelib import log
 from chalicelib.aws.json_protocol import JSONClient
-from chalicelib.decision import Notification, Subject, Verdict, decision_line, delay_of, subject_of
+from chalicelib.decision import (
+    DIGEST,
+    NOT_AN_EVENT,
+    DecisionLine,
+    Notification,
+    Subject,
+    Verdict,
+    decision_line,
+    delay_of,
+    subject_of,
+)
 from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.undelivered import Parked, Undelivered
 from chalicelib.errors import (
@@ -33,6 +43,7 @@ from chalicelib.messages.report import Report, plain_report
 from chalicelib.messages.sign_in import plain_alert, sign_in_message
 from chalicelib.settings import Settings, stage_variables
 from chalicelib.signin.batch import assess_batch, stands_alone
+from chalicelib.signin.envelope import EXPECTED, description, event_in, unwrapped
 from chalicelib.signin.filters import reason_to_ignore
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
@@ -72,6 +83,7 @@ class Notifier:
         self._origins = origins
         self._sleep = sleep
         self._posted: OrderedDict[int, None] = OrderedDict()
+        self.request_id: str | None = None  # of the invocation, for the log
 
     def warm_up(self) -> None:
         """Do ahead what every event needs; what fails is logged, and tried again by an event."""
@@ -83,7 +95,36 @@ class Notifier:
         if self._origins:
             self._origins.connect()
 
-    def notify(self, event: Event, seconds_left: float) -> dict[str, Any]:
+    def receive(self, received: object, seconds_left: float) -> DecisionLine | list[DecisionLine]:
+        """Post the sign-in that a function is handed, or each of those in a wrapper.
+
+        What is no event is ignored, and logged without its values. Returns the decision, or a list
+        of several. Raises the first DeliveryError once all were tried.
+        """
+        end = Deadline(seconds_left)
+        lines: list[DecisionLine] = []
+        errors: list[DeliveryError] = []
+        for one in unwrapped(received):
+            event = event_in(one)
+            try:
+                lines.append(self.notify(event, end.seconds_left) if event else self._refuse(one))
+            except DeliveryError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return lines[0] if len(lines) == 1 else lines
+
+    def _refuse(self, received: object) -> DecisionLine:
+        return self._decide(
+            "ignored",
+            assess(read_sign_in({})),
+            NOT_AN_EVENT,
+            message="What arrived is no event, and was ignored.",
+            received=description(received),
+            expected=EXPECTED,
+        )
+
+    def notify(self, event: Event, seconds_left: float) -> DecisionLine:
         """Post the sign-in of an event, within the seconds that the invocation has left.
 
         Returns the decision. Raises DeliveryError if it can neither be posted nor parked.
@@ -96,11 +137,11 @@ class Notifier:
         assessed = self._assess(sign_in)
         if reason := reason_to_ignore(assessed, self._settings):
             return self._decide("ignored", assessed, reason)
-        if self._waits_for_digest(assessed) and self._park(event, "digest", "nobody"):
-            return self._decide("parked", assessed, "digest", act="nobody")
+        if self._waits_for_digest(assessed) and self._park(event, DIGEST, "nobody"):
+            return self._decide("parked", assessed, DIGEST, act="nobody")
         return self._post(assessed, event, deadline)
 
-    def notify_report(self, report: Report, event: Event, seconds_left: float) -> dict[str, Any]:
+    def notify_report(self, report: Report, event: Event, seconds_left: float) -> DecisionLine:
         """Post a report, which waits as that event if it must; else like `notify`."""
         deadline = Deadline.within_invocation(seconds_left)
         event = self._received(event)
@@ -174,7 +215,7 @@ class Notifier:
             and not sign_in.failed_at_mfa
         )
 
-    def _post(self, notification: Notification, event: Event, deadline: Deadline) -> dict[str, Any]:
+    def _post(self, notification: Notification, event: Event, deadline: Deadline) -> DecisionLine:
         """Post one event, or park it."""
         age = _age(notification)
         message = self._message(notification, late=age if age and age > LATE else None)
@@ -297,7 +338,7 @@ class Notifier:
         is_replay = isinstance(subject, SignIn) and subject.replayed
         return hash(subject) in self._posted and not is_replay
 
-    def _decide_posted(self, notification: Notification, remark: str | None) -> dict[str, Any]:
+    def _decide_posted(self, notification: Notification, remark: str | None) -> DecisionLine:
         subject = subject_of(notification)
         if subject.event_id:  # AWS gives every event an id: without one, nothing is a copy
             # The id alone would not do: who may send to the queue could hide a sign-in behind it.
@@ -308,12 +349,15 @@ class Notifier:
 
     def _decide_against(
         self, verdict: Verdict, notification: Notification, error: DeliveryError
-    ) -> dict[str, Any]:
-        return self._decide(verdict, notification, error.reason, act=error.act, message=str(error))
+    ) -> DecisionLine:
+        mark = {"possibly_posted": True} if error.possibly_posted else {}
+        return self._decide(
+            verdict, notification, error.reason, act=error.act, message=str(error), **mark
+        )
 
     def _decide(
         self, verdict: Verdict, notification: Notification, reason: str | None, **more: object
-    ) -> dict[str, Any]:
+    ) -> DecisionLine:
         line = decision_line(
             verdict,
             notification,
@@ -321,6 +365,7 @@ class Notifier:
             stage=self._settings.stage,
             now=datetime.now(UTC),
             person=self._pseudonym(notification),
+            request_id=self.request_id,
             **more,
         )
         log.write(**line)

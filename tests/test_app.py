@@ -88,6 +88,14 @@ def test_chalices_test_client_tells_of_a_sign_in(bed: StageHarness, tmp_path: Pa
     assert "root signed in" in message.payload["text"]
 
 
+def test_an_event_without_eventbridges_keys_reaches_the_function(tmp_path: Path) -> None:
+    project = ProjectCopy(tmp_path)
+    project.configure("prod", {"STAGE": "prod", "WEBHOOK_URL_ENCRYPTED": "AAAA"})
+    decision = run(INVOKE, event={"key1": "value1"}, folder=project.path)
+    assert (decision["decision"], decision["reason"]) == ("ignored", "not_an_event")
+    assert decision["request_id"]
+
+
 def test_chalices_test_client_lets_errors_through(tmp_path: Path) -> None:
     project = ProjectCopy(tmp_path)
     program = f"""

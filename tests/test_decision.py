@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from chalicelib.decision import Verdict, decision_line
+from chalicelib import __version__
+from chalicelib.decision import DecisionLine, Verdict, decision_line
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.catalogue import NAMES, read
@@ -28,7 +29,7 @@ def line(
     **more: Any,  # noqa: ANN401 — any value
 ) -> dict[str, Any]:
     assessed = assess(read_sign_in(event))
-    return decision_line(verdict, assessed, reason, stage=stage, now=now, **more)
+    return {**decision_line(verdict, assessed, reason, stage=stage, now=now, **more)}
 
 
 def detail(**fields: object) -> dict[str, Any]:
@@ -38,7 +39,9 @@ def detail(**fields: object) -> dict[str, Any]:
 def test_the_line_has_the_keys_that_operators_rely_on() -> None:
     event = read("iam-user-wrong-mfa-code")
     format_utc = datetime.fromisoformat(event["detail"]["eventTime"]) + timedelta(seconds=90.25)
-    assert line(event, "parked", "no_service", now=format_utc, act="operator") == {
+    more = {"request_id": "r-1", "act": "operator"}
+    assert line(event, "parked", "no_service", now=format_utc, **more) == {
+        "level": "WARNING",
         "decision": "parked",
         "reason": "no_service",
         "event_id": event["detail"]["eventID"],
@@ -51,6 +54,8 @@ def test_the_line_has_the_keys_that_operators_rely_on() -> None:
         "familiar": None,
         "person": None,
         "delay_ms": 90_250,
+        "request_id": "r-1",
+        "version": __version__,
         "act": "operator",
         "Stage": "prod",
         "Parked": 1,
@@ -88,6 +93,26 @@ def test_cloudwatch_makes_a_metric_out_of_every_line(event: object, verdict: Ver
         (metric,) = directive["Metrics"]
         assert (directive["Dimensions"], written["Stage"]) == ([["Stage"]], shown)
         assert (metric["Name"], written[metric["Name"]]) == (verdict.capitalize(), 1)
+
+
+def test_the_level_says_whether_anything_is_wrong() -> None:
+    cases: dict[tuple[Verdict, str | None], str] = {
+        ("posted", None): "INFO",
+        ("ignored", "duplicate"): "INFO",
+        ("parked", "digest"): "INFO",
+        ("parked", "no_service"): "WARNING",
+        ("ignored", "not_an_event"): "WARNING",
+        ("failed", "no_service"): "ERROR",
+    }
+    assert {case: line({}, *case)["level"] for case in cases} == cases
+
+
+def test_a_failure_that_waits_for_its_digest_counts_as_nothing_parked() -> None:
+    assert {"Parked", "_aws"}.isdisjoint(line({}, "parked", "digest"))
+
+
+def test_every_key_of_a_line_is_in_its_schema() -> None:
+    assert set(line({}, act="nobody", message="why")) <= set(DecisionLine.__annotations__)
 
 
 def test_the_delay_is_never_negative() -> None:

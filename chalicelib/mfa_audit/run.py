@@ -7,6 +7,7 @@ factors, no report of IAM says.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.decision import DecisionLine
 from chalicelib.mfa_audit.credential_report import PATIENCE, fetch, iam_client
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.mfa_audit.message import audit_report
@@ -14,7 +15,7 @@ from chalicelib.notifier import Notifier
 from chalicelib.timeout import Deadline
 
 
-def audit(notifier: Notifier, schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
+def audit(notifier: Notifier, schedule: Mapping[str, Any], seconds_left: float) -> DecisionLine:
     """Audit the account of a schedule's event and post what is found; return the decision.
 
     Waits for IAM at most half of the seconds that the invocation has left. Raises AWSReadError,

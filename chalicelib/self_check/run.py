@@ -24,7 +24,7 @@ from chalicelib.health.checks import run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.trail import enabled_regions
-from chalicelib.notifier import Notifier, notifier
+from chalicelib.notifier import Notifier
 from chalicelib.self_check.checkpoint import Checkpoint
 from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
@@ -55,6 +55,7 @@ class _Told:
 
 
 def self_check(
+    notifier: Notifier,
     schedule: Mapping[str, Any],
     function_arn: str,
     pattern: Mapping[str, list[str]],
@@ -74,7 +75,7 @@ def self_check(
         pattern=pattern,
         partition=partition,
     )
-    check = SelfCheck(deployment, clients_of(boto3.Session()), notifier(environ), datetime.now(UTC))
+    check = SelfCheck(deployment, clients_of(boto3.Session()), notifier, datetime.now(UTC))
     return check.run(schedule, seconds_left)
 
 

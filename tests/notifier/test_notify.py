@@ -166,7 +166,7 @@ def test_what_cannot_be_posted_is_parked_with_the_reason_and_who_must_act(
     (body,) = harness.parked
     assert (decision["decision"], decision["act"], body["act"]) == ("parked", act, act)
     assert decision["reason"] == body["reason"]
-    assert decision["reason"] in decision["message"]
+    assert str(decision["reason"]) in decision["message"]
     assert body["event"] == received
     assert harness.log()[-1] == decision
 
@@ -309,9 +309,82 @@ def test_a_sign_in_of_an_unknown_time_is_not_called_late(harness: NotifierHarnes
     assert " late" not in harness.texts[0]
 
 
-def test_what_is_no_sign_in_at_all_is_posted(harness: NotifierHarness) -> None:
-    assert decided(harness.notifier(), {}) == ("posted", None)
-    assert len(harness.texts) == 1
+def in_sns(*contents: object) -> dict[str, Any]:
+    return {
+        "Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(c)}} for c in contents]
+    }
+
+
+def in_sqs(*contents: object) -> dict[str, Any]:
+    return {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(c)} for c in contents]}
+
+
+SIGN_IN = event("iam-user-with-mfa")
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        SIGN_IN,
+        SIGN_IN["detail"],
+        without(SIGN_IN["detail"], "eventSource"),
+        {"detail": SIGN_IN["detail"]},
+        without(SIGN_IN, "version"),
+        in_sns(SIGN_IN),
+        in_sqs(SIGN_IN["detail"]),
+        in_sqs({"Type": "Notification", "Message": json.dumps(SIGN_IN)}),
+    ],
+    ids=["whole", "record", "no source", "detail", "no version", "SNS", "SQS", "SNS in SQS"],
+)
+def test_a_sign_in_is_read_however_it_is_wrapped(
+    received: dict[str, Any], harness: NotifierHarness
+) -> None:
+    line = harness.notifier().receive(received, SECONDS)
+    assert isinstance(line, dict)
+    assert (line["decision"], line["event_id"]) == ("posted", id_of(SIGN_IN))
+    assert "alice" in harness.texts[0]
+
+
+@pytest.mark.parametrize(
+    ("received", "described"),
+    [
+        ({}, {"type": "object", "keys": []}),
+        ({"key1": "hush", "key2": {"key3": "hush"}}, {"type": "object", "keys": ["key1", "key2"]}),
+        ({"Records": [{"s3": "hush"}]}, {"type": "object", "keys": ["Records"]}),
+        ({"Records": [{"Sns": {"Message": "hush"}}]}, {"type": "string"}),
+        ([SIGN_IN], {"type": "array"}),
+        (None, {"type": "null"}),
+        ("hush", {"type": "string"}),
+        (True, {"type": "boolean"}),
+        (7, {"type": "number"}),
+        ({"k" * 100: 1}, {"type": "object", "keys": ["k" * 64]}),
+    ],
+)
+def test_what_is_no_event_is_ignored_and_described_without_its_values(
+    received: object, described: dict[str, object], harness: NotifierHarness
+) -> None:
+    harness.notifier().receive(received, SECONDS)
+    (line,) = harness.log()
+    found = (line["level"], line["decision"], line["reason"], line["received"])
+    assert found == ("WARNING", "ignored", "not_an_event", described)
+    assert "CloudTrail record" in line["expected"]
+    assert "hush" not in json.dumps(line)
+    assert harness.texts == []
+
+
+def test_each_sign_in_of_a_wrapper_is_posted_though_one_fails(harness: NotifierHarness) -> None:
+    notifier = harness.notifier(UNDELIVERED_QUEUE="")
+    harness.receiver.behave("no_service", times=1)
+    with pytest.raises(WebhookDead):
+        notifier.receive(in_sns(event("saml-role"), SIGN_IN, "no event"), SECONDS)
+    assert [one[:2] for one in harness.decisions()] == [
+        ("failed", "no_service"),
+        ("posted", None),
+        ("ignored", "not_an_event"),
+    ]
+    lines = notifier.receive(in_sns(event("saml-role"), SIGN_IN), SECONDS)
+    assert isinstance(lines, list)
+    assert [line["decision"] for line in lines] == ["posted", "ignored"]
 
 
 def test_a_report_is_posted_as_grave_as_it_is(harness: NotifierHarness) -> None:

@@ -565,11 +565,13 @@ def test_a_handler_that_never_ran_has_decided_nothing(stage: Stage) -> None:
 
 def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> None:
     stage.happened("root-without-mfa")
+    variables = deployed_stage.variables(stage.aws, stage.deployment)
     line = self_check(
+        notifier(variables),
         {"id": "by hand", "time": stage.now.isoformat()},
         stage.deployment.function_arn("self_check"),
         stage.deployment.pattern,
-        deployed_stage.variables(stage.aws, stage.deployment),
+        variables,
         60,
     )
     assert line["self_check"] == "ran"
