@@ -80,9 +80,12 @@ def _read_webhook(settings: Settings) -> Grant:
             "kms:ResourceAliases": resource_names.key_alias(settings.stage)
         }
     }
+    # A new alias takes up to five minutes to count ("ABAC for AWS KMS"), a context counts at once.
     if context := settings.webhook_encryption_context:
-        condition["StringEquals"] = {
-            f"kms:EncryptionContext:{key}": value for key, value in context.items()
+        condition = {
+            "StringEquals": {
+                f"kms:EncryptionContext:{key}": value for key, value in context.items()
+            }
         }
     return Grant(
         sid="ReadTheWebhook",

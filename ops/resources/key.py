@@ -1,15 +1,16 @@
 """The KMS key that a stage's webhook is encrypted with, under the stage's alias."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import is_denied, is_missing
 from ops.account import Account, tags_of
 from ops.errors import OpsError
-from ops.plan import Step
+from ops.plan import PartialFailure, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -35,6 +36,8 @@ class StageKey:
         self._tags = tags_of(stage)
         self._now = self._described(self.alias)
         self._brought = self._usable(brought, account.region) if brought else None
+        self._default_principal = f"arn:{account.partition}:iam::{account.account_id}:root"
+        self._left = self._without_alias() if not (self._now or self._brought) else None
 
     @property
     def arn(self) -> str | None:
@@ -64,7 +67,12 @@ class StageKey:
                     kind="change",
                 )
         elif self._now is None:
-            yield Step(f"make a KMS key that rotates yearly, {self.alias}", self._make)
+            describe = f"make a KMS key that rotates yearly, {self.alias}"
+            if self._left:
+                describe = (
+                    f"take up the key {self._left}, which an interrupted run left, as {self.alias}"
+                )
+            yield Step(describe, self._make)
         else:
             yield from self._mending(self._now)
 
@@ -76,9 +84,7 @@ class StageKey:
         if self._is_ours(key_id) and self._now["KeyState"] != "PendingDeletion":
             yield Step(
                 f"schedule the key {key_id} for deletion in {_WAIT_DAYS} days",
-                lambda: self._kms.schedule_key_deletion(
-                    KeyId=key_id, PendingWindowInDays=_WAIT_DAYS
-                ),
+                lambda: self._schedule_deletion(key_id),
                 kind="remove",
             )
         yield Step(
@@ -86,6 +92,19 @@ class StageKey:
             lambda: self._kms.delete_alias(AliasName=self.alias),
             kind="remove",
         )
+
+    def _schedule_deletion(self, key_id: str) -> None:
+        """Schedule it; a deployer may not, for a right to delete by tag would cover every key."""
+        try:
+            self._kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=_WAIT_DAYS)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            region = self._kms.meta.region_name
+            raise PartialFailure(
+                f"  the key {key_id} stays: an administrator deletes it with aws kms "
+                f"schedule-key-deletion --region {region} --key-id {key_id}"
+            ) from None
 
     def _mending(self, key: "KeyMetadataTypeDef") -> Iterator[Step]:
         key_id, state = key["KeyId"], key["KeyState"]
@@ -114,7 +133,7 @@ class StageKey:
     def _make(self) -> None:
         """Make the key, or go on with one that an interrupted run left without its alias."""
         key_id = (
-            self._without_alias()
+            self._left
             or (
                 self._kms.create_key(
                     Description=f"Encrypts the webhook of signin-monitor ({self.alias})",
@@ -126,9 +145,13 @@ class StageKey:
         self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id)
 
     def _without_alias(self) -> str | None:
+        """Find a key that an interrupted run left: of the stage's tag, with the default policy.
+
+        Whoever may tag keys could plant one, under a policy that lets others decrypt.
+        """
         for page in self._kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
-                if self._is_ours(key["KeyId"]):
+                if self._is_ours(key["KeyId"]) and self._has_default_policy(key["KeyId"]):
                     found = self._described(key["KeyId"])
                     if found and found["KeyState"] == "Enabled":
                         return found["KeyId"]
@@ -140,6 +163,22 @@ class StageKey:
         except ClientError:
             return False  # a key that does not let us look is none of ours
         return self._tags.items() <= {one["TagKey"]: one["TagValue"] for one in tags}.items()
+
+    def _has_default_policy(self, key_id: str) -> bool:
+        """Return whether a key's policy leaves all to IAM, as that of a key made without one."""
+        try:
+            text = self._kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+            (statement,) = json.loads(text)["Statement"]
+            grants = self._kms.list_grants(KeyId=key_id)["Grants"]
+        except (ClientError, ValueError):
+            return False  # a key that does not let us look, or has more to it, is none of ours
+        return not grants and {**statement, "Sid": ""} == {
+            "Sid": "",
+            "Effect": "Allow",
+            "Principal": {"AWS": self._default_principal},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
 
     def _described(self, key: str) -> "KeyMetadataTypeDef | None":
         try:

@@ -140,7 +140,6 @@ def test_a_role_may_do_what_its_function_needs_and_no_more(
     assert set(by_action) == {"kms:Decrypt"} | of_the_log | of_the_queue
     assert all(one["Effect"] == "Allow" for one in by_action.values())
     assert by_action["kms:Decrypt"]["Condition"] == {
-        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/signin-monitor-prod"},
         "StringEquals": {
             "kms:EncryptionContext:app": "signin-monitor",
             "kms:EncryptionContext:stage": "prod",

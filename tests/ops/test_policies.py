@@ -62,7 +62,6 @@ def test_only_the_webhook_can_be_decrypted_and_only_as_this_stage(handler: str) 
     (decrypt,) = [one for one in statements(handler) if "kms:Decrypt" in one["Action"]]
     assert decrypt["Resource"] == ["arn:*:kms:*:*:key/*"]
     assert decrypt["Condition"] == {
-        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/signin-monitor-prod"},
         "StringEquals": {
             "kms:EncryptionContext:app": "signin-monitor",
             "kms:EncryptionContext:stage": "prod",

@@ -454,3 +454,21 @@ def test_the_webhook_is_no_argument(cli: Cli) -> None:
     answer = cli.ops("setup", "--help")
     assert "standard input" in answer.text
     assert cli.ops("setup", "--stage", "prod", WEBHOOK).status == 2
+
+
+PLANTED = (
+    '{"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": '
+    '{"AWS": ["arn:aws:iam::123456789012:root", "arn:aws:iam::666666666666:root"]}}]}'
+)
+
+
+def test_a_key_that_an_interrupted_run_left_is_taken_up_but_none_that_others_may_use(
+    cli: Cli, aws: StrictAws
+) -> None:
+    kms = aws.client("kms")
+    tags = [{"TagKey": "signin-monitor", "TagValue": "prod"}]
+    planted = kms.create_key(Tags=tags, Policy=PLANTED)["KeyMetadata"]["KeyId"]
+    left = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    assert f"take up the key {left}, which an interrupted run left" in cli.set_up().text
+    assert kms.describe_key(KeyId="alias/signin-monitor-prod")["KeyMetadata"]["KeyId"] == left
+    assert planted != left
