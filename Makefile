@@ -61,6 +61,7 @@ check: $(READY)  ## linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_import_rules.py
 	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
 
 golden: $(READY)  ## write the golden messages anew
