@@ -6,7 +6,7 @@ from typing import Final
 import click
 from botocore import exceptions as boto
 
-from chalicelib.aws.error_codes import is_denied
+from chalicelib.aws.error_codes import code_of, is_denied
 from chalicelib.errors import SigninMonitorError
 
 _EXPIRED: Final = re.compile(r"Expired")
@@ -20,11 +20,6 @@ class OpsError(click.ClickException):
     """Raised if a command cannot do what it was asked; its text is all the operator sees."""
 
     exit_code = 2
-
-
-def code_of(error: boto.ClientError) -> str:
-    """Return AWS's own word for what went wrong."""
-    return error.response.get("Error", {}).get("Code", "")
 
 
 def sentence(error: Exception) -> str:

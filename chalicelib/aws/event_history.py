@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.health.result import CheckResult, Status
-from chalicelib.health.rights import unknown
+from chalicelib.aws.error_codes import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient
@@ -54,19 +53,27 @@ class Window:
     end: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a region's history was not read to its end: AWS's error, or None for want of time."""
+
+    region: str
+    error: ClientError | BotoCoreError | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Up to 50 sign-ins of a window, newest first.
 
-    The window has been read down to `reached`: on the last page that is its start, unless
-    `refusal` tells why the rest was not read.
+    The window has been read down to `reached`: on the last page that is its start, unless there
+    is a `refusal`.
     """
 
     window: Window
     events: Sequence[Event]
     reached: datetime
     is_last: bool = False
-    refusal: CheckResult | None = None
+    refusal: Refusal | None = None
 
 
 class _OutOfTime(Exception):
@@ -80,7 +87,7 @@ def read(
     until: float | None = None,
     most: int | None = None,
 ) -> Generator[Page]:
-    """Read all regions at once, the windows of each in turn; give the pages as they come.
+    """Read all regions at once, the windows of each in turn; yield the pages as they come.
 
     Reading stops at `until`, a time of `time.monotonic`, or soon after `most` events. Raises
     nothing that AWS causes.
@@ -155,11 +162,9 @@ def _pages(clients: Clients, window: Window, clock: _Clock) -> Iterator[Page]:
             request["NextToken"] = token
             clock.wait(PAUSE)
     except (ClientError, BotoCoreError) as error:
-        refusal = unknown("history", error, region=window.region)
+        refusal = Refusal(window.region, error)
     except _OutOfTime:
-        refusal = CheckResult(
-            name="history", state=Status.UNKNOWN, code="no_time", region=window.region
-        )
+        refusal = Refusal(window.region, None)
     yield Page(window=window, events=(), reached=reached, is_last=True, refusal=refusal)
 
 
@@ -171,7 +176,7 @@ def _patiently(
         try:
             return client.lookup_events(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _THROTTLED:
+            if code_of(error) not in _THROTTLED:
                 raise
         clock.wait(seconds)
     return client.lookup_events(**request)

@@ -1,4 +1,4 @@
-"""Does the baseline remember: the table, its key, and that it forgets in time."""
+"""Whether the baseline remembers: the table, its key, and that it forgets in time."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
 
 
-def baseline(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """Check that the stage's table can be asked, and that it forgets people in time."""
+def check_baseline(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that the stage's table can be asked, and that it forgets people in time."""
     name = deployment.settings.baseline_table
     if not name:
         return
@@ -24,22 +24,22 @@ def baseline(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     except ClientError as error:
         if not is_missing(error):
             raise
-        yield CheckResult.fault("baseline", "table_missing", remedy, table=name)
+        yield CheckResult.fault("baseline", "table_missing", remedy, name)
         return
     key = [(one["AttributeName"], one["KeyType"]) for one in table["KeySchema"]]
     kinds = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
     if key != [(KEY, "HASH")] or kinds[KEY] != "S":
-        yield CheckResult.fault("baseline", "table_key", remedy, table=name, key=KEY)
+        yield CheckResult.fault("baseline", "table_key", remedy, name, key=KEY)
     elif table["TableStatus"] not in ("ACTIVE", "UPDATING"):
-        facts = {"table": name, "status": table["TableStatus"]}
-        yield CheckResult.fault("baseline", "table_inactive", "", **facts)
+        status = table["TableStatus"]
+        yield CheckResult.fault("baseline", "table_inactive", "", name, status=status)
     elif not forgets(dynamodb, name):
-        yield CheckResult.fault("baseline", "table_forgets_nothing", remedy, table=name)
+        yield CheckResult.fault("baseline", "table_forgets_nothing", remedy, name)
     elif not table.get("DeletionProtectionEnabled"):
-        yield CheckResult.fault("baseline", "table_unprotected", remedy, table=name)
+        yield CheckResult.fault("baseline", "table_unprotected", remedy, name)
     else:
         days = str(deployment.settings.baseline_days)
-        yield CheckResult.ok("baseline", table=name, remembers_days=days)
+        yield CheckResult.ok("baseline", name, remembers_days=days)
 
 
 def forgets(dynamodb: Any, table: str) -> bool:  # noqa: ANN401 — boto3's client

@@ -1,46 +1,61 @@
-"""The chain that a sign-in travels, link by link: one piece of code with two faces.
+"""The checks of a stage, in the order in which a sign-in travels from CloudTrail to the channel.
 
-`python -m ops doctor` looks with an operator's rights, `self_check` with the function's own. A
-check is a function of the deployment and of a maker of clients; it changes nothing. It yields a
-link for each thing that it looked at, none for what another link has told already, and may let
-boto3's errors through: `inspect` makes them "cannot tell".
+`python -m ops doctor` runs them with an operator's rights, `self_check` with the function's own.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.health.baseline import baseline
+from chalicelib.health.baseline import check_baseline
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.function import concurrency, errors, function, logs
-from chalicelib.health.key import ciphertext, key
-from chalicelib.health.queue import queue, redelivery
+from chalicelib.health.forward import check_forward
+from chalicelib.health.function import check_concurrency, check_errors, check_function, check_logs
+from chalicelib.health.key import check_ciphertext, check_key
+from chalicelib.health.queue import check_queue, check_redelivery
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.rights import unknown
-from chalicelib.health.rule import permission, rule, target
-from chalicelib.health.trail import forward, trail
+from chalicelib.health.rule import (
+    check_permission,
+    check_read_only_rule,
+    check_rule,
+    check_target,
+)
+from chalicelib.health.trail import check_trail
 
-Check = Callable[[Deployment, Clients], Iterator[CheckResult]]
 
-# In the order in which an event travels.
-CHECKS: Final[tuple[Check, ...]] = (
-    trail,
-    forward,
-    rule,
-    target,
-    permission,
-    function,
-    concurrency,
-    errors,
-    key,
-    ciphertext,
-    queue,
-    redelivery,
-    baseline,
-    logs,
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check by name.
+
+    `run` changes nothing. It yields a result for each resource that it looked at, none for what
+    another check reports, and may let boto3's errors through.
+    """
+
+    name: str
+    run: Callable[[Deployment, Clients], Iterator[CheckResult]]
+
+
+CHECKS: Final = (
+    Check("trail", check_trail),
+    Check("forward", check_forward),
+    Check("rule", check_rule),
+    Check("read_only_rule", check_read_only_rule),
+    Check("target", check_target),
+    Check("permission", check_permission),
+    Check("function", check_function),
+    Check("concurrency", check_concurrency),
+    Check("errors", check_errors),
+    Check("key", check_key),
+    Check("ciphertext", check_ciphertext),
+    Check("queue", check_queue),
+    Check("redelivery", check_redelivery),
+    Check("baseline", check_baseline),
+    Check("logs", check_logs),
 )
 
 
@@ -51,15 +66,15 @@ def run_checks(
     *,
     until: float | None = None,
 ) -> Iterator[CheckResult]:
-    """Look at each link in turn, those with time before `until` (of `time.monotonic`).
+    """Run the checks in turn, those that begin before `until` (of `time.monotonic`).
 
-    Raises nothing that AWS causes.
+    What AWS refuses makes a result unknown. Raises nothing that AWS causes.
     """
     for check in checks:
         if until and time.monotonic() > until:
-            yield CheckResult(name=check.__name__, state=Status.UNKNOWN, code="no_time")
+            yield CheckResult(check=check.name, status=Status.UNKNOWN, code="no_time")
             continue
         try:
-            yield from check(deployment, clients)
+            yield from check.run(deployment, clients)
         except (ClientError, BotoCoreError) as error:
-            yield unknown(check.__name__, error)
+            yield unknown(check.name, error)

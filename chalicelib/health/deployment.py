@@ -70,9 +70,17 @@ class Deployment:
         """Return a handler's log group."""
         return resource_names.log_group(self.stage, handler)
 
+    def schedule(self, handler: str) -> str | None:
+        """Return when a scheduled handler is to run."""
+        schedules = {
+            "audit_mfa": self.settings.mfa_audit_schedule,
+            "self_check": self.settings.self_check_schedule,
+        }
+        return schedules[handler]
+
     @property
     def deploy_command(self) -> str:
-        """What makes Chalice's part anew."""
+        """The command that makes what Chalice makes, again."""
         return resource_names.deploy_command(self.stage)
 
     def ops_command(self, command: str, options: str = "") -> str:

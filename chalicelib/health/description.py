@@ -1,4 +1,4 @@
-"""Puts links into words, those of one kind together."""
+"""Puts check results into words, those of one kind together."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -8,33 +8,41 @@ from chalicelib.messages.phrases import Phrases
 
 
 def fold(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """Make one link of all that differ in their region only, and one of all that are well."""
+    """Return one result for all that differ in their region only, and one for all that are well.
+
+    The regions, resources and facts of a folded result are lists; its remedies are lines.
+    """
     alike: dict[object, list[CheckResult]] = {}
     for result in results:
-        facts = () if result.state is Status.OK else tuple(result.facts.items())
-        alike.setdefault((result.name, result.state, result.code, facts), []).append(result)
-    return [_joined(group) for group in alike.values()]
+        one_each = () if result.status is Status.OK else (result.resource, *result.facts.items())
+        kind = (result.check, result.status, result.code, one_each)
+        alike.setdefault(kind, []).append(result)
+    return [_folded(group) for group in alike.values()]
 
 
-def _joined(results: list[CheckResult]) -> CheckResult:
-    """Join facts, the regions among them, and remedies, a line each."""
-    values: dict[str, list[str]] = {}
+def _folded(results: list[CheckResult]) -> CheckResult:
+    facts: dict[str, list[str]] = {}
     for result in results:
-        region = {"region": result.region} if result.region else {}
-        for name, value in {**result.facts, **region}.items():
-            values.setdefault(name, []).append(value)
+        for name, value in result.facts.items():
+            facts.setdefault(name, []).append(value)
     return replace(
         results[0],
-        facts={name: ", ".join(dict.fromkeys(several)) for name, several in values.items()},
+        resource=_listed(result.resource for result in results),
+        region=_listed(result.region or "" for result in results) or None,
+        facts={name: _listed(values) for name, values in facts.items()},
         remedy="\n".join(dict.fromkeys(result.remedy for result in results)),
-        region=None,
     )
 
 
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(filter(None, values)))
+
+
 def sentence(result: CheckResult, phrases: Phrases, safe: Callable[[str], str]) -> str:
-    """Tell a folded link that is at fault or in doubt; `safe` makes facts fit for the reader."""
-    facts = {name: safe(value) for name, value in result.facts.items()}
-    if result.state is Status.FAULT:
-        return phrases(f"fault.{result.code}", **facts)
-    why = phrases(f"cannot_tell.{result.code}", **facts)
-    return phrases("link.in_region", result=why, **facts) if "region" in facts else why
+    """Describe a folded fault, or say why nothing is known; `safe` makes its values fit to read."""
+    values = {"resource": result.resource, "region": result.region or "", **result.facts}
+    gaps = {name: safe(value) for name, value in values.items()}
+    if result.status is Status.FAULT:
+        return phrases(f"fault.{result.code}", **gaps)
+    why = phrases(f"check_unknown.{result.code}", **gaps)
+    return phrases("check_in_region", result=why, region=gaps["region"]) if result.region else why

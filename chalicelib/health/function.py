@@ -1,4 +1,4 @@
-"""Do the functions run: their state, settings, concurrency, errors, roles, logs."""
+"""Do the functions run: their state, settings, concurrency, errors and logs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
-from chalicelib.errors import SettingsError
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
 from chalicelib.settings import Settings
@@ -34,29 +33,29 @@ _SUPPORTED_UNTIL: Final = {
 # Seconds that decrypting, posting, one retry and parking may take at worst.
 _SHORTEST_TIMEOUT: Final = 30
 # The others may well have settings of their own, such as another channel.
-_TELLERS: Final = ("on_sign_in", "on_undelivered")
+_SET_AS_THE_STAGE: Final = ("on_sign_in", "on_undelivered")
 _ERRORS_SINCE: Final = timedelta(days=1)
 _FAILURES: Final = {"Errors": "errors", "Throttles": "throttles"}  # metric → our word
 
 
-def function(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function is there, able to run, and set as the stage is."""
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in deployment.handlers:
         name = deployment.function(handler)
-        told_by = deployment.settings if handler in _TELLERS else None
-        code, facts = _fault_of(configuration(functions, name), handler, told_by)
+        settings = deployment.settings if handler in _SET_AS_THE_STAGE else None
+        code, facts = _fault_of(configuration(functions, name), handler, settings)
         if code:
             remedy = deployment.deploy_command
-            yield CheckResult.fault("function", code, remedy, function=name, **facts)
+            yield CheckResult.fault("function", code, remedy, name, handler=handler, **facts)
         else:
-            yield CheckResult.ok("function", function=name, **facts)
+            yield CheckResult.ok("function", name, handler=handler, **facts)
 
 
 def configuration(
     functions: "LambdaClient", name: str
 ) -> "FunctionConfigurationResponseTypeDef | None":
-    """Look a function up; None if there is none of that name."""
+    """Return a function's configuration; None if there is none of that name."""
     try:
         return functions.get_function_configuration(FunctionName=name)
     except ClientError as error:
@@ -89,11 +88,10 @@ def _fault_of(
 
 
 def _differing(variables: Mapping[str, str], settings: Settings) -> str:
-    """Name the settings in which a deployed function differs from the stage; values stay secret."""
-    try:
-        deployed = Settings.from_environment(variables)
-    except SettingsError as error:
-        return ", ".join(dict.fromkeys(fault.setting for fault in error.faults))
+    """Return the names of the settings in which a function differs from the stage, no values."""
+    deployed, faults = Settings.read(variables)
+    if faults:
+        return ", ".join(dict.fromkeys(fault.setting for fault in faults))
     return ", ".join(
         field.name.upper()
         for field in fields(Settings)
@@ -101,7 +99,7 @@ def _differing(variables: Mapping[str, str], settings: Settings) -> str:
     )
 
 
-def concurrency(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_concurrency(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that no function is throttled to nothing, as an emergency stop does."""
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in deployment.handlers:
@@ -110,19 +108,21 @@ def concurrency(deployment: Deployment, clients: Clients) -> Iterator[CheckResul
             answer = functions.get_function_concurrency(FunctionName=name)
         except ClientError as error:
             if is_missing(error):
-                continue  # the function is missing: told already
+                continue  # reported with the function
             raise
         if answer.get("ReservedConcurrentExecutions") == 0:
             remedy = (
                 f"aws lambda delete-function-concurrency --region {deployment.region} "
                 f"--function-name {name}"
             )
-            yield CheckResult.fault("concurrency", "concurrency_zero", remedy, function=name)
+            yield CheckResult.fault(
+                "concurrency", "concurrency_zero", remedy, name, handler=handler
+            )
         else:
-            yield CheckResult.ok("concurrency", function=name)
+            yield CheckResult.ok("concurrency", name, handler=handler)
 
 
-def errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See whether a function failed or was throttled within a day."""
     cloudwatch: CloudWatchClient = clients("cloudwatch", deployment.region)
     now = datetime.now(UTC)
@@ -138,16 +138,16 @@ def errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     for index, handler in enumerate(deployment.handlers):
         name = deployment.function(handler)
         seen = {code: counts.get(f"{code}_{index}", 0) for code in _FAILURES.values()}
-        facts = {"function": name, **{code: str(count) for code, count in seen.items()}}
+        facts = {code: str(count) for code, count in seen.items()}
         if any(seen.values()):
             remedy = (
                 f"aws logs tail {deployment.log_group(handler)} --region {deployment.region} "
                 "--since 1d"
             )
             code = "errors_seen" if seen["errors"] else "throttles_seen"
-            yield CheckResult.fault("errors", code, remedy, **facts)
+            yield CheckResult.fault("errors", code, remedy, name, handler=handler, **facts)
         else:
-            yield CheckResult.ok("errors", **facts)
+            yield CheckResult.ok("errors", name, handler=handler, **facts)
 
 
 def _sum_of(metric: str, index: int, function: str) -> "MetricDataQueryTypeDef":
@@ -165,8 +165,8 @@ def _sum_of(metric: str, index: int, function: str) -> "MetricDataQueryTypeDef":
     }
 
 
-def logs(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """See that each function has a log group, and that it forgets in time."""
+def check_logs(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that each function has a log group, and that it does not keep names for ever."""
     client: CloudWatchLogsClient = clients("logs", deployment.region)
     prefix = deployment.log_group("")
     pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
@@ -179,12 +179,12 @@ def logs(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
         name = deployment.log_group(handler)
         if name not in kept:
             remedy = deployment.deploy_command
-            yield CheckResult.fault("logs", "logs_missing", remedy, log_group=name)
+            yield CheckResult.fault("logs", "logs_missing", remedy, name, handler=handler)
         elif (days := kept[name]) is None:
             remedy = (
                 f"aws logs put-retention-policy --region {deployment.region} "
                 f"--log-group-name {name} --retention-in-days 7"
             )
-            yield CheckResult.fault("logs", "logs_kept_for_ever", remedy, log_group=name)
+            yield CheckResult.fault("logs", "logs_kept_for_ever", remedy, name, handler=handler)
         else:
-            yield CheckResult.ok("logs", log_group=name, days=str(days))
+            yield CheckResult.ok("logs", name, handler=handler, days=str(days))

@@ -1,4 +1,4 @@
-"""Can the webhook be had: the key, and the ciphertexts that it must open."""
+"""Can the webhook be decrypted: the key, and the ciphertexts that it must decrypt."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import code_of, is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN, SETUP_FLAG, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.health.deployment import Deployment
@@ -20,7 +20,7 @@ _WRONG: Final = ("InvalidCiphertextException", "IncorrectKeyException")
 _KEY_AT_FAULT: Final = ("DisabledException", "KMSInvalidStateException", "NotFoundException")
 
 
-def key(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_key(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the stage's alias leads to a key that is enabled."""
     kms: KMSClient = clients("kms", deployment.region)
     alias = deployment.key_alias
@@ -30,22 +30,22 @@ def key(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
         if not is_missing(error):
             raise
         remedy = deployment.ops_command("setup")
-        yield CheckResult.fault("key", "key_missing", remedy, alias=alias)
+        yield CheckResult.fault("key", "key_missing", remedy, alias)
         return
     state = found.get("KeyState", "")
     command = f"aws kms {{}} --region {deployment.region} --key-id {found['KeyId']}"
     if state == "Enabled":
-        yield CheckResult.ok("key", alias=alias)
+        yield CheckResult.ok("key", alias)
     elif state == "PendingDeletion":
         remedy = f"{command.format('cancel-key-deletion')} && {command.format('enable-key')}"
-        yield CheckResult.fault("key", "key_pending_deletion", remedy, alias=alias)
+        yield CheckResult.fault("key", "key_pending_deletion", remedy, alias)
     else:
         remedy = command.format("enable-key")
-        yield CheckResult.fault("key", "key_disabled", remedy, alias=alias, state=state)
+        yield CheckResult.fault("key", "key_disabled", remedy, alias, state=state)
 
 
-def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """See that the stage's ciphertexts open, in their context, with the key under its alias."""
+def check_ciphertext(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that the key under the stage's alias decrypts its ciphertexts in their context."""
     kms: KMSClient = clients("kms", deployment.region)
     settings = deployment.settings
     by_setting = {
@@ -65,21 +65,23 @@ def ciphertext(deployment: Deployment, clients: Clients) -> Iterator[CheckResult
             text = answer["Plaintext"].decode("utf-8", errors="replace")
             Webhook.parse(text, settings, setting)
         except WebhookUnusable as error:
-            yield CheckResult.fault("ciphertext", "webhook_unusable", remedy, why=str(error))
+            yield CheckResult.fault(
+                "ciphertext", "webhook_unusable", remedy, setting, why=str(error)
+            )
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = code_of(error)
             if code in _WRONG:
-                yield CheckResult.fault("ciphertext", "ciphertext_wrong", remedy, setting=setting)
-            elif code not in _KEY_AT_FAULT:  # told with the key
+                yield CheckResult.fault("ciphertext", "ciphertext_wrong", remedy, setting)
+            elif code not in _KEY_AT_FAULT:  # reported with the key
                 raise
         else:
             if answer["KeyId"] == alias:
-                yield CheckResult.ok("ciphertext", setting=setting)
+                yield CheckResult.ok("ciphertext", setting)
             else:
                 yield CheckResult.fault(
                     "ciphertext",
                     "ciphertext_of_other_key",
                     remedy,
-                    setting=setting,
+                    setting,
                     alias=deployment.key_alias,
                 )

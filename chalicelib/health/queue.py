@@ -26,7 +26,7 @@ _DEPTHS: Final = (
 )
 
 
-def queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the undelivered queue is there and that nothing is stuck in it."""
     name = deployment.settings.undelivered_queue
     if not name:
@@ -37,15 +37,12 @@ def queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     except ClientError as error:
         if not is_missing(error):
             raise
-        yield CheckResult.fault(
-            "queue", "queue_missing", deployment.ops_command("setup"), queue=name
-        )
+        yield CheckResult.fault("queue", "queue_missing", deployment.ops_command("setup"), name)
         return
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
     depth = sum(int(found.get(one, 0)) for one in _DEPTHS)
     age = _oldest(name, clients("cloudwatch", deployment.region)) if depth else timedelta()
     facts = {
-        "queue": name,
         "depth": str(depth),
         "minutes": "?" if age is None else str(age // timedelta(minutes=1)),
     }
@@ -54,9 +51,9 @@ def queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
             f"aws logs tail {deployment.log_group('on_undelivered')} "
             f"--region {deployment.region} --since 1h"
         )
-        yield CheckResult.fault("queue", "queue_stuck", remedy, **facts)
+        yield CheckResult.fault("queue", "queue_stuck", remedy, name, **facts)
     else:
-        yield CheckResult.ok("queue", **facts)
+        yield CheckResult.ok("queue", name, **facts)
 
 
 def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
@@ -85,28 +82,27 @@ def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
     return timedelta(seconds=values[0]) if values else None
 
 
-def redelivery(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """See that on_undelivered is given what the queue holds."""
+def check_redelivery(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that Lambda invokes on_undelivered with what the queue holds."""
     if not deployment.settings.undelivered_queue:
         return
     functions: LambdaClient = clients("lambda", deployment.region)
     name = deployment.function("on_undelivered")
     if configuration(functions, name) is None:
-        return  # told with the function
+        return  # reported with the function
     arn = deployment.function_arn("on_undelivered")
     answer = functions.list_event_source_mappings(EventSourceArn=deployment.queue_arn)
-    found = [one for one in answer["EventSourceMappings"] if one.get("FunctionArn") == arn]
-    facts = {"function": name, "queue": deployment.settings.undelivered_queue}
-    off = [one for one in found if one.get("State") in ("Disabled", "Disabling")]
-    if not found:
-        yield CheckResult.fault(
-            "redelivery", "redelivery_missing", deployment.deploy_command, **facts
-        )
-    elif off:
+    mappings = [one for one in answer["EventSourceMappings"] if one.get("FunctionArn") == arn]
+    queue = deployment.settings.undelivered_queue
+    disabled = [one["UUID"] for one in mappings if one.get("State") in ("Disabled", "Disabling")]
+    code = "redelivery_disabled" if disabled else "" if mappings else "redelivery_missing"
+    if not code:
+        yield CheckResult.ok("redelivery", name, handler="on_undelivered", queue=queue)
+        return
+    remedy = deployment.deploy_command
+    if disabled:
         remedy = (
             f"aws lambda update-event-source-mapping --region {deployment.region} "
-            f"--uuid {off[0]['UUID']} --enabled"
+            f"--uuid {disabled[0]} --enabled"
         )
-        yield CheckResult.fault("redelivery", "redelivery_disabled", remedy, **facts)
-    else:
-        yield CheckResult.ok("redelivery", **facts)
+    yield CheckResult.fault("redelivery", code, remedy, name, handler="on_undelivered", queue=queue)

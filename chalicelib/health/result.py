@@ -1,50 +1,92 @@
-"""Link: the state of one part of the way from a sign-in to the channel."""
+"""CheckResult: what one check found at one resource, and FaultId, which names a fault over time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Status(StrEnum):
-    """How a link is."""
+    """How a resource is."""
 
     OK = "ok"
     FAULT = "fault"
-    UNKNOWN = "cannot_tell"
+    UNKNOWN = "unknown"
+
+
+class FaultId(NamedTuple):
+    """What tells one fault from another, from one run of the self-check to the next."""
+
+    check: str
+    code: str
+    region: str | None
+    resource: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One link, as found.
+    """What a check found.
 
-    `code` names the sentence in the phrases that tells a fault, or why nothing can be told;
-    `facts` are the words in that sentence's gaps. `remedy` is a command or a console's address,
-    the same in every language. `region` is set where the link exists in each region.
+    `code` names the phrase that describes a fault, or why nothing is known; `resource`, `region`
+    and `facts` fill its gaps. `region` is set where each region has a resource of its own,
+    `handler` where the resource serves one handler. `remedy` is a command or a console's address,
+    the same in every language.
     """
 
-    name: str
-    state: Status
+    check: str
+    status: Status
     code: str = ""
+    resource: str = ""
+    region: str | None = None
+    handler: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     remedy: str = ""
-    region: str | None = None
 
     @classmethod
-    def ok(cls, name: str, region: str | None = None, **facts: str) -> Self:
-        """Return a link that works."""
-        return cls(name=name, state=Status.OK, facts=facts, region=region)
+    def ok(
+        cls,
+        check: str,
+        resource: str = "",
+        *,
+        region: str | None = None,
+        handler: str | None = None,
+        **facts: str,
+    ) -> Self:
+        """Return the result of a resource that works."""
+        return cls(
+            check=check,
+            status=Status.OK,
+            resource=resource,
+            region=region,
+            handler=handler,
+            facts=facts,
+        )
 
     @classmethod
     def fault(
-        cls, name: str, code: str, remedy: str, region: str | None = None, **facts: str
+        cls,
+        check: str,
+        code: str,
+        remedy: str,
+        resource: str = "",
+        *,
+        region: str | None = None,
+        handler: str | None = None,
+        **facts: str,
     ) -> Self:
-        """Return a link that is broken."""
+        """Return the result of a resource that is missing, changed or broken."""
         return cls(
-            name=name, state=Status.FAULT, code=code, remedy=remedy, facts=facts, region=region
+            check=check,
+            status=Status.FAULT,
+            code=code,
+            resource=resource,
+            region=region,
+            handler=handler,
+            facts=facts,
+            remedy=remedy,
         )
 
     @property
-    def key(self) -> str:
-        """What tells one fault from another, over time: the first of its facts says of what."""
-        return ":".join((self.name, self.code, self.region or next(iter(self.facts.values()), "")))
+    def fault_id(self) -> FaultId:
+        """The identity of this fault."""
+        return FaultId(self.check, self.code, self.region, self.resource)

@@ -1,68 +1,82 @@
-"""What the checks must be allowed to read, and what they say where they are not.
+"""What the checks must be allowed to read, and what they report where they are not."""
 
-`READ_ACTIONS` is what the self-check's policy file must allow.
-"""
-
+from collections.abc import Mapping
+from itertools import chain
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws.error_codes import is_denied
+from chalicelib.aws.error_codes import code_of, is_denied
+from chalicelib.aws.event_history import Refusal
 from chalicelib.health.result import CheckResult, Status
 
-READ_ACTIONS: Final = (
-    "cloudtrail:DescribeTrails",
-    "cloudtrail:GetEventSelectors",
-    "cloudtrail:GetTrailStatus",
-    "cloudtrail:LookupEvents",
-    "cloudwatch:GetMetricData",
-    "dynamodb:DescribeTable",
-    "dynamodb:DescribeTimeToLive",
-    "ec2:DescribeRegions",
-    "events:DescribeRule",
-    "events:ListRuleNamesByTarget",
-    "events:ListTargetsByRule",
-    "kms:DescribeKey",
-    "lambda:GetFunctionConcurrency",
-    "lambda:GetFunctionConfiguration",
-    "lambda:GetPolicy",
-    "lambda:ListEventSourceMappings",
-    "logs:DescribeLogGroups",
-    "logs:FilterLogEvents",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-)
-# What the doctor reads besides, with the operator's rights.
-DOCTORS_ACTIONS: Final = (
-    *READ_ACTIONS,
+# The self-check's rights by what they are limited to: its policy file is written from this.
+SELF_CHECK_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    # No resource can be named for these (Service Authorization Reference).
+    "Account": (
+        "cloudtrail:DescribeTrails",
+        "cloudtrail:LookupEvents",
+        "cloudwatch:GetMetricData",
+        "ec2:DescribeRegions",
+        "events:ListRuleNamesByTarget",
+        "lambda:ListEventSourceMappings",
+        "logs:DescribeLogGroups",
+    ),
+    "Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "Rules": ("events:DescribeRule", "events:ListTargetsByRule"),
+    "Functions": (
+        "lambda:GetFunctionConcurrency",
+        "lambda:GetFunctionConfiguration",
+        "lambda:GetPolicy",
+    ),
+    "Logs": ("logs:FilterLogEvents",),
+    "Queue": ("sqs:GetQueueAttributes",),
+    "Table": ("dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"),
+    "Key": ("kms:DescribeKey",),
+}
+# What the doctor reads besides, and what the functions may do anyway.
+_OTHER_ACTIONS: Final = (
     "cloudwatch:DescribeAlarms",
     "iam:GetRole",
     "iam:SimulatePrincipalPolicy",
     "kms:Decrypt",
     "sns:ListSubscriptionsByTopic",
     "sns:ListTopics",
+    "sqs:GetQueueUrl",
     "sqs:ListQueueTags",
 )
 
 
 def unknown(
-    name: str, error: ClientError | BotoCoreError, *, region: str | None = None
+    check: str, error: ClientError | BotoCoreError, *, region: str | None = None
 ) -> CheckResult:
-    """Return the link of a check that AWS did not let look, naming the action."""
+    """Return the result of a check that AWS did not let look, naming the action."""
     if not isinstance(error, ClientError):
         return CheckResult(
-            name=name,
-            state=Status.UNKNOWN,
+            check=check,
+            status=Status.UNKNOWN,
             code="no_answer",
-            facts={"error": type(error).__name__},
             region=region,
+            facts={"error": type(error).__name__},
         )
+    actions = chain(*SELF_CHECK_ACTIONS.values(), _OTHER_ACTIONS)
     operation = f":{error.operation_name}"
-    action = next((one for one in DOCTORS_ACTIONS if one.endswith(operation)), operation[1:])
     return CheckResult(
-        name=name,
-        state=Status.UNKNOWN,
+        check=check,
+        status=Status.UNKNOWN,
         code="denied" if is_denied(error) else "refused",
-        facts={"action": action, "error": error.response.get("Error", {}).get("Code", "")},
         region=region,
+        facts={
+            "action": next((name for name in actions if name.endswith(operation)), operation[1:]),
+            "error": code_of(error),
+        },
+    )
+
+
+def unread_history(refusal: Refusal) -> CheckResult:
+    """Return the result of a region whose event history was not read to its end."""
+    if refusal.error:
+        return unknown("history", refusal.error, region=refusal.region)
+    return CheckResult(
+        check="history", status=Status.UNKNOWN, code="no_time", region=refusal.region
     )

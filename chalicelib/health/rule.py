@@ -1,4 +1,4 @@
-"""Does EventBridge hand events to the functions: the rules, their targets, the permissions."""
+"""Whether EventBridge invokes the functions: the rules, their targets, the permissions."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib import resource_names
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
 from chalicelib.health.result import CheckResult
+from chalicelib.signin.events import ALL_EVENTS, READ_ONLY_PATTERN
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -19,84 +21,122 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-def rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that the rule of each handler is there, on, and asks for what the app asks for."""
     events: EventBridgeClient = clients("events", deployment.region)
-    for handler in _ruled(deployment):
-        yield _rule(handler, deployment, events)
+    for handler in _handlers_with_rule(deployment):
+        name = deployment.rule(handler)
+        code = _fault_of(_described(events, name), handler, deployment)
+        remedy = deployment.deploy_command
+        if code == "rule_disabled":
+            remedy = f"aws events enable-rule --region {deployment.region} --name {name}"
+        if code:
+            yield CheckResult.fault("rule", code, remedy, name, handler=handler)
+        else:
+            yield CheckResult.ok("rule", name, handler=handler)
 
 
-def _rule(handler: str, deployment: Deployment, events: "EventBridgeClient") -> CheckResult:
-    name = deployment.rule(handler)
-    found = _described(events, name)
-    code, remedy = "", deployment.deploy_command
-    if found is None:
-        code = "rule_missing"
-    elif is_off(found):
-        code = "rule_disabled"
-        remedy = f"aws events enable-rule --region {deployment.region} --name {name}"
-    elif handler == "on_sign_in" and not same_pattern(
-        found.get("EventPattern"), deployment.pattern
+def _fault_of(
+    rule: "DescribeRuleResponseTypeDef | None", handler: str, deployment: Deployment
+) -> str:
+    """Return the code of what is wrong with a handler's rule, or ""."""
+    if rule is None:
+        return "rule_missing"
+    if is_off(rule):
+        return "rule_disabled"
+    if handler == "on_sign_in":
+        asks = same_pattern(rule.get("EventPattern"), deployment.pattern)
+        return "" if asks else "rule_pattern"
+    return "" if rule.get("ScheduleExpression") == deployment.schedule(handler) else "rule_schedule"
+
+
+def check_read_only_rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that a rule brings on_sign_in read-only events, such as those of `aws login`.
+
+    Chalice's rule may do so, as CloudFormation makes it; else there is a second one.
+    """
+    events: EventBridgeClient = clients("events", deployment.region)
+    main = _described(events, deployment.rule("on_sign_in"))
+    if main and main.get("State") == ALL_EVENTS:
+        return
+    name = resource_names.read_only_rule(deployment.stage)
+    rule = _described(events, name)
+    functions: LambdaClient = clients("lambda", deployment.region)
+    arn = deployment.function_arn("on_sign_in")
+    if (
+        rule
+        and rule.get("State") == ALL_EVENTS
+        and _read(rule.get("EventPattern")) == READ_ONLY_PATTERN
+        and any(
+            target["Arn"] == arn and not changes_event(target)
+            for target in events.list_targets_by_rule(Rule=name)["Targets"]
+        )
+        and _may_invoke("on_sign_in", name, deployment, functions)
     ):
-        code = "rule_pattern"
-    elif handler != "on_sign_in" and found.get("ScheduleExpression") != _schedule(
-        handler, deployment
-    ):
-        code = "rule_schedule"
-    return (
-        CheckResult.fault("rule", code, remedy, rule=name)
-        if code
-        else CheckResult.ok("rule", rule=name)
-    )
+        yield CheckResult.ok("read_only_rule", name, handler="on_sign_in")
+    else:
+        remedy = deployment.ops_command("setup")
+        yield CheckResult.fault(
+            "read_only_rule", "read_only_rule", remedy, name, handler="on_sign_in"
+        )
 
 
-def target(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_target(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each rule leads to its function, with the event as it is."""
     events: EventBridgeClient = clients("events", deployment.region)
-    for handler in _ruled(deployment):
+    for handler in _handlers_with_rule(deployment):
+        rule = deployment.rule(handler)
         try:
-            targets = events.list_targets_by_rule(Rule=deployment.rule(handler))["Targets"]
+            targets = events.list_targets_by_rule(Rule=rule)["Targets"]
         except ClientError as error:
             if is_missing(error):
-                continue  # the rule is missing: told already
+                continue  # reported with the rule
             raise
+        function, remedy = deployment.function(handler), deployment.deploy_command
         ours = [one for one in targets if one["Arn"] == deployment.function_arn(handler)]
-        changed = [one for one in ours if {"Input", "InputPath", "InputTransformer"} & set(one)]
-        rule = deployment.rule(handler)
-        facts = {"rule": rule, "function": deployment.function(handler)}
-        if changed:
-            ids = " ".join(one["Id"] for one in changed)
+        changing = [one["Id"] for one in ours if changes_event(one)]
+        code = "target_changes_event" if changing else "" if ours else "target_missing"
+        if not code:
+            yield CheckResult.ok("target", rule, handler=handler, function=function)
+            continue
+        if changing:
             remedy = (
                 f"aws events remove-targets --region {deployment.region} --rule {rule} "
-                f"--ids {ids} && {deployment.deploy_command}"
+                f"--ids {' '.join(changing)} && {remedy}"
             )
-            yield CheckResult.fault("target", "target_changes_event", remedy, **facts)
-        elif ours:
-            yield CheckResult.ok("target", **facts)
-        else:
-            yield CheckResult.fault("target", "target_missing", deployment.deploy_command, **facts)
+        yield CheckResult.fault("target", code, remedy, rule, handler=handler, function=function)
 
 
-def permission(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_permission(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that EventBridge may invoke each function."""
     functions: LambdaClient = clients("lambda", deployment.region)
-    for handler in _ruled(deployment):
+    for handler in _handlers_with_rule(deployment):
         name = deployment.function(handler)
-        try:
-            policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
-        except ClientError as error:
-            if not is_missing(error):
-                raise
-            if configuration(functions, name) is None:
-                continue  # told with the function
-            policy = {"Statement": []}
-        rule_arn = deployment.arn("events", f"rule/{deployment.rule(handler)}")
-        source = {"aws:sourcearn": rule_arn, "aws:sourceaccount": deployment.account_id}
-        if any(_lets_invoke(one, source) for one in policy["Statement"]):
-            yield CheckResult.ok("permission", function=name)
-        else:
+        if _may_invoke(handler, deployment.rule(handler), deployment, functions):
+            yield CheckResult.ok("permission", name, handler=handler)
+        elif configuration(functions, name):  # else reported with the function
             remedy = deployment.deploy_command
-            yield CheckResult.fault("permission", "permission_missing", remedy, function=name)
+            yield CheckResult.fault(
+                "permission", "permission_missing", remedy, name, handler=handler
+            )
+
+
+def _may_invoke(handler: str, rule: str, deployment: Deployment, functions: "LambdaClient") -> bool:
+    """Return whether a function's policy lets EventBridge invoke it for a rule."""
+    try:
+        policy = functions.get_policy(FunctionName=deployment.function(handler))["Policy"]
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+    rule_arn = deployment.arn("events", f"rule/{rule}")
+    source = {"aws:sourcearn": rule_arn, "aws:sourceaccount": deployment.account_id}
+    return any(_lets_invoke(statement, source) for statement in json.loads(policy)["Statement"])
+
+
+def changes_event(target: Mapping[str, Any]) -> bool:
+    """Return whether a rule's target gets something else than the event."""
+    return not {"Input", "InputPath", "InputTransformer"}.isdisjoint(target)
 
 
 def is_off(rule: Mapping[str, Any]) -> bool:
@@ -129,17 +169,9 @@ def _read(pattern: str | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _ruled(deployment: Deployment) -> list[str]:
-    """List the handlers that a rule invokes: all but the queue's."""
+def _handlers_with_rule(deployment: Deployment) -> list[str]:
+    """Return the handlers that a rule invokes: all but the queue's."""
     return [handler for handler in deployment.handlers if handler != "on_undelivered"]
-
-
-def _schedule(handler: str, deployment: Deployment) -> str | None:
-    settings = deployment.settings
-    return {
-        "audit_mfa": settings.mfa_audit_schedule,
-        "self_check": settings.self_check_schedule,
-    }[handler]
 
 
 def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseTypeDef | None":

@@ -1,10 +1,12 @@
-"""What the self-check must know of its last run: it stands in its own log, one line a run."""
+"""Checkpoint: what a run of the self-check leaves to the next one, in a line of its own log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final, Self
+
+from chalicelib.health.result import FaultId
 
 Span = tuple[datetime, datetime]
 
@@ -21,31 +23,35 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """`regions` by name; `faults` by the link's key, when each was last told."""
+    """`regions` are known by name; `faults` are those that last, with when each was last posted."""
 
     regions: Mapping[str, Progress] = field(default_factory=dict)
-    faults: Mapping[str, datetime] = field(default_factory=dict)
+    faults: Mapping[FaultId, datetime] = field(default_factory=dict)
     heartbeat: datetime | None = None
 
     def to_line(self) -> dict[str, Any]:
-        """Write it as fields of a log line."""
+        """Return the fields of a log line that keeps it."""
         return {
             "self_check": RUN_MARKER,
             "regions": {
-                name: [at.isoformat() for at in (one.until, *chain(*one.gaps))]
-                for name, one in self.regions.items()
+                name: [at.isoformat() for at in (progress.until, *chain(*progress.gaps))]
+                for name, progress in self.regions.items()
             },
-            "faults": {key: at.isoformat() for key, at in self.faults.items()},
+            "faults": [
+                {**fault._asdict(), "posted": at.isoformat()} for fault, at in self.faults.items()
+            ],
             "heartbeat": self.heartbeat.isoformat() if self.heartbeat else None,
         }
 
     @classmethod
     def from_line(cls, line: Mapping[str, Any]) -> Self:
-        """Read what `to_line` wrote."""
+        """Return what `to_line` wrote. Raises one of many errors for another release's line."""
         heartbeat = line["heartbeat"]
         return cls(
             regions={name: _progress(times) for name, times in line["regions"].items()},
-            faults={key: datetime.fromisoformat(at) for key, at in line["faults"].items()},
+            faults={
+                _fault_id(kept): datetime.fromisoformat(kept["posted"]) for kept in line["faults"]
+            },
             heartbeat=datetime.fromisoformat(heartbeat) if heartbeat else None,
         )
 
@@ -53,3 +59,7 @@ class Checkpoint:
 def _progress(times: list[str]) -> Progress:
     until, *ends = map(datetime.fromisoformat, times)
     return Progress(until, tuple(zip(ends[::2], ends[1::2], strict=True)))
+
+
+def _fault_id(kept: Mapping[str, Any]) -> FaultId:
+    return FaultId(*(kept[name] for name in FaultId._fields))

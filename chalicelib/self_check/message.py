@@ -1,11 +1,11 @@
-"""The message of a self-check: what is broken with its remedy, what is mended, the heartbeat."""
+"""The message of a self-check: faults with their remedies, what is resolved, the heartbeat."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from chalicelib.health.description import fold, sentence
-from chalicelib.health.result import CheckResult
+from chalicelib.health.result import CheckResult, FaultId
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
     Block,
@@ -36,16 +36,16 @@ def findings_report(event: Mapping[str, Any]) -> Report:
 
 
 def findings_message(findings: Findings, settings: Settings) -> Message:
-    """Build the message that tells of a run."""
+    """Return the message of a run."""
     wording = Wording(settings)
     blocks = [header(wording.phrases("header.self_check")), *_blocks(findings, wording)]
     return build_message(_text(findings, wording), findings.severity, settings, blocks)
 
 
 def _text(findings: Findings, wording: Wording) -> str:
-    """Say the gravest of it in one sentence."""
+    """Return the worst of it in one sentence."""
     account = fallback_text(wording.account(findings.account_id), _FACT_LIMIT)
-    for kind, results in (("broken", findings.new), ("still_broken", findings.ongoing)):
+    for kind, results in (("new", findings.new), ("ongoing", findings.ongoing)):
         if folded := fold(results):
             first = sentence(folded[0], wording.phrases, _spoken)
             text = wording.phrases(f"self_check.{kind}", account=account, first=first)
@@ -55,20 +55,20 @@ def _text(findings: Findings, wording: Wording) -> str:
             )
     if findings.resolved:
         resolved = _named(findings.resolved, wording)
-        return wording.phrases("self_check.mended", account=account, results=resolved)
+        return wording.phrases("self_check.resolved", account=account, results=resolved)
     if findings.week:
         week = _week(findings.week, wording)
-        return wording.phrases("self_check.at_work", account=account, week=week)
+        return wording.phrases("self_check.running", account=account, week=week)
     return wording.phrases("header.self_check")
 
 
 def _week(week: Week, wording: Wording) -> str:
     return wording.phrases(
         "self_check.week",
-        told=week.told,
+        posted=week.posted,
         ignored=week.ignored,
         found=week.found,
-        parked=week.waiting,
+        waiting=week.waiting,
     )
 
 
@@ -81,7 +81,7 @@ def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
     if findings.resolved and faults:
         resolved = _named(findings.resolved, wording)
         yield section(
-            mrkdwn(wording.phrases("self_check.mended", account=account, results=resolved))
+            mrkdwn(wording.phrases("self_check.resolved", account=account, results=resolved))
         )
     if findings.week:
         lines = list(_heartbeat(findings, findings.week, wording))
@@ -89,19 +89,19 @@ def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
             lines.insert(0, _week(findings.week, wording))
         yield section(mrkdwn("\n".join(lines)))
     if findings.unknown:
-        yield context([_doubts(findings.unknown, wording)])
+        yield context([_unknown(findings.unknown, wording)])
 
 
 def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str]:
-    if week.last_told:
-        yield wording.phrases("self_check.last_told", time=format_local(week.last_told))
+    if week.last_posted:
+        yield wording.phrases("self_check.last_posted", time=format_local(week.last_posted))
     else:
-        yield wording.phrases("self_check.nothing_told")
+        yield wording.phrases("self_check.nothing_posted")
     if findings.uncovered:
         uncovered = ", ".join(map(_spoken, findings.uncovered))
-        yield wording.phrases("self_check.blind", regions=uncovered)
+        yield wording.phrases("self_check.uncovered", regions=uncovered)
     elif not (findings.new or findings.ongoing or findings.unknown):
-        yield wording.phrases("self_check.not_blind")
+        yield wording.phrases("self_check.all_covered")
 
 
 def _fault(result: CheckResult, wording: Wording) -> list[str]:
@@ -115,28 +115,29 @@ def _code(remedy: str) -> str:
     return f"<{text}>" if remedy.startswith("https://") else f"`{text}`"
 
 
-def _named(results: Sequence[CheckResult], wording: Wording) -> str:
-    """Name links by what they are, with their regions."""
-    return ", ".join(_name(result, wording) for result in fold(results))
+def _named(resolved: Sequence[FaultId], wording: Wording) -> str:
+    """Return the names of the checks that are well again, with their regions."""
+    well = [CheckResult.ok(fault.check, region=fault.region) for fault in resolved]
+    return ", ".join(_name(result, wording) for result in fold(well))
 
 
 def _name(result: CheckResult, wording: Wording) -> str:
-    name = wording.phrases(f"link.{result.name}")
-    if region := result.facts.get("region"):
-        return wording.phrases("link.in_region", result=name, region=_spoken(region))
-    return name
+    name = wording.phrases(f"check.{result.check}")
+    if not result.region:
+        return name
+    return wording.phrases("check_in_region", result=name, region=_spoken(result.region))
 
 
-def _doubts(results: Sequence[CheckResult], wording: Wording) -> str:
-    told = [
+def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
+    described = [
         wording.phrases(
-            "self_check.cannot_tell_why",
-            result=wording.phrases(f"link.{result.name}"),
+            "self_check.unknown_why",
+            result=wording.phrases(f"check.{result.check}"),
             why=sentence(result, wording.phrases, _spoken),
         )
         for result in fold(results)[:_SHOWN]
     ]
-    return wording.phrases("self_check.cannot_tell", results="; ".join(told))
+    return wording.phrases("self_check.unknown", results="; ".join(described))
 
 
 def _spoken(text: str) -> str:

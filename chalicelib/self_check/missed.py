@@ -8,9 +8,10 @@ from typing import Final
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.event_history import Event, Window, read
 from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unread_history
+from chalicelib.self_check.changes import is_outage
 from chalicelib.self_check.checkpoint import Checkpoint, Progress, Span
 from chalicelib.self_check.decision_log import Decision
-from chalicelib.self_check.findings import is_outage
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import AssessedSignIn, assess
 
@@ -82,7 +83,7 @@ def read_history(
             gaps = (*progress[region].gaps, (start, page.reached))
             progress[region] = replace(progress[region], gaps=gaps)
         if page.refusal:
-            refusals.setdefault(region, page.refusal)
+            refusals.setdefault(region, unread_history(page.refusal))
     return Reading(events, progress, list(refusals.values()))
 
 
@@ -95,7 +96,7 @@ def missed(
     """Find the sign-ins without a decision, the gravest and then the oldest first."""
     settled = {one.event_id for one in decisions if one.verdict != "failed"}
     failed = {one.event_id for one in decisions if one.verdict == "failed"}
-    faults = [result for result in results if result.state is Status.FAULT]
+    faults = [result for result in results if result.status is Status.FAULT]
     found: dict[str, Missed] = {}
     for region, event in reading.events:
         assessed = assess(read_sign_in(event))
@@ -106,7 +107,7 @@ def missed(
         if event_id in failed:
             cause = "failed"
         elif fault := _fault_on_the_way(region, faults):
-            cause = fault.name
+            cause = fault.check
         elif deployed_at and time and time < deployed_at:
             cause = "before_deployment"
         elif event["detail"].get("readOnly") is True:
@@ -118,8 +119,8 @@ def missed(
 
 
 def _fault_on_the_way(region: str, faults: Iterable[CheckResult]) -> CheckResult | None:
-    """Find the first broken link that a sign-in in a region meets before it is told."""
+    """Return the first fault that a sign-in in a region meets on its way to the channel."""
     for result in faults:
-        if result.region in (None, region) and (result.name == "forward" or is_outage(result)):
+        if result.region in (None, region) and (result.check == "forward" or is_outage(result)):
             return result
     return None

@@ -1,4 +1,4 @@
-"""Does a message reach the channel? There is one way to know."""
+"""Whether a message reaches the channel, found out by posting one."""
 
 from collections.abc import Iterator
 
@@ -20,9 +20,9 @@ from ops.account import Account
 _SECONDS = 20.0
 
 
-def untried(_: Deployment, __: Clients) -> Iterator[CheckResult]:
-    """Return that nobody asked for the test."""
-    yield CheckResult(name="webhook", state=Status.UNKNOWN, code="not_tried")
+def skip_webhook(_: Deployment, __: Clients) -> Iterator[CheckResult]:
+    """Report that nobody asked for the test."""
+    yield CheckResult(check="webhook", status=Status.UNKNOWN, code="not_tried")
 
 
 def post_test(account: Account, settings: Settings) -> None:
@@ -38,10 +38,10 @@ def post_test(account: Account, settings: Settings) -> None:
     delivery.post(message, Deadline(_SECONDS), patient=True)
 
 
-def webhook_of(account: Account) -> Check:
+def check_of_webhook(account: Account) -> Check:
     """Return the check that posts a test message through the stage's webhook."""
 
-    def webhook(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
+    def check_webhook(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
         try:
             post_test(account, deployment.settings)
         except DeliveryError as error:
@@ -55,4 +55,4 @@ def webhook_of(account: Account) -> Check:
         else:
             yield CheckResult.ok("webhook")
 
-    return webhook
+    return Check("webhook", check_webhook)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-def release(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_release(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Name both releases; nothing of a stage that is not deployed."""
     functions: LambdaClient = clients("lambda", deployment.region)
     try:

@@ -1,4 +1,4 @@
-"""May the roles do what they must, and may their services use them? IAM's own answer.
+"""Whether the roles may do what they must, and their services may use them, by IAM's answer.
 
 What each function needs stands in `policies`, where its policy file is written from.
 """
@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
+from chalicelib.health.forward import check_forward
 from chalicelib.health.function import configuration
 from chalicelib.health.result import CheckResult, Status
-from chalicelib.health.trail import forward
 from ops.iam import grants
 from ops.iam.grants import Grant, as_list
 
@@ -49,18 +49,18 @@ class _Use:
         return self.arn.rpartition("/")[2]
 
 
-def role(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_role(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function's role, and that of the forwards, is trusted and has its rights."""
     iam: IAMClient = clients("iam", deployment.region)
     for use in _uses(deployment, clients):
-        yield _link(use, deployment, iam)
+        yield _result_of(use, deployment, iam)
 
 
 def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
     functions: LambdaClient = clients("lambda", deployment.region)
     for handler in deployment.handlers:
         found = configuration(functions, deployment.function(handler))
-        if found:  # else told with the function
+        if found:  # else reported with the function
             yield _Use(
                 arn=found["Role"],
                 service=_LAMBDA,
@@ -77,29 +77,29 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
                 ),
             )
     send = Grant(sid="Send", actions=("events:PutEvents",), resources=(deployment.bus_arn,))
-    forwards = [result for result in forward(deployment, clients) if result.state is Status.OK]
+    forwards = [one for one in check_forward(deployment, clients) if one.status is Status.OK]
     apply = deployment.ops_command("regions", "--apply")
     for arn in dict.fromkeys(result.facts["role"] for result in forwards):
         yield _Use(arn=arn, service=_EVENTS, grants=[send], remedy=apply, trust_remedy=apply)
 
 
-def _link(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResult:
+def _result_of(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResult:
     try:
         trust: Any = iam.get_role(RoleName=use.name)["Role"]["AssumeRolePolicyDocument"]
         lacking = [one for grant in use.grants for one in _lacking(use.arn, grant, deployment, iam)]
     except ClientError as error:
         if is_missing(error):
-            return CheckResult.fault("role", "role_missing", use.remedy, role=use.name)
+            return CheckResult.fault("role", "role_missing", use.remedy, use.name)
         raise
     if not _trusts(trust, use.service):
         return CheckResult.fault(
-            "role", "role_untrusted", use.trust_remedy, role=use.name, service=use.service
+            "role", "role_untrusted", use.trust_remedy, use.name, service=use.service
         )
     if lacking:
         return CheckResult.fault(
-            "role", "role_lacks", use.remedy, role=use.name, actions=", ".join(lacking)
+            "role", "role_lacks", use.remedy, use.name, actions=", ".join(lacking)
         )
-    return CheckResult.ok("role", role=use.name)
+    return CheckResult.ok("role", use.name)
 
 
 def _trusts(trust: Mapping[str, Any], service: str) -> bool:

@@ -1,4 +1,4 @@
-"""Is what `setup` made still as it made it? The chain works without; what it loses shows late."""
+"""Whether what `setup` made is still as it made it: what is lost otherwise shows late."""
 
 from collections.abc import Iterator
 
@@ -12,47 +12,41 @@ from ops.resources.alarms import Alarms
 from ops.resources.queue import UndeliveredQueue
 
 
-def queue_of(account: Account, config: ConfigFile) -> Check:
+def check_of_queue_setup(account: Account, config: ConfigFile) -> Check:
     """Return the check of how a stage's queue keeps and of who may send to it."""
 
-    def queue(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
-        """See that the queue keeps and takes what it should; a missing one is told already."""
+    def check_queue_setup(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
         if not (name := deployment.settings.undelivered_queue):
             return
         found = UndeliveredQueue(account, config, deployment.stage)
         if differing := found.differing:
-            yield CheckResult.fault(
-                "queue",
-                "queue_differs",
-                deployment.ops_command("setup"),
-                queue=name,
-                attributes=", ".join(differing),
-            )
+            remedy, attributes = deployment.ops_command("setup"), ", ".join(differing)
+            yield CheckResult.fault("queue", "queue_differs", remedy, name, attributes=attributes)
         for lack in found.shortcomings:
+            shortcoming = f"{lack}"
             yield CheckResult.fault(
-                "queue", "queue_unfit", lack.command, queue=name, shortcoming=f"{lack}"
+                "queue", "queue_unfit", lack.command, name, shortcoming=shortcoming
             )
 
-    return queue
+    return Check("queue", check_queue_setup)
 
 
-def alarms_of(account: Account) -> Check:
-    """Return the check of a stage's alarms, which speak where Slack cannot be told."""
+def check_of_alarms(account: Account) -> Check:
+    """Return the check of a stage's alarms, which speak where Slack does not get a message."""
 
-    def alarms(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
-        """See that the alarms are as `setup` makes them, and that somebody is told of them."""
-        made = Alarms(account, deployment.stage)
-        if list(made.steps(deployment.settings, None)):
+    def check_alarms(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
+        alarms = Alarms(account, deployment.stage)
+        if list(alarms.steps(deployment.settings, None)):
             yield CheckResult.fault("alarms", "alarms_missing", deployment.ops_command("setup"))
-        elif subscribers := made.heard_by:
-            yield CheckResult.ok("alarms", told_to=", ".join(subscribers))
+        elif subscribers := alarms.heard_by:
+            yield CheckResult.ok("alarms", alarms.topic, subscribers=", ".join(subscribers))
         else:
             yield CheckResult(
-                name="alarms",
-                state=Status.UNKNOWN,
+                check="alarms",
+                status=Status.UNKNOWN,
                 code="alarms_unheard",
-                facts={"topic": made.topic},
+                resource=alarms.topic,
                 remedy=deployment.ops_command("setup", "--alarm-email ADDRESS"),
             )
 
-    return alarms
+    return Check("alarms", check_alarms)

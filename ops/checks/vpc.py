@@ -31,7 +31,7 @@ def destinations(settings: Settings) -> str:
     return " · ".join(services)
 
 
-def vpc(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_vpc(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Name the subnets of the functions, and what must be reachable from them."""
     functions: LambdaClient = clients("lambda", deployment.region)
     subnets = {

@@ -15,7 +15,7 @@ from chalicelib.baseline.networks import KnownNetworks
 from chalicelib.baseline.person import is_named
 from chalicelib.baseline.sighting import Sighting, sighting_of
 from chalicelib.baseline.table import BaselineTable
-from chalicelib.health.trail import enabled_regions
+from chalicelib.health.regions import enabled_regions
 from chalicelib.messages.payload import clean
 from chalicelib.settings import Settings
 from chalicelib.signin.reader import read_sign_in

@@ -1,4 +1,4 @@
-"""`doctor`: every link of the chain that a sign-in travels, in order, each with its remedy."""
+"""`doctor`: every check of the way from a sign-in to the channel, in order, with its remedy."""
 
 import json
 import time
@@ -15,18 +15,19 @@ from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.health.checks import CHECKS, Check, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold, sentence
+from chalicelib.health.regions import enabled_regions
 from chalicelib.health.result import CheckResult, Status
-from chalicelib.health.trail import enabled_regions
+from chalicelib.health.rights import unread_history
 from chalicelib.messages.payload import clean
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from ops.account import Account
-from ops.checks.post_test import untried, webhook_of
-from ops.checks.release import release
-from ops.checks.roles import role
-from ops.checks.setup_drift import alarms_of, queue_of
-from ops.checks.vpc import vpc
+from ops.checks.post_test import check_of_webhook, skip_webhook
+from ops.checks.release import check_release
+from ops.checks.roles import check_role
+from ops.checks.setup_drift import check_of_alarms, check_of_queue_setup
+from ops.checks.vpc import check_vpc
 from ops.command import Command, profile_option, region_option, stage_option
 from ops.project.config_file import ConfigFile, read_settings
 
@@ -48,14 +49,14 @@ _FEW: Final = 3
 Examples:
   python -m ops doctor --stage prod
   python -m ops doctor --stage prod --post-test      and post a message to the channel
-  python -m ops doctor --stage prod --json | jq '.links[] | select(.state == "fault")'
+  python -m ops doctor --stage prod --json | jq '.checks[] | select(.status == "fault")'
 
 Exit status: 0 without faults, 1 with, 2 if it could not look.
 """,
 )
 @stage_option
 @click.option("--post-test", is_flag=True, help="Post a test message through the webhook.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each link.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each result.")
 @profile_option
 @region_option
 @click.pass_context
@@ -68,7 +69,7 @@ def command(
     profile: str | None,
     region: str | None,
 ) -> None:
-    """Look at every link between a console sign-in and the channel; change nothing."""
+    """Check everything between a console sign-in and the channel; change nothing."""
     config = ConfigFile.read()
     settings = _settings(config, stage, region)
     account = Account.open(profile, settings.sign_in_region)
@@ -88,8 +89,8 @@ def command(
             for result in fold(results):
                 _show(result)
     if as_json:
-        click.echo(json.dumps({"stage": stage, "links": list(map(_as_json, found))}, indent=2))
-    if any(result.state is Status.FAULT for result in found):
+        click.echo(json.dumps({"stage": stage, "checks": list(map(_as_json, found))}, indent=2))
+    if any(result.status is Status.FAULT for result in found):
         context.exit(1)
 
 
@@ -102,33 +103,33 @@ def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
 
 
 def _checks(account: Account, config: ConfigFile, *, post_test: bool) -> Iterator[Check]:
-    """Return the checks in order: the chain's own, and what only an operator may or asks for."""
-    yield account_itself
+    """Yield the checks in order: the stage's own, and what only an operator may or asks for."""
+    besides = {
+        "trail": (Check("sign_ins", check_sign_ins),),
+        "errors": (
+            Check("release", check_release),
+            Check("role", check_role),
+            Check("vpc", check_vpc),
+        ),
+        "queue": (check_of_queue_setup(account, config),),
+    }
+    yield Check("account", check_account)
     for check in CHECKS:
         yield check
-        if check.__name__ == "trail":
-            yield sign_ins
-        if check.__name__ == "errors":
-            yield release
-            yield role
-            yield vpc
-        if check.__name__ == "queue":
-            yield queue_of(account, config)
-    yield alarms_of(account)
-    yield webhook_of(account) if post_test else untried
+        yield from besides.get(check.name, ())
+    yield check_of_alarms(account)
+    yield check_of_webhook(account) if post_test else Check("webhook", skip_webhook)
 
 
-def account_itself(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
+def check_account(deployment: Deployment, _: Clients) -> Iterator[CheckResult]:
     """Name the account that the credentials are for, and whether the stage has been set up."""
-    yield CheckResult.ok("account", account=deployment.account_id, home_region=deployment.region)
+    yield CheckResult.ok("account", deployment.account_id, home_region=deployment.region)
     if not deployment.settings.webhook_url_encrypted:
         remedy = deployment.ops_command("setup")
-        yield CheckResult.fault(
-            "settings", "settings_missing", remedy, setting="WEBHOOK_URL_ENCRYPTED"
-        )
+        yield CheckResult.fault("settings", "settings_missing", remedy, "WEBHOOK_URL_ENCRYPTED")
 
 
-def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+def check_sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Count the sign-ins that CloudTrail has seen in each region in the last days."""
     now = datetime.now(UTC)
     windows = [
@@ -141,7 +142,7 @@ def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     for page in event_history.read(clients, windows, until=until):
         counts[page.window.region] += len(page.events)
         if page.refusal:
-            refusals.append(page.refusal)
+            refusals.append(unread_history(page.refusal))
     if len(refusals) < len(windows):
         seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
         days = str(_LOOK_BACK.days)
@@ -150,22 +151,24 @@ def sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
 
 
 def _show(result: CheckResult) -> None:
-    mark, colour = _MARKS[result.state]
-    label = _english(f"link.{result.name}")
-    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_told(result)}".rstrip())
+    mark, colour = _MARKS[result.status]
+    label = _english(f"check.{result.check}")
+    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_described(result)}".rstrip())
     for line in result.remedy.splitlines():
         click.echo(f"{'':<6} {'':<20} {click.style(line, bold=True)}")
 
 
-def _told(result: CheckResult) -> str:
-    """Return what was found: facts where all is well, else a sentence."""
-    if result.state is not Status.OK:
+def _described(result: CheckResult) -> str:
+    """Return what was found: names and facts where all is well, else a sentence."""
+    if result.status is not Status.OK:
         return sentence(result, _english, _safe)
-    return "; ".join(
+    facts = [
         f"{name.replace('_', ' ')} {_few(_safe(value))}"
         for name, value in result.facts.items()
         if value
-    )
+    ]
+    places = [_few(_safe(value)) for value in (result.resource, result.region) if value]
+    return "; ".join([*places, *facts])
 
 
 def _few(listed: str) -> str:
@@ -175,8 +178,8 @@ def _few(listed: str) -> str:
 
 
 def _as_json(result: CheckResult) -> dict[str, Any]:
-    told = "" if result.state is Status.OK else _told(fold([result])[0])
-    return {**asdict(result), "sentence": told}
+    described = "" if result.status is Status.OK else _described(fold([result])[0])
+    return {**asdict(result), "sentence": described}
 
 
 def _safe(text: str) -> str:

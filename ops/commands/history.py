@@ -15,7 +15,8 @@ from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.aws.event_history import Window
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold, sentence
-from chalicelib.health.trail import enabled_regions
+from chalicelib.health.regions import enabled_regions
+from chalicelib.health.rights import unread_history
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.settings import Settings
@@ -191,7 +192,7 @@ def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> l
             bar.update(progress - done[region])
             done[region] = progress
             if page.refusal:
-                refusals.append(page.refusal)
+                refusals.append(unread_history(page.refusal))
     told = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
     if len(refusals) == len(windows):
         raise OpsError(f"CloudTrail cannot be read: {told[0]}.")

@@ -5,6 +5,7 @@ import re
 
 import click
 
+from chalicelib.messages.phrases import phrases_in
 from ops.account import Account
 from ops.command import (
     Command,
@@ -17,7 +18,7 @@ from ops.command import (
 from ops.plan import apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.event_bus import HomeBus
-from ops.resources.forwards import Forward, Forwards
+from ops.resources.forwards import Forwards, Region
 
 
 def _organization(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
@@ -94,22 +95,22 @@ def command(  # noqa: PLR0913  # one argument for each option
         else:
             click.echo("Nothing to do.")
     if as_json:
-        regions = {forward.region: forward.state for forward in forwards.found}
+        regions = {region.name: region.status for region in forwards.regions}
         click.echo(json.dumps({"stage": stage, "home": home, "regions": regions}, indent=2))
     else:
         click.echo(f"{home:<16}home, account {account.account_id}")
-        for forward in forwards.found:
-            click.echo(f"{forward.region:<16}{_state(forward)}")
+        for found in forwards.regions:
+            click.echo(f"{found.name:<16}{_described(found)}")
     if not complete:
         click.get_current_context().exit(1)
 
 
-def _state(forward: Forward) -> str:
-    match forward.state:
-        case "forwards":
-            return click.style("forwards", fg="green")
-        case "missing":
-            return click.style("not covered: no rule forwards", fg="red")
-        case "differs":
-            return click.style("not covered: the rule is disabled or changed", fg="red")
-    return click.style(f"unknown: {forward.why}", fg="yellow")
+def _described(region: Region) -> str:
+    if region.forward is None:
+        return click.style(f"unknown: {region.why}", fg="yellow")
+    if not region.forward.code:
+        return click.style("forwards", fg="green")
+    fault = phrases_in("en")(
+        f"fault.{region.forward.code}", resource=region.forward.rule, region=region.name
+    )
+    return click.style(f"not covered: {fault}", fg="red")

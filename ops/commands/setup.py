@@ -147,8 +147,8 @@ def _print_notes(config: ConfigFile, settings: Settings, forwards: Forwards | No
     """Print what the operator should know and no step can do."""
     if config.subnets(settings.stage, "on_sign_in"):
         click.echo(f"The functions are in a VPC. It needs a way to {destinations(settings)}.")
-    for forward in forwards.unknown if forwards else ():
-        click.secho(f"Perhaps not covered: {forward.region}. {forward.why}", fg="yellow")
+    for unknown in forwards.unknown if forwards else ():
+        click.secho(f"Perhaps not covered: {unknown.name}. {unknown.why}", fg="yellow")
 
 
 def _offer(files: StageFiles, alarms: Alarms) -> str | None:

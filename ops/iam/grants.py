@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chalicelib import resource_names
+from chalicelib.health.rights import SELF_CHECK_ACTIONS
 from chalicelib.settings import Settings
 
 Document = dict[str, Any]
@@ -182,72 +183,29 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
         f"arn:*:lambda:*:*:function:{resource_names.function(stage, one)}"
         for one in resource_names.HANDLERS
     )
+    by_alias = {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": resource_names.key_alias(stage)}
+    }
+    queue = _on_queue(settings, "LookAtTheQueue", SELF_CHECK_ACTIONS["Queue"], vital=False)
+    table = _on_table(settings, "LookAtTheTable", SELF_CHECK_ACTIONS["Table"], vital=False)
     return (
-        # No resource can be named for these (Service Authorization Reference).
-        _look(
-            "Account",
-            "*",
-            actions=(
-                "cloudtrail:DescribeTrails",
-                "cloudtrail:LookupEvents",
-                "cloudwatch:GetMetricData",
-                "ec2:DescribeRegions",
-                "events:ListRuleNamesByTarget",
-                "lambda:ListEventSourceMappings",
-                "logs:DescribeLogGroups",
-            ),
-        ),
-        _look(
-            "Trail",
-            "arn:*:cloudtrail:*:*:trail/*",
-            actions=("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
-        ),
-        _look(
-            "Rules",
-            "arn:*:events:*:*:rule/*",
-            actions=("events:DescribeRule", "events:ListTargetsByRule"),
-        ),
-        _look(
-            "Functions",
-            *functions,
-            actions=(
-                "lambda:GetFunctionConcurrency",
-                "lambda:GetFunctionConfiguration",
-                "lambda:GetPolicy",
-            ),
-        ),
-        _look(
-            "Logs",
-            *(_log_group(stage, one) for one in resource_names.HANDLERS),
-            actions=("logs:FilterLogEvents",),
-        ),
-        *_on_queue(settings, "LookAtTheQueue", ("sqs:GetQueueAttributes",), vital=False),
-        *_on_table(
-            settings,
-            "LookAtTheTable",
-            ("dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"),
-            vital=False,
-        ),
-        _look(
-            "Key",
-            "arn:*:kms:*:*:key/*",
-            actions=("kms:DescribeKey",),
-            condition={
-                "ForAnyValue:StringEquals": {"kms:ResourceAliases": resource_names.key_alias(stage)}
-            },
-        ),
+        _look("Account", "*"),
+        _look("Trail", "arn:*:cloudtrail:*:*:trail/*"),
+        _look("Rules", "arn:*:events:*:*:rule/*"),
+        _look("Functions", *functions),
+        _look("Logs", *(_log_group(stage, one) for one in resource_names.HANDLERS)),
+        *queue,
+        *table,
+        _look("Key", "arn:*:kms:*:*:key/*", condition=by_alias),
     )
 
 
 def _look(
-    at: str,
-    *resources: str,
-    actions: tuple[str, ...],
-    condition: Mapping[str, Mapping[str, str]] | None = None,
+    at: str, *resources: str, condition: Mapping[str, Mapping[str, str]] | None = None
 ) -> Grant:
     return Grant(
         sid=f"LookAtThe{at}",
-        actions=actions,
+        actions=SELF_CHECK_ACTIONS[at],
         resources=resources,
         condition=condition or {},
         vital=False,

@@ -1,7 +1,6 @@
 """The rules that forward sign-ins to the home region, one in each other region.
 
-A sign-in lands in the region whose endpoint took it, and whoever signs in picks that region. A
-region without such a rule is blind.
+`chalicelib.health.forward` says which regions forward, whoever made the rule.
 """
 
 import json
@@ -9,14 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
-from chalicelib.health.rule import same_pattern
-from chalicelib.health.trail import enabled_regions
+from chalicelib.health.forward import Forward, forward_of
+from chalicelib.health.regions import enabled_regions
 from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
@@ -29,17 +27,19 @@ if TYPE_CHECKING:
 _TARGET: Final = "home"
 _AT_ONCE: Final = 8
 
-Status = Literal["forwards", "missing", "differs", "unknown"]
-
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """How one region is; whether its rule is ours to remove; why nothing can be told."""
+class Region:
+    """How a region forwards; None if it cannot be looked at, and why."""
 
-    region: str
-    state: Status
-    ours: bool = False
+    name: str
+    forward: Forward | None
     why: str = ""
+
+    @property
+    def status(self) -> str:
+        """How it forwards in a word: `forwards`, what is wrong, or `unknown`."""
+        return self.forward.code or "forwards" if self.forward else "unknown"
 
 
 class Forwards:
@@ -58,18 +58,19 @@ class Forwards:
             if region != account.region
         }
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            self.found = tuple(pool.map(self._look, self._events))
+            self.regions = tuple(pool.map(self._look, self._events))
 
     @property
-    def unknown(self) -> tuple[Forward, ...]:
-        """The regions that could not be looked at."""
-        return tuple(one for one in self.found if one.state == "unknown")
+    def unknown(self) -> tuple[Region, ...]:
+        """The regions that cannot be looked at."""
+        return tuple(region for region in self.regions if region.forward is None)
 
     def steps(self) -> Iterator[Step]:
-        """Return the steps to forwards from every region that can be looked at."""
-        if self.found:
+        """Yield the steps to forwards in every region that can be looked at."""
+        uncovered = [region.name for region in self.regions if self._needs_rule(region)]
+        roles = {region.forward.role for region in self.regions if region.forward}
+        if uncovered or self._role.arn in roles:
             yield from self._role.steps()
-        uncovered = [one.region for one in self.found if one.state in ("missing", "differs")]
         if uncovered:
             yield Step(
                 f"forward sign-ins to {self._home} from {len(uncovered)} regions",
@@ -78,8 +79,9 @@ class Forwards:
             )
 
     def removal_steps(self) -> Iterator[Step]:
-        """Return the steps that take away what bears the stage's tag."""
-        ours = [one.region for one in self.found if one.ours]
+        """Yield the steps that take away what bears the stage's tag."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            ours = [name for name, is_ours in pool.map(self._is_ours, self._events) if is_ours]
         if ours:
             yield Step(
                 f"stop forwarding sign-ins from {len(ours)} regions",
@@ -88,6 +90,14 @@ class Forwards:
                 kind="remove",
             )
         yield from self._role.removal_steps()
+
+    def _needs_rule(self, region: Region) -> bool:
+        """Return whether a rule of ours is to be made, or made again, in a region."""
+        if region.status in ("forwards", "unknown"):
+            return False
+        # A second rule would forward each other event twice.
+        is_theirs = region.forward is not None and region.forward.rule != self._name
+        return not (is_theirs and region.status == "forward_without_reads")
 
     def _each(self, change: Callable[[str], None], regions: list[str]) -> None:
         """Change one region after another; a region that a policy denies ends nothing.
@@ -103,28 +113,24 @@ class Forwards:
         if left:
             raise PartialFailure("\n".join(left))
 
-    def _look(self, region: str) -> Forward:
+    def _look(self, region: str) -> Region:
+        try:
+            forward = forward_of(
+                region, self._bus_arn, SIGN_IN_PATTERN, lambda _, name: self._events[name]
+            )
+        except (ClientError, BotoCoreError) as error:
+            return Region(region, None, sentence(error))
+        return Region(region, forward)
+
+    def _is_ours(self, region: str) -> tuple[str, bool]:
+        """Return whether a region has a rule that bears the stage's name and tag."""
         events = self._events[region]
         try:
-            rule = events.describe_rule(Name=self._name)
-            targets = events.list_targets_by_rule(Rule=self._name)["Targets"]
-            tags = events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
-        except ClientError as error:
-            if is_missing(error):
-                return Forward(region, "missing")
-            return Forward(region, "unknown", why=sentence(error))
-        except BotoCoreError as error:
-            return Forward(region, "unknown", why=sentence(error))
-        ours = self._tags.items() <= {one["Key"]: one["Value"] for one in tags}.items()
-        works = (
-            rule.get("State") == ALL_EVENTS
-            and same_pattern(rule.get("EventPattern"), SIGN_IN_PATTERN)
-            and any(
-                one["Arn"] == self._bus_arn and one.get("RoleArn") == self._role.arn
-                for one in targets
-            )
-        )
-        return Forward(region, "forwards" if works else "differs", ours)
+            arn = events.describe_rule(Name=self._name)["Arn"]
+            tags = events.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        except (ClientError, BotoCoreError):
+            return region, False
+        return region, self._tags.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
 
     def _make(self, region: str) -> None:
         events = self._events[region]

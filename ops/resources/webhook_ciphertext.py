@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.error_codes import is_denied, is_missing
+from chalicelib.aws.error_codes import code_of, is_denied, is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
-from ops.errors import OpsError, code_of, sentence
+from ops.errors import OpsError, sentence
 from ops.resources.key import StageKey
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from chalicelib import resource_names
 from chalicelib.aws.clients import Clients
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.trail import enabled_regions
+from chalicelib.health.regions import enabled_regions
 from chalicelib.settings import Settings
-from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.signin.events import ALL_EVENTS, READ_ONLY_PATTERN, SIGN_IN_PATTERN
 from ops.iam import grants
 from playground.aws.embedded import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 
@@ -84,8 +84,26 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
             )
         else:
             _rule(aws, deployment, handler, schedules.get(handler))
+    read_only_rule(aws, deployment)
     forwards(aws, deployment)
     return deployment
+
+
+def read_only_rule(aws: EmbeddedAws, deployment: Deployment) -> None:
+    """Make the second rule of the home region, as `setup` and the guard do."""
+    events = clients(aws)("events", HOME)
+    name = resource_names.read_only_rule(deployment.stage)
+    pattern = json.dumps(READ_ONLY_PATTERN)
+    rule = events.put_rule(Name=name, EventPattern=pattern, State=ALL_EVENTS)
+    function = deployment.function_arn("on_sign_in")
+    events.put_targets(Rule=name, Targets=[{"Id": "on_sign_in", "Arn": function}])
+    clients(aws)("lambda", HOME).add_permission(
+        FunctionName=deployment.function("on_sign_in"),
+        StatementId="read-only-events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule["RuleArn"],
+    )
 
 
 def forwards(aws: EmbeddedAws, deployment: Deployment) -> None:
@@ -160,6 +178,6 @@ def _rule(aws: EmbeddedAws, deployment: Deployment, handler: str, schedule: str 
 
 def _forward(aws: EmbeddedAws, deployment: Deployment, region: str, role: str) -> None:
     events = clients(aws)("events", region)
-    events.put_rule(Name="forward", EventPattern=json.dumps(SIGN_IN_PATTERN))
+    events.put_rule(Name="forward", EventPattern=json.dumps(SIGN_IN_PATTERN), State=ALL_EVENTS)
     target = {"Id": "home", "Arn": deployment.bus_arn, "RoleArn": role}
     events.put_targets(Rule="forward", Targets=[target])

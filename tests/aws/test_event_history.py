@@ -66,7 +66,10 @@ def ids_of(pages: list[Page]) -> list[str]:
 
 
 def refusals(pages: list[Page]) -> dict[str, str]:
-    return {page.window.region: page.refusal.code for page in pages if page.refusal}
+    """Return why each region was not read to its end; AWS's error stands in the sentence."""
+    return {
+        page.refusal.region: str(page.refusal.error or "no time") for page in pages if page.refusal
+    }
 
 
 def test_all_regions_are_read(aws: EmbeddedAws) -> None:
@@ -118,9 +121,8 @@ def test_a_region_that_refuses_is_named_and_left(aws: EmbeddedAws) -> None:
     cloudtrail.refuse(aws.url, "eu-west-1", "AccessDeniedException")
     pages = list(read(aws.client, [window("us-east-1"), window("eu-west-1")]))
     assert sorted(ids_of(pages)) == expected
-    assert refusals(pages) == {"eu-west-1": "denied"}
-    refusal = next(page.refusal for page in pages if page.refusal)
-    assert refusal.facts["action"] == "cloudtrail:LookupEvents"
+    assert list(refusals(pages)) == ["eu-west-1"]
+    assert "AccessDeniedException" in refusals(pages)["eu-west-1"]
 
 
 def test_a_region_that_throttles_without_end_is_named_and_left(
@@ -129,7 +131,7 @@ def test_a_region_that_throttles_without_end_is_named_and_left(
     monkeypatch.setattr(event_history, "PATIENCE", (0.01, 0.01))
     cloudtrail.refuse(aws.url, "eu-west-1", "ThrottlingException")
     pages = list(read(aws.client, [window("eu-west-1")]))
-    assert refusals(pages) == {"eu-west-1": "refused"}
+    assert "ThrottlingException" in refusals(pages)["eu-west-1"]
     assert pages[-1].reached == END
 
 
@@ -160,14 +162,14 @@ def test_a_region_out_of_reach_is_named_and_left(aws: EmbeddedAws) -> None:
     expected = happened(aws, "us-east-1", 2)
     pages = list(read(clients, [window("us-east-1"), window("eu-west-1")]))
     assert sorted(ids_of(pages)) == expected
-    assert refusals(pages) == {"eu-west-1": "no_answer"}
+    assert "Could not connect" in refusals(pages)["eu-west-1"]
 
 
 def test_reading_stops_in_time_and_says_how_far_it_came(aws: EmbeddedAws) -> None:
     happened(aws, "eu-west-1", 120)
     pages = list(read(aws.client, [window("eu-west-1")], until=time.monotonic() + 0.4))
     assert len(ids_of(pages)) == 50
-    assert refusals(pages) == {"eu-west-1": "no_time"}
+    assert refusals(pages) == {"eu-west-1": "no time"}
     assert pages[-1].reached == START + timedelta(minutes=70)
 
 

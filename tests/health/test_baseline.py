@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.aws.clients import Clients
 from chalicelib.baseline.item import EXPIRY, KEY
-from chalicelib.health.baseline import baseline
-from chalicelib.health.checks import run_checks
+from chalicelib.health.baseline import check_baseline
+from chalicelib.health.checks import Check, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.signin.events import SIGN_IN_PATTERN
@@ -21,7 +21,7 @@ TABLE = "people"
 def check(clients: Clients, **variables: str) -> list[CheckResult]:
     settings = stage(**variables)
     deployment = Deployment(settings=settings, account_id=ACCOUNT_ID, pattern=SIGN_IN_PATTERN)
-    return list(run_checks(deployment, clients, [baseline]))
+    return list(run_checks(deployment, clients, [Check("baseline", check_baseline)]))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def replace(dynamodb: Any) -> None:  # noqa: ANN401
 @pytest.mark.usefixtures("dynamodb")
 def test_a_table_as_setup_makes_it_is_ok(aws: EmbeddedAws) -> None:
     (result,) = check(aws.client, BASELINE_TABLE=TABLE, BASELINE_DAYS="30")
-    assert (result.state, result.facts) == (Status.OK, {"table": TABLE, "remembers_days": "30"})
+    assert (result.status, result.facts) == (Status.OK, {"remembers_days": "30"})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_table_is_named(
 ) -> None:
     break_it(dynamodb)
     (result,) = check(aws.client, BASELINE_TABLE=TABLE)
-    assert (result.code, result.facts["table"]) == (code, TABLE)
+    assert (result.code, result.resource) == (code, TABLE)
     assert result.remedy == "python -m ops setup --stage prod --baseline"
 
 

@@ -1,4 +1,4 @@
-"""Each link of the chain, broken in turn in an embedded account: exactly that link is named."""
+"""Each part of a stage, broken in turn in an embedded account: exactly that part is named."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -20,8 +21,8 @@ from chalicelib.health.checks import CHECKS, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold
 from chalicelib.health.result import CheckResult, Status
-from chalicelib.health.rights import READ_ACTIONS
-from chalicelib.signin.events import SIGN_IN_PATTERN
+from chalicelib.health.rights import SELF_CHECK_ACTIONS
+from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
 from tests.support import deployed_stage
 from tests.support.deployed_stage import QUEUE, TRAIL
@@ -53,7 +54,7 @@ def faults(deployment: Deployment, aws: EmbeddedAws) -> list[CheckResult]:
     return [
         result
         for result in run_checks(deployment, deployed_stage.clients(aws))
-        if result.state is Status.FAULT
+        if result.status is Status.FAULT
     ]
 
 
@@ -131,6 +132,11 @@ def forward_without_a_role(aws: EmbeddedAws, deployment: Deployment) -> None:
     events.put_targets(Rule="forward", Targets=[target])
 
 
+@breaks("forward_without_reads", "aws events put-rule --region eu-west-1 --name forward --state")
+def forward_without_read_only_events(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("events", "eu-west-1").enable_rule(Name="forward")
+
+
 @breaks("forward_partial", "python -m ops regions --stage prod --apply")
 def forward_of_some_sign_ins_only(aws: EmbeddedAws, _: Deployment) -> None:
     pattern = {**SIGN_IN_PATTERN, "detail": {"eventName": ["ConsoleLogin"]}}
@@ -173,6 +179,27 @@ def rule_on_a_schedule_instead(aws: EmbeddedAws, deployment: Deployment) -> None
 def schedule_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
     aws.client("events").put_rule(
         Name=deployment.rule("self_check"), ScheduleExpression="rate(300 days)"
+    )
+
+
+READ_ONLY_RULE = "signin-monitor-prod-read-only"
+
+
+@breaks("read_only_rule", "python -m ops setup --stage prod")
+def no_read_only_rule(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("events").remove_targets(Rule=READ_ONLY_RULE, Ids=["on_sign_in"])
+    aws.client("events").delete_rule(Name=READ_ONLY_RULE)
+
+
+@breaks("read_only_rule", "python -m ops setup --stage prod")
+def read_only_rule_in_another_state(aws: EmbeddedAws, _: Deployment) -> None:
+    aws.client("events").enable_rule(Name=READ_ONLY_RULE)
+
+
+@breaks("read_only_rule", "python -m ops setup --stage prod")
+def read_only_rule_without_permission(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("lambda").remove_permission(
+        FunctionName=deployment.function("on_sign_in"), StatementId="read-only-events"
     )
 
 
@@ -374,11 +401,12 @@ def test_a_whole_chain_has_no_fault_and_nothing_in_doubt(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
-    assert {result.state for result in results} == {Status.OK}
-    assert list(dict.fromkeys(result.name for result in results)) == [
+    assert {result.status for result in results} == {Status.OK}
+    assert list(dict.fromkeys(result.check for result in results)) == [
         "trail",
         "forward",
         "rule",
+        "read_only_rule",
         "target",
         "permission",
         "function",
@@ -415,7 +443,7 @@ def test_one_trail_stopped_is_told_once_whatever_the_number_of_regions(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     aws.client("cloudtrail").stop_logging(Name=TRAIL)
-    assert [fault.facts for fault in faults(deployment, aws)] == [{"trail": TRAIL}]
+    assert [fault.resource for fault in faults(deployment, aws)] == [TRAIL]
 
 
 def test_a_trail_of_one_region_leaves_the_others_without(
@@ -452,7 +480,21 @@ def test_a_forward_of_more_than_the_app_asks_for_will_do(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     events = aws.client("events", "eu-west-1")
-    events.put_rule(Name="forward", EventPattern='{"source": ["aws.signin", "aws.iam"]}')
+    pattern = '{"source": ["aws.signin", "aws.iam"]}'
+    events.put_rule(Name="forward", EventPattern=pattern, State=ALL_EVENTS)
+    assert not faults(deployment, aws)
+
+
+def test_one_rule_in_the_state_that_matches_all_events_will_do(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    """As a stage deployed by CloudFormation has it."""
+    no_read_only_rule(aws, deployment)
+    aws.client("events").put_rule(
+        Name=deployment.rule("on_sign_in"),
+        EventPattern=json.dumps(SIGN_IN_PATTERN),
+        State=ALL_EVENTS,
+    )
     assert not faults(deployment, aws)
 
 
@@ -467,8 +509,8 @@ def test_what_waits_in_the_queue_for_minutes_only_is_no_fault(
 def test_a_stage_without_a_queue_has_no_link_for_one(aws: EmbeddedAws) -> None:
     deployment = deployed_stage.build(aws, UNDELIVERED_QUEUE="")
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
-    assert {result.state for result in results} == {Status.OK}
-    assert not {"queue", "redelivery"} & {result.name for result in results}
+    assert {result.status for result in results} == {Status.OK}
+    assert not {"queue", "redelivery"} & {result.check for result in results}
 
 
 def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
@@ -493,7 +535,7 @@ def doubt_where_denied(
     calls.register(f"before-call.*.{operation}", deny)
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
     calls.unregister(f"before-call.*.{operation}", deny)
-    (doubt,) = [result for result in results if result.state is Status.UNKNOWN]
+    (doubt,) = [result for result in results if result.status is Status.UNKNOWN]
     return doubt
 
 
@@ -501,7 +543,7 @@ def test_a_region_where_an_action_is_denied_is_named(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     doubt = doubt_where_denied(aws, deployment, "events", "ListRuleNamesByTarget", "eu-west-1")
-    assert (doubt.name, doubt.region) == ("forward", "eu-west-1")
+    assert (doubt.check, doubt.region) == ("forward", "eu-west-1")
     assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
 
 
@@ -509,12 +551,12 @@ def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     doubt = doubt_where_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
-    assert (doubt.name, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
+    assert (doubt.check, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
 
 
 def test_what_there_is_no_time_for_cannot_be_told(deployment: Deployment, aws: EmbeddedAws) -> None:
     results = list(run_checks(deployment, aws.client, until=time.monotonic()))
-    assert {(result.state, result.code) for result in results} == {(Status.UNKNOWN, "no_time")}
+    assert {(result.status, result.code) for result in results} == {(Status.UNKNOWN, "no_time")}
     assert len(results) == len(CHECKS)
 
 
@@ -523,7 +565,7 @@ def test_both_ciphertexts_are_opened(aws: EmbeddedAws, deployment: Deployment) -
     settings = replace(deployment.settings, critical_webhook_url_encrypted=base64.b64decode(blob))
     results = run_checks(replace(deployment, settings=settings), deployed_stage.clients(aws))
     (wrong,) = [result for result in results if result.code == "ciphertext_wrong"]
-    assert wrong.facts == {"setting": "CRITICAL_WEBHOOK_URL_ENCRYPTED"}  # bound to no context
+    assert wrong.resource == "CRITICAL_WEBHOOK_URL_ENCRYPTED"  # bound to no context
     assert (
         wrong.remedy
         == "python -m ops setup --stage prod --critical-webhook\nchalice deploy --stage prod"
@@ -554,6 +596,7 @@ def test_an_empty_account_has_every_gap(aws: EmbeddedAws, deployment: Deployment
         "trail_missing",
         "forward_missing",
         "rule_missing",
+        "read_only_rule",
         "function_missing",
         "key_missing",
         "queue_missing",
@@ -579,10 +622,11 @@ def test_a_denied_action_is_named_and_says_nothing_of_the_link(
     results = list(run_checks(deployment, clients_of(session)))
     check_rights(aws, "inf")
     assert not [result for result in results if result.code != "denied"]
-    assert {result.name: result.facts["action"] for result in results} == {
+    assert {result.check: result.facts["action"] for result in results} == {
         "trail": "cloudtrail:DescribeTrails",
         "forward": "ec2:DescribeRegions",
         "rule": "events:DescribeRule",
+        "read_only_rule": "events:DescribeRule",
         "target": "events:ListTargetsByRule",
         "permission": "lambda:GetPolicy",
         "function": "lambda:GetFunctionConfiguration",
@@ -602,7 +646,7 @@ def test_without_an_answer_nothing_can_be_told(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # nobody listens there
     session = boto3.Session("testing", "testing")
     results = list(run_checks(deployment, clients_of(session), CHECKS[:3]))
-    assert {(result.state, result.code) for result in results} == {(Status.UNKNOWN, "no_answer")}
+    assert {(result.status, result.code) for result in results} == {(Status.UNKNOWN, "no_answer")}
 
 
 def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
@@ -618,4 +662,4 @@ def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
         return client
 
     list(run_checks(deployment, clients))
-    assert with_mention <= {*READ_ACTIONS, "kms:Decrypt"}
+    assert with_mention <= {*chain(*SELF_CHECK_ACTIONS.values()), "kms:Decrypt", "sqs:GetQueueUrl"}

@@ -110,7 +110,7 @@ def test_an_older_release_is_deployed_only_if_agreed_to(clone: Clone, aws: Stric
 
     assert older.chalice("deploy", *PROD, stdin="y\n").status == 0
     doctor = json.loads(clone().ops("doctor", *PROD, "--json").text)
-    (release,) = [one for one in doctor["links"] if one["name"] == "release"]
+    (release,) = [one for one in doctor["checks"] if one["check"] == "release"]
     assert release["facts"] == {"deployed": "0.9.12", "here": __version__}
 
 

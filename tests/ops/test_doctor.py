@@ -69,6 +69,7 @@ def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
         "trail",
         "forward",
         "rule",
+        "read-only",
         "function",
         "key",
         "logs",
@@ -253,15 +254,17 @@ def test_machines_get_json(aws: EmbeddedAws, cli: Cli) -> None:
     aws.client("events", "eu-west-1").disable_rule(Name="forward")
     run = cli.ops("doctor", "--stage", "prod", "--json")
     assert run.status == 1
-    results: list[dict[str, Any]] = json.loads(run.text)["links"]
-    assert [result for result in results if result["state"] == "fault"] == [
+    results: list[dict[str, Any]] = json.loads(run.text)["checks"]
+    assert [result for result in results if result["status"] == "fault"] == [
         {
-            "name": "forward",
-            "state": "fault",
+            "check": "forward",
+            "status": "fault",
             "code": "forward_disabled",
-            "facts": {"rule": "forward"},
-            "remedy": "aws events enable-rule --region eu-west-1 --name forward",
+            "resource": "forward",
             "region": "eu-west-1",
+            "handler": None,
+            "facts": {},
+            "remedy": "aws events enable-rule --region eu-west-1 --name forward",
             "sentence": "The rule forward, which forwards the sign-ins in eu-west-1, is disabled.",
         }
     ]

@@ -39,8 +39,8 @@ def attributes(cli: Cli) -> dict[str, str]:
 
 
 def unfit(cli: Cli) -> list[dict[str, Any]]:
-    links = json.loads(cli.ops("doctor", *PROD, "--json").text)["links"]
-    return [link for link in links if link["code"] == "queue_unfit"]
+    results = json.loads(cli.ops("doctor", *PROD, "--json").text)["checks"]
+    return [result for result in results if result["code"] == "queue_unfit"]
 
 
 def follow(command: str, cli: Cli) -> None:
@@ -68,7 +68,7 @@ def test_each_shortcoming_comes_with_the_command_that_ends_it(own: Cli) -> None:
     assert not own.aws.client("lambda").list_functions()["Functions"]
 
     found = unfit(own)
-    assert [link["facts"]["shortcoming"].split(" ")[0] for link in found] == [
+    assert [result["facts"]["shortcoming"].split(" ")[0] for result in found] == [
         "VisibilityTimeout",
         "MessageRetentionPeriod",
         "MaximumMessageSize",
@@ -78,8 +78,8 @@ def test_each_shortcoming_comes_with_the_command_that_ends_it(own: Cli) -> None:
     deployed = own.chalice("deploy", *PROD)
     assert deployed.status == 0
     assert "MessageRetentionPeriod is 345600: what waits for longer is lost." in deployed.text
-    for link in found[1:]:
-        follow(link["remedy"], own)
+    for result in found[1:]:
+        follow(result["remedy"], own)
     assert unfit(own) == []
     assert own.chalice("deploy", *PROD).status == 0
 

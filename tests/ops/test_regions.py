@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from tests.support import deployed_stage
 from tests.support.cli import WEBHOOK, Cli
 from tests.support.strict_aws import StrictAws
 
@@ -175,3 +176,20 @@ def test_an_organisation_is_named_by_its_id_and_with_apply(
     cli: Cli, options: tuple[str, ...]
 ) -> None:
     assert cli.ops("regions", "--stage", "prod", *options).status == 2
+
+
+def test_a_region_that_somebody_elses_rule_forwards_is_left_alone(
+    cli: Cli, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a team's Terraform makes it: doctor and regions say the same of it."""
+    deployed_stage.limit_regions(monkeypatch)
+    deployment = deployed_stage.build(aws)
+    cli.project.configure("prod", deployed_stage.variables(aws, deployment))
+    seen = cli.ops("regions", "--stage", "prod").text
+    assert seen.count("forwards") == len(others(aws)) == 2
+    apply(cli)
+    assert [rule(aws, region) for region in others(aws)] == [None, None]
+    aws.client("events", "eu-west-1").disable_rule(Name="forward")
+    for command in ("regions", "doctor"):
+        run = cli.ops(command, "--stage", "prod")
+        assert "which forwards the sign-ins in eu-west-1, is disabled" in run.text

@@ -112,9 +112,9 @@ BROKEN: dict[str, tuple[Change, str]] = {
 
 
 def faults(cli: Cli) -> dict[str, str]:
-    """Ask the doctor; give the remedy of each faulty link."""
-    results = json.loads(cli.ops("doctor", *PROD, "--json").text)["links"]
-    return {result["name"]: result["remedy"] for result in results if result["state"] == "fault"}
+    """Ask the doctor; return the remedy of each fault."""
+    results = json.loads(cli.ops("doctor", *PROD, "--json").text)["checks"]
+    return {result["check"]: result["remedy"] for result in results if result["status"] == "fault"}
 
 
 def make_trail(aws: EmbeddedAws) -> None:

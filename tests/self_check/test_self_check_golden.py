@@ -31,11 +31,11 @@ TRAIL = CheckResult.fault(
     "trail",
     "trail_stopped",
     "aws cloudtrail start-logging --region us-east-1 --name management-events",
-    trail="management-events",
+    "management-events",
 )
 FORWARDS = [
     CheckResult.fault(
-        "forward", "forward_missing", "python -m ops regions --stage prod --apply", region
+        "forward", "forward_missing", "python -m ops regions --stage prod --apply", region=region
     )
     for region in ("ap-northeast-2", "eu-west-1", "sa-east-1")
 ]
@@ -43,17 +43,15 @@ QUEUE = CheckResult.fault(
     "queue",
     "queue_stuck",
     "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered --region us-east-1 --since 1h",
-    queue="signin-monitor-prod-undelivered",
+    "signin-monitor-prod-undelivered",
     depth="37",
     minutes="95",
 )
-HOSTILE = CheckResult.fault(
-    "trail", "trail_stopped", "echo `<!channel>`", trail="<!channel> *now* `x`"
-)
+HOSTILE = CheckResult.fault("trail", "trail_stopped", "echo `<!channel>`", "<!channel> *now* `x`")
 DENIED = [
     CheckResult(
-        name="history",
-        state=Status.UNKNOWN,
+        check="history",
+        status=Status.UNKNOWN,
         code="denied",
         facts={"action": "cloudtrail:LookupEvents", "error": "AccessDeniedException"},
         region=region,
@@ -61,13 +59,13 @@ DENIED = [
     for region in ("eu-west-3", "me-south-1")
 ]
 WEEK = Week(
-    told=41,
+    posted=41,
     ignored=112,
     found=2,
     waiting=1,
-    last_told=datetime(2026, 5, 31, 22, 14, 3, tzinfo=UTC),
+    last_posted=datetime(2026, 5, 31, 22, 14, 3, tzinfo=UTC),
 )
-QUIET = Week(told=0, ignored=0, found=0, waiting=0, last_told=None)
+QUIET = Week(posted=0, ignored=0, found=0, waiting=0, last_posted=None)
 
 PROD = Findings(account_id="111122223333")
 CASES = {
@@ -77,13 +75,11 @@ CASES = {
     "broken-and-mended": replace(
         PROD,
         new=FORWARDS,
-        resolved=[CheckResult.ok("trail")],
+        resolved=[TRAIL.fault_id],
         uncovered=[result.region or "" for result in FORWARDS],
         week=WEEK,
     ),
-    "mended": replace(
-        PROD, resolved=[CheckResult.ok("trail"), CheckResult.ok("forward", "eu-west-1")]
-    ),
+    "mended": replace(PROD, resolved=[TRAIL.fault_id, FORWARDS[1].fault_id]),
     "heartbeat": replace(PROD, week=WEEK, uncovered=["eu-west-1"], unknown=DENIED),
     "heartbeat-quiet": replace(PROD, week=QUIET),
     "hostile": replace(PROD, new=[HOSTILE]),
@@ -135,8 +131,8 @@ def test_a_sign_in_that_it_found_reads_as_its_golden_file(
     "detail",
     [
         None,
-        {"broken": "everything", "week": [], "blind": 3},
-        {"broken": [1, {"name": None}], "mended": [{}], "week": {"told": "many"}},
+        {"new": "everything", "week": [], "uncovered": 3},
+        {"new": [1, {"check": None}], "resolved": [{}, []], "week": {"posted": "many"}},
     ],
 )
 def test_a_report_that_is_none_stops_nothing(detail: object) -> None:

@@ -7,10 +7,27 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 
 from chalicelib.health.deployment import Deployment
 from playground.aws import deployed_stage
-from playground.aws.deployed_stage import FEW_REGIONS, HOME, TRAIL, clients, forwards, trail
+from playground.aws.deployed_stage import (
+    FEW_REGIONS,
+    HOME,
+    TRAIL,
+    clients,
+    forwards,
+    read_only_rule,
+    trail,
+)
 from playground.aws.embedded import EmbeddedAws
 
-__all__ = ["FORWARD_ROLE", "HOME", "QUEUE", "TRAIL", "clients", "forwards", "trail"]
+__all__ = [
+    "FORWARD_ROLE",
+    "HOME",
+    "QUEUE",
+    "TRAIL",
+    "clients",
+    "forwards",
+    "read_only_rule",
+    "trail",
+]
 
 STAGE = "prod"
 FORWARD_ROLE = "signin-monitor-prod-forward"

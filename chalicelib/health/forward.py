@@ -1,0 +1,104 @@
+"""Whether a region forwards its sign-ins to the home region's bus.
+
+A sign-in lands in the region whose endpoint took it, and whoever signs in picks that region. The
+answer is the same for doctor, self-check, `regions` and `setup`, whoever made the rule.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chalicelib import resource_names
+from chalicelib.aws.clients import Clients
+from chalicelib.health.deployment import Deployment
+from chalicelib.health.regions import check_other_regions
+from chalicelib.health.result import CheckResult
+from chalicelib.health.rule import covers, is_off
+from chalicelib.signin.events import ALL_EVENTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+_BEST_FIRST: Final = (
+    "",
+    "forward_without_reads",
+    "forward_without_role",
+    "forward_disabled",
+    "forward_partial",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """The rule of one region that forwards sign-ins, or comes closest to it.
+
+    `code` names what is wrong with it, and is empty if it forwards; `role` is an ARN.
+    """
+
+    region: str
+    code: str = ""
+    rule: str = ""
+    role: str = ""
+
+
+def forward_of(
+    region: str, bus_arn: str, pattern: Mapping[str, Sequence[str]], clients: Clients
+) -> Forward:
+    """Return how a region forwards what the pattern asks for. Raises what boto3 raises."""
+    events: EventBridgeClient = clients("events", region)
+    names = events.list_rule_names_by_target(TargetArn=bus_arn)["RuleNames"]
+    found = [_forward_by(name, region, bus_arn, pattern, events) for name in names]
+    return min(
+        found,
+        key=lambda forward: _BEST_FIRST.index(forward.code),
+        default=Forward(region=region, code="forward_missing"),
+    )
+
+
+def _forward_by(
+    name: str,
+    region: str,
+    bus_arn: str,
+    pattern: Mapping[str, Sequence[str]],
+    events: "EventBridgeClient",
+) -> Forward:
+    rule = events.describe_rule(Name=name)
+    targets = events.list_targets_by_rule(Rule=name)["Targets"]
+    roles = [target.get("RoleArn", "") for target in targets if target["Arn"] == bus_arn]
+    code = ""
+    if not covers(rule.get("EventPattern"), pattern):
+        code = "forward_partial"
+    elif is_off(rule):
+        code = "forward_disabled"
+    elif not any(roles):  # a bus in another region takes events from a role only
+        code = "forward_without_role"
+    elif rule.get("State") != ALL_EVENTS:
+        code = "forward_without_reads"
+    return Forward(region=region, code=code, rule=name, role=next(filter(None, roles), ""))
+
+
+def check_forward(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that each other region forwards its sign-ins to the home region's bus."""
+
+    def look(region: str) -> CheckResult:
+        forward = forward_of(region, deployment.bus_arn, deployment.pattern, clients)
+        if not forward.code:
+            return CheckResult.ok("forward", forward.rule, region=region, role=forward.role)
+        remedy = _remedy(forward, deployment)
+        return CheckResult.fault("forward", forward.code, remedy, forward.rule, region=region)
+
+    yield from check_other_regions("forward", deployment.region, clients, look)
+
+
+def _remedy(forward: Forward, deployment: Deployment) -> str:
+    """Return the command that mends a forward; one that we did not make stays one."""
+    of_rule = f"--region {forward.region} --name {forward.rule}"
+    is_ours = forward.rule == resource_names.forward(deployment.stage)
+    match forward.code:
+        case "forward_disabled":
+            return f"aws events enable-rule {of_rule}"
+        case "forward_without_reads" if not is_ours:
+            pattern = json.dumps(deployment.pattern)
+            return f"aws events put-rule {of_rule} --state {ALL_EVENTS} --event-pattern '{pattern}'"
+    return deployment.ops_command("regions", "--apply")
