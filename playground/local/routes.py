@@ -1,26 +1,29 @@
 """The routes of the local stage: the page, and what its buttons do.
 
 Only JSON is accepted, so no other site that is open in the browser can press a button: a browser
-sends JSON across origins only after asking, and nothing here says yes.
+sends JSON across origins only after asking, and nothing here says yes. Nor may a site come under
+its own name.
 """
 
 import logging
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
-from chalice.app import BadRequestError, Blueprint, NotFoundError, Response
+from chalice.app import BadRequestError, Blueprint, NotFoundError, Request, Response
 from chalice.local import ThreadedHTTPServer
 
 from playground import catalogue
 from playground.aws import account
 from playground.aws.invocation import Invocation, invoke, matches, scheduled
 from playground.aws.poller import Poller
+from playground.hosts import is_own
 from playground.local.event_text import EventTextError, read_event
 from playground.slack.control import SETTING as RECEIVER
 from playground.slack.control import ReceiverControl
@@ -60,6 +63,14 @@ def _let_go(server: ThreadedHTTPServer, request: Any, client_address: Any) -> No
 ThreadedHTTPServer.handle_error = _let_go  # chalice local's, which gives no other way
 
 routes = Blueprint(__name__)
+
+
+@routes.middleware("http")
+def refuse_other_hosts(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Answer only who asks for this machine by its own name."""
+    if is_own(request.headers.get("host")):
+        return get_response(request)
+    return Response("This page answers to 127.0.0.1 and localhost alone.", status_code=403)
 
 
 @routes.route("/")
@@ -150,10 +161,12 @@ def send() -> Any:  # noqa: ANN401 — JSON, or a Response
 def channel() -> dict[str, Any]:
     """Return what reached the channel after a post's number, and what waits in the queue."""
     query = cast("Mapping[str, str] | None", routes.current_request.query_params) or {}
-    after = int(query.get("after", "0"))
+    after = query.get("after", "0")
+    if not re.fullmatch("[0-9]{1,9}", after):
+        raise BadRequestError("after must be the number of a post")
     receiver = ReceiverControl.of_environment()
     try:
-        posts = receiver.posts(after) if receiver else []
+        posts = receiver.posts(int(after)) if receiver else []
         answer = receiver.answer if receiver else "ok"
     except OSError:
         receiver, posts, answer = None, [], "ok"

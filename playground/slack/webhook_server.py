@@ -17,6 +17,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from playground.hosts import is_own
 from playground.server import LOOPBACK, HttpHandler, TcpServer
 from playground.slack.answers import ANSWERS, WIRE_FAULTS, Answer
 
@@ -83,6 +84,9 @@ class _Connection(HttpHandler):
     def _control(self, body: bytes) -> None:
         receiver = self.server.receiver
         address = urlsplit(self.path)
+        if not is_own(self.headers.get("Host")):
+            self._send_json(403, {"error": "not asked for by this machine's own name"})
+            return
         match self.command, address.path.removeprefix(CONTROL):
             case "GET", "posts":
                 after = int(parse_qs(address.query).get("after", ["0"])[0])
