@@ -7,7 +7,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from ops.errors import OpsError
+from ops.errors import NOT_AWS, OpsError
 from ops.project.deployed_record import Deployed
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ class Account:
         core = botocore.session.Session(profile=profile)
         core.set_default_client_config(_CONFIG)
         session = boto3.Session(botocore_session=core, region_name=region)
-        caller = session.client("sts").get_caller_identity()
+        try:
+            caller = session.client("sts").get_caller_identity()
+            account_id, arn = caller["Account"], caller["Arn"]
+        except KeyError:  # botocore's own, too, for an HTML page with status 200
+            raise OpsError(NOT_AWS) from None
         return cls(
-            session=session,
-            account_id=caller["Account"],
-            partition=caller["Arn"].split(":")[1],
-            region=region,
+            session=session, account_id=account_id, partition=arn.split(":")[1], region=region
         )
 
     def client(self, service: str, region: str) -> Any:  # noqa: ANN401  # any service's

@@ -5,6 +5,7 @@ import pytest
 
 from ops.__main__ import main
 from tests.support.cli import WEBHOOK, Cli
+from tests.support.raw_server import RawServer
 from tests.support.strict_aws import StrictAws
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
@@ -94,3 +95,12 @@ def test_a_pipe_gets_no_colour_and_a_terminal_does(cli: Cli) -> None:
     with cli.terminal(*REGIONS) as terminal:
         assert terminal.wait() == 0
     assert "\x1b[" in terminal.screen
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+def test_a_portal_that_answers_in_html_is_named_in_one_sentence(cli: Cli, status: str) -> None:
+    page = "<html>Sign in to the guest network</html>"
+    answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(page)}\r\n\r\n{page}"
+    with RawServer(answer.encode()) as portal:
+        cli.shell |= {"AWS_ENDPOINT_URL": f"http://{portal.host}", "AWS_MAX_ATTEMPTS": "1"}
+        assert "What answered is not AWS, but a proxy or a portal on the way." in told(cli)
