@@ -128,6 +128,7 @@ def test_each_function_has_a_role_of_its_own_that_lambda_alone_may_assume(
                 "sqs:GetQueueAttributes",
                 "sqs:GetQueueUrl",
                 "sqs:ReceiveMessage",
+                "sqs:SendMessage",
             },
         ),
     ],

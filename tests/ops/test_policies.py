@@ -89,6 +89,7 @@ def test_a_function_writes_its_own_log_and_no_other(handler: str) -> None:
                 "sqs:GetQueueAttributes",
                 "sqs:GetQueueUrl",
                 "sqs:ReceiveMessage",
+                "sqs:SendMessage",
             },
         ),
         (
