@@ -1,5 +1,6 @@
 """Do the functions run: their state, settings, concurrency, errors and logs."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
 from chalicelib.settings import Settings
+from chalicelib.timeout import EXCHANGE_SECONDS, LOOKUP_SECONDS, RESERVE_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -30,8 +32,11 @@ _SUPPORTED_UNTIL: Final = {
     "python3.13": date(2029, 6, 30),
     "python3.14": date(2029, 6, 30),
 }
-# Seconds that decrypting, posting, one retry and parking may take at worst.
-_SHORTEST_TIMEOUT: Final = 30
+# Seconds that decrypting, posting and parking may take at worst.
+_SHORTEST_TIMEOUT: Final = math.ceil(LOOKUP_SECONDS + EXCHANGE_SECONDS + RESERVE_SECONDS)
+# Levels at which Lambda drops what is no warning, decisions and the self-check's checkpoint among
+# it, and what has no timestamp. Source: "Log-level filtering" (AWS Lambda Developer Guide).
+_DROPPING_LEVELS: Final = ("WARN", "ERROR", "FATAL")
 # The others may well have settings of their own, such as another channel.
 _SET_AS_THE_STAGE: Final = ("on_sign_in", "on_undelivered")
 _ERRORS_SINCE: Final = timedelta(days=1)
@@ -47,6 +52,12 @@ def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckRe
         code, facts = _fault_of(configuration(functions, name), handler, settings)
         if code:
             remedy = deployment.deploy_command
+            if code == "log_level_high":
+                remedy = (
+                    f"aws lambda update-function-configuration --region {deployment.region} "
+                    f"--function-name {name} "
+                    "--logging-config LogFormat=JSON,ApplicationLogLevel=INFO"
+                )
             yield CheckResult.fault("function", code, remedy, name, handler=handler, **facts)
         else:
             yield CheckResult.ok("function", name, handler=handler, **facts)
@@ -79,6 +90,9 @@ def _fault_of(
         return "runtime_unsupported", {"runtime": runtime, "date": until.isoformat()}
     if (seconds := found.get("Timeout", 0)) < _SHORTEST_TIMEOUT:
         return "timeout_short", {"seconds": str(seconds), "least": str(_SHORTEST_TIMEOUT)}
+    level: str = found.get("LoggingConfig", {}).get("ApplicationLogLevel", "INFO")
+    if level in _DROPPING_LEVELS:
+        return "log_level_high", {"level": level}
     if found.get("Handler") != f"app.{handler}":
         return "settings_differ", {"settings": "Handler"}
     variables = found.get("Environment", {}).get("Variables", {})

@@ -20,6 +20,7 @@ from chalicelib.aws.clients import clients_of
 from chalicelib.health.checks import CHECKS, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold
+from chalicelib.health.function import check_function
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.rights import SELF_CHECK_ACTIONS
 from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
@@ -663,3 +664,19 @@ def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
 
     list(run_checks(deployment, clients))
     assert with_mention <= {*chain(*SELF_CHECK_ACTIONS.values()), "kms:Decrypt", "sqs:GetQueueUrl"}
+
+
+def test_a_log_level_that_drops_decisions_names_the_level_and_the_remedy(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    def raise_level(parsed: dict[str, Any], **_: object) -> None:  # moto keeps no LoggingConfig
+        parsed["LoggingConfig"] = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+
+    def clients(service: str, region: str) -> Any:  # noqa: ANN401 — any client
+        client = aws.client(service, region)
+        client.meta.events.register("after-call.lambda.GetFunctionConfiguration", raise_level)
+        return client
+
+    result = next(check_function(deployment, clients))
+    assert (result.code, result.facts["level"]) == ("log_level_high", "WARN")
+    assert result.remedy.endswith("--logging-config LogFormat=JSON,ApplicationLogLevel=INFO")
