@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Forwards:
 
     def __init__(self, account: Account, stage: str) -> None:
         """Look at every enabled region of the account but the home region."""
+        self._account = account
+        self._stage = stage
         self._home = account.region
         self._name = resource_names.forward(stage)  # of the rules and of their role
         self._tags = dict(tags_of(stage))
@@ -79,9 +82,16 @@ class Forwards:
             )
 
     def removal_steps(self) -> Iterator[Step]:
-        """Yield the steps that take away what bears the stage's tag."""
+        """Yield the steps that take away what bears the stage's tag.
+
+        Where no other rule forwards, another deployed stage of the home region gets its own first,
+        so that it misses no sign-in.
+        """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             ours = [name for name, is_ours in pool.map(self._is_ours, self._events) if is_ours]
+        alone = [name for name in ours if self._forwards_alone(name)]
+        if alone and (heir := self._other_stage()):
+            yield from Forwards(self._account, heir).takeover_steps(alone)
         if ours:
             yield Step(
                 f"stop forwarding sign-ins from {len(ours)} regions",
@@ -90,6 +100,32 @@ class Forwards:
                 kind="remove",
             )
         yield from self._role.removal_steps()
+
+    def takeover_steps(self, regions: list[str]) -> Iterator[Step]:
+        """Yield the steps to rules of this stage where those of another are about to go."""
+        yield from self._role.steps()
+        yield Step(
+            f"forward sign-ins from {len(regions)} regions for the stage {self._stage}",
+            partial(self._each, self._make, regions),
+            ", ".join(regions),
+        )
+
+    def _forwards_alone(self, region: str) -> bool:
+        names = self._events[region].list_rule_names_by_target(TargetArn=self._bus_arn)["RuleNames"]
+        return set(names) <= {self._name}
+
+    def _other_stage(self) -> str | None:
+        """Return another stage that is deployed in the home region, by the name of its rule."""
+        events: EventBridgeClient = self._account.session.client("events")
+        name = re.compile(resource_names.rule("(.+)", "on_sign_in"))
+        rules = events.get_paginator("list_rules").paginate(NamePrefix=f"{resource_names.APP}-")
+        stages = [
+            found[1]
+            for page in rules
+            for rule in page["Rules"]
+            if (found := name.fullmatch(rule["Name"])) and found[1] != self._stage
+        ]
+        return min(stages, default=None)
 
     def _needs_rule(self, region: Region) -> bool:
         """Return whether a rule of ours is to be made, or made again, in a region."""
