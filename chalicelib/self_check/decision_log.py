@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -34,6 +34,22 @@ class Decision:
     verdict: str
     handler: str
     at: datetime
+    familiar: bool = False
+    person: str | None = None
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any], handler: str, at: datetime) -> Self:
+        """Read a decision line, which may be of another release."""
+        person = line.get("person")
+        return cls(
+            event_id=str(line.get("event_id")),
+            event_name=str(line.get("event_name")),
+            verdict=str(line["decision"]),
+            handler=handler,
+            at=at,
+            familiar=line.get("familiar") is True,
+            person=person if isinstance(person, str) else None,
+        )
 
 
 class DecisionLog:
@@ -56,13 +72,7 @@ class DecisionLog:
     def decisions(self, since: datetime) -> list[Decision]:
         """List what was decided, oldest first for each function."""
         return [
-            Decision(
-                event_id=str(line.get("event_id")),
-                event_name=str(line.get("event_name")),
-                verdict=str(line["decision"]),
-                handler=handler,
-                at=at,
-            )
+            Decision.from_line(line, handler, at)
             for handler in POSTING_HANDLERS
             for at, line in self._lines(handler, _DECISIONS, since)
             if "decision" in line

@@ -12,18 +12,24 @@ from chalicelib.signin.severity import Severity
 DETAIL_TYPE: Final = "signin-monitor self-check"
 EVENT_NAME: Final = "SelfCheck"
 
+_COUNTS: Final = ("posted", "ignored", "found", "waiting", "familiar", "people")
 _LONGEST_LIST: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """How many events of a week were posted, ignored and found late; how many still wait."""
+    """How many events of a week were posted, ignored and found late; how many still wait.
+
+    `familiar` of them the baseline knew, of so many `people`.
+    """
 
     posted: int
     ignored: int
     found: int
     waiting: int
     last_posted: datetime | None
+    familiar: int = 0
+    people: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,7 @@ def _week(written: object) -> Week | None:
         last_posted = datetime.fromisoformat(str(written.get("last_posted")))
     except ValueError:
         last_posted = None
-    counts = {name: written.get(name) for name in ("posted", "ignored", "found", "waiting")}
+    counts = {name: written.get(name) for name in _COUNTS}
     return Week(
         **{name: count if isinstance(count, int) else 0 for name, count in counts.items()},
         last_posted=last_posted,

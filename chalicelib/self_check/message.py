@@ -63,13 +63,17 @@ def _text(findings: Findings, wording: Wording) -> str:
 
 
 def _week(week: Week, wording: Wording) -> str:
-    return wording.phrases(
+    counts = wording.phrases(
         "self_check.week",
         posted=week.posted,
         ignored=week.ignored,
         found=week.found,
         waiting=week.waiting,
     )
+    if not week.familiar:
+        return counts
+    familiar = wording.phrases("self_check.familiar", count=week.familiar, people=week.people)
+    return wording.phrases("novelty.join").join((counts, familiar))
 
 
 def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:

@@ -202,13 +202,7 @@ class SelfCheck:
             return None
 
     def _decision(self, line: Mapping[str, Any]) -> Decision:
-        return Decision(
-            event_id=str(line["event_id"]),
-            event_name=str(line["event_name"]),
-            verdict=str(line["decision"]),
-            handler="self_check",
-            at=self._now,
-        )
+        return Decision.from_line(line, "self_check", self._now)
 
     def _findings(
         self,
@@ -257,10 +251,13 @@ def _week(decisions: Sequence[Decision]) -> Week:
         for verdict in ("posted", "parked", "ignored")
     )
     late = {one.event_id for one in of_sign_ins if one.handler == "self_check"}
+    familiar = [one for one in of_sign_ins if one.familiar]
     return Week(
         posted=len(posted),
         ignored=len(ignored - posted - parked),
         found=len(late & (posted | parked)),
         waiting=len(parked - posted),
         last_posted=max((one.at for one in of_sign_ins if one.verdict == "posted"), default=None),
+        familiar=len({one.event_id for one in familiar}),
+        people=len({one.person for one in familiar if one.person}),
     )

@@ -84,9 +84,9 @@ class Stage:
         cloudtrail.remember(self.aws.url, one)
         return one
 
-    def decided(self, handler: str, one: dict[str, Any], verdict: str) -> None:
+    def decided(self, handler: str, one: dict[str, Any], verdict: str, **more: object) -> None:
         """Let a function have decided of a sign-in."""
-        line = {"decision": verdict, "event_id": one["detail"]["eventID"], "event_name": "x"}
+        line = {"decision": verdict, "event_id": one["detail"]["eventID"], "event_name": "x"} | more
         self.log(handler, f"START RequestId: 1\n{json.dumps(line)}\nEND")
 
 
@@ -412,6 +412,16 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     assert last_told.startswith("Last posted: <!date^")
     assert uncovered == "Blind regions: eu-west-1"
     assert stage.check() == []
+
+
+def test_familiar_sign_ins_and_their_people_are_counted_once_a_week(stage: Stage) -> None:
+    for number, person in enumerate(("alice", "alice", "carol", None)):
+        sign_in = stage.happened("saml-role", number=number)
+        stage.decided("on_sign_in", sign_in, "ignored", familiar=bool(person), person=person)
+    stage.now += 7 * DAY
+    *_, told = stage.check()
+    assert "4 ignored" in told
+    assert told.endswith(" Familiar sign-ins: 3 (people: 2).")
 
 
 def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:

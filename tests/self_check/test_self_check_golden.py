@@ -82,6 +82,7 @@ CASES = {
     "mended": replace(PROD, resolved=[TRAIL.fault_id, FORWARDS[1].fault_id]),
     "heartbeat": replace(PROD, week=WEEK, uncovered=["eu-west-1"], unknown=DENIED),
     "heartbeat-quiet": replace(PROD, week=QUIET),
+    "heartbeat-with-baseline": replace(PROD, week=replace(WEEK, familiar=98, people=7)),
     "hostile": replace(PROD, new=[HOSTILE]),
 }
 
