@@ -433,6 +433,24 @@ def test_a_host_that_needs_no_proxy_is_reached_without(
     assert post(connection) == OK
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason", "act"),
+    [
+        (b"407 Proxy Authentication Required", "proxy_407", "operator"),
+        (b"403 Forbidden", "proxy_403", "operator"),
+        (b"502 Bad Gateway", "proxy_error", "nobody"),
+    ],
+)
+def test_a_proxy_that_wants_another_password_is_the_operators_to_act_on(
+    answer: bytes, reason: str, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RawServer(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:wrong@{proxy.host}")
+        failure = no_answer(lambda: post(to("https://hooks.slack.com/services/T0/B0/fake")))
+    assert (failure.reason, failure.act, failure.unsent) == (reason, act, True)
+    assert "wrong" not in str(failure)
+
+
 def test_a_proxy_that_is_down_is_no_answer_and_certainly_unsent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.aws.json_protocol import Credentials, JSONClient
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup
-from chalicelib.errors import WebhookError, WebhookUnavailable, WebhookUnusable
+from chalicelib.errors import AWSUnreachable, WebhookError, WebhookUnavailable, WebhookUnusable
 from chalicelib.settings import DEFAULT_HOSTS
 from playground.aws.embedded import EmbeddedAws
 from tests.support.json_client import ScriptedClient, client_of, decrypted, refused
@@ -355,3 +355,12 @@ def test_a_key_derived_from_a_webhook_is_of_one_purpose_and_tells_nothing_of_the
     assert len(keys) == 3
     assert {len(key) for key in keys} == {32}
     assert webhook.derive_key("a") == Webhook(URL).derive_key("a")
+
+
+def test_a_proxy_that_refuses_the_way_to_kms_is_the_operators_to_act_on() -> None:
+    settings = stage()
+    lookup = WebhookLookup(ScriptedClient(AWSUnreachable("kms:Decrypt", "proxy_407")), settings)
+    with pytest.raises(WebhookUnusable) as raised:
+        lookup.webhook("WEBHOOK_URL_ENCRYPTED")
+    assert (raised.value.reason, raised.value.act) == ("proxy_407", "operator")
+    assert str(raised.value).endswith("then: chalice deploy --stage prod.")
