@@ -3,18 +3,22 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from chalicelib.aws import event_history
 from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.health.checks import CHECKS, Check, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.description import fold, sentence
+from chalicelib.health.function import check_function
 from chalicelib.health.regions import enabled_regions
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.rights import unread_history
@@ -28,8 +32,10 @@ from ops.checks.release import check_release
 from ops.checks.roles import check_role
 from ops.checks.setup_drift import check_of_alarms, check_of_queue_setup
 from ops.checks.vpc import check_vpc
+from ops.checks.wait import first_silent_part, wait_for_decision
 from ops.command import Command, profile_option, region_option, stage_option
 from ops.project.config_file import ConfigFile, read_settings
+from ops.terminal import console
 
 _LOOK_BACK: Final = timedelta(days=3)
 _PATIENCE_SECONDS: Final = 20.0
@@ -37,6 +43,29 @@ _MARKS: Final = {
     Status.OK: ("ok", "green"),
     Status.FAULT: ("FAULT", "red"),
     Status.UNKNOWN: ("?", "yellow"),
+}
+# What is hidden, and summed up in one line, while the stage is not deployed.
+_DEPLOYED: Final = frozenset(
+    {
+        "rule",
+        "read_only_rule",
+        "target",
+        "permission",
+        "function",
+        "concurrency",
+        "errors",
+        "release",
+        "role",
+        "redelivery",
+        "logs",
+    }
+)
+# What an operator reads where all is well, instead of names and facts.
+_IN_WORDS: Final[Mapping[str, Callable[[Mapping[str, str]], str]]] = {
+    "sign_ins": lambda facts: (
+        f"{facts['seen']} events in {facts['regions']} regions in the last {_LOOK_BACK.days} days"
+    ),
+    "webhook": lambda _: "test message posted",
 }
 _LONGEST: Final = 1_000
 _FEW: Final = 3
@@ -49,6 +78,7 @@ _FEW: Final = 3
 Examples:
   python -m ops doctor --stage prod
   python -m ops doctor --stage prod --post-test      and post a message to the channel
+  python -m ops doctor --stage prod --wait           and wait for a sign-in of yours
   python -m ops doctor --stage prod --json | jq '.checks[] | select(.status == "fault")'
 
 Exit status: 0 without faults, 1 with, 2 if it could not look.
@@ -56,15 +86,17 @@ Exit status: 0 without faults, 1 with, 2 if it could not look.
 )
 @stage_option
 @click.option("--post-test", is_flag=True, help="Post a test message through the webhook.")
+@click.option("--wait", is_flag=True, help="Wait up to ten minutes for a real sign-in.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each result.")
 @profile_option
 @region_option
 @click.pass_context
-def command(
+def command(  # one argument for each option
     context: click.Context,
     *,
     stage: str,
     post_test: bool,
+    wait: bool,
     as_json: bool,
     profile: str | None,
     region: str | None,
@@ -80,18 +112,57 @@ def command(
         pattern=SIGN_IN_PATTERN,
         partition=account.partition,
     )
+    if wait and as_json:
+        raise click.UsageError("--wait and --json exclude each other.")
     clients = clients_of(account.session)
+    functions = list(run_checks(deployment, clients, [Check("function", check_function)]))
+    missing = {it.handler for it in functions if it.code == "function_missing"}
+    is_deployed = "on_sign_in" not in missing
     found: list[CheckResult] = []
+    out = console()
     for check in _checks(account, config, post_test=post_test):
-        results = list(run_checks(deployment, clients, [check]))
+        results = [
+            result
+            for result in run_checks(deployment, clients, [check])
+            if result.status is not Status.OK or result.handler not in missing
+        ]
         found += results
-        if not as_json:
+        if not as_json and (is_deployed or check.name not in _DEPLOYED):
             for result in fold(results):
-                _show(result)
+                _show(out, result)
     if as_json:
         click.echo(json.dumps({"stage": stage, "checks": list(map(_as_json, found))}, indent=2))
-    if any(result.status is Status.FAULT for result in found):
+    elif is_deployed:
+        click.echo(_summary(found))
+    else:
+        click.echo(f"{stage} is not deployed yet. Next: {deployment.deploy_command}")
+    has_faults = any(result.status is Status.FAULT for result in found)
+    if wait and is_deployed:
+        has_faults = not _wait(deployment, clients) or has_faults
+    if has_faults:
         context.exit(1)
+
+
+def _summary(found: Sequence[CheckResult]) -> str:
+    counts = Counter(result.status for result in fold(found))
+    faults = counts[Status.FAULT]
+    return (
+        f"{counts[Status.OK]} ok, {faults} {'fault' if faults == 1 else 'faults'}, "
+        f"{counts[Status.UNKNOWN]} not checked"
+    )
+
+
+def _wait(deployment: Deployment, clients: Clients) -> bool:
+    """Wait for a sign-in; return whether the function decided on it."""
+    since = datetime.now(UTC)
+    click.echo("Sign in to the console now. Waiting up to ten minutes …")
+    line = wait_for_decision(deployment, clients, since)
+    if line is None:
+        click.secho(first_silent_part(deployment, clients, since), fg="red")
+        return False
+    delay = f"{int(line['delay_ms']) // 1000} s after it" if line.get("delay_ms") else "at once"
+    click.secho(f"{line['event_name']} was {line['decision']} {delay}.", fg="green")
+    return True
 
 
 def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
@@ -144,24 +215,30 @@ def check_sign_ins(deployment: Deployment, clients: Clients) -> Iterator[CheckRe
         if page.refusal:
             refusals.append(unread_history(page.refusal))
     if len(refusals) < len(windows):
-        seen = [f"{region} {count}" for region, count in sorted(counts.items()) if count]
-        days = str(_LOOK_BACK.days)
-        yield CheckResult.ok("sign_ins", in_the_last_days=days, seen=", ".join(seen) or "none")
+        regions = sum(count > 0 for count in counts.values())
+        yield CheckResult.ok("sign_ins", seen=str(counts.total()), regions=str(regions))
     yield from refusals
 
 
-def _show(result: CheckResult) -> None:
+def _show(out: Console, result: CheckResult) -> None:
     mark, colour = _MARKS[result.status]
+    grid = Table.grid(padding=(0, 1))
+    for width in (6, 20):
+        grid.add_column(width=width)
+    grid.add_column(overflow="fold")
     label = _english(f"check.{result.check}")
-    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {label:<20} {_described(result)}".rstrip())
-    for line in result.remedy.splitlines():
-        click.echo(f"{'':<6} {'':<20} {click.style(line, bold=True)}")
+    grid.add_row(Text(mark, colour), label, Text(_described(result)))
+    out.print(grid)
+    for line in result.remedy.splitlines():  # unbroken, to be copied
+        out.print(Text(f"{'':<28}{line}", "bold"), soft_wrap=True)
 
 
 def _described(result: CheckResult) -> str:
     """Return what was found: names and facts where all is well, else a sentence."""
     if result.status is not Status.OK:
         return sentence(result, _english, _safe)
+    if result.check in _IN_WORDS:
+        return _IN_WORDS[result.check](result.facts)
     facts = [
         f"{name.replace('_', ' ')} {_few(_safe(value))}"
         for name, value in result.facts.items()

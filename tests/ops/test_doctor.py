@@ -3,13 +3,14 @@
 import copy
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.health.deployment import Deployment
 from ops.account import Account
+from ops.checks.wait import first_silent_part, wait_for_decision
 from ops.resources.alarms import Alarms
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
@@ -59,6 +60,7 @@ def test_a_whole_chain_has_no_fault(cli: Cli) -> None:
     assert not faults(run.text)
     doubts = [line for line in run.text.splitlines() if line.startswith("?")]
     assert doubts == ["?      webhook              not tried: --post-test does"]
+    assert run.text.splitlines()[-1].endswith(" ok, 0 faults, 1 not checked")
 
 
 def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
@@ -68,17 +70,13 @@ def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
         "settings",
         "trail",
         "forward",
-        "rule",
-        "read-only",
-        "function",
         "key",
-        "logs",
         "alarms",
     ]
     for remedy in (
         "python -m ops setup --stage prod",
         "python -m ops regions --stage prod --apply",
-        "chalice deploy --stage prod",
+        "prod is not deployed yet. Next: chalice deploy --stage prod",
         "cloudtrailv2/home?region=us-east-1#/create",
     ):
         assert remedy in run.text
@@ -183,7 +181,7 @@ def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, aws: Stri
     aws.deny("cloudtrail:LookupEvents")
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
-    assert "seen none" not in run.text
+    assert "0 events" not in run.text
     assert "cloudtrail:LookupEvents is denied" in run.text
 
 
@@ -226,7 +224,7 @@ def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, c
         cloudtrail.remember(aws.url, one, region=region)
     cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
     run = cli.ops("doctor", "--stage", "prod")
-    assert "seen eu-west-1 2, us-east-1 1" in run.text
+    assert "3 events in 2 regions in the last 3 days" in run.text
     assert "cloudtrail:LookupEvents is denied (sa-east-1)" in run.text
     assert run.status == 0
 
@@ -290,3 +288,30 @@ def test_what_cannot_be_looked_at_exits_2_in_a_sentence(
 def test_help_teaches_by_example(cli: Cli) -> None:
     run = cli.ops("doctor", "--help")
     assert "python -m ops doctor --stage prod --post-test" in run.text
+
+
+def test_waiting_ends_with_the_decision_of_a_real_sign_in(aws: EmbeddedAws) -> None:
+    line = {"decision": "posted", "event_name": "ConsoleLogin", "delay_ms": 61_000}
+    deployment, clients = deployed_stage.build(aws), deployed_stage.clients(aws)
+    since = datetime.now(UTC)
+
+    def sign_in(_: float) -> None:
+        group = {"logGroupName": deployment.log_group("on_sign_in"), "logStreamName": "a"}
+        logs = aws.client("logs")
+        logs.create_log_stream(**group)
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        logs.put_log_events(**group, logEvents=[{"timestamp": now, "message": json.dumps(line)}])
+
+    assert wait_for_decision(deployment, clients, since, sleep=sign_in) == line
+
+
+def test_waiting_in_vain_names_the_part_that_did_not_answer(aws: EmbeddedAws) -> None:
+    deployment, clients = deployed_stage.build(aws), deployed_stage.clients(aws)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    assert wait_for_decision(deployment, clients, since, seconds=0) is None
+    assert "CloudTrail has recorded no sign-in" in first_silent_part(deployment, clients, since)
+    happened = copy.deepcopy(event("root-without-mfa"))
+    happened["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cloudtrail.remember(aws.url, happened, region="eu-west-1")
+    part = first_silent_part(deployment, clients, since)
+    assert "in eu-west-1, but it did not reach signin-monitor-prod-on_sign_in" in part
