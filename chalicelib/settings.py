@@ -21,6 +21,7 @@ Language = Literal["en", "ja", "ko"]
 Failures = Literal["each", "digest"]
 SeverityName = Literal["info", "warning", "critical"]
 FamiliarSignIns = Literal["post", "ignore"]
+MessageDetail = Literal["auto", "full"]
 
 DEFAULT_REGION: Final = "us-east-1"
 DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -67,8 +68,10 @@ class Settings:
     slack_username: str | None
     slack_icon_emoji: str | None
     message_language: Language
+    message_detail: MessageDetail
     minimum_severity: SeverityName
     critical_mention: str | None
+    runbook_url: str | None
     failures: Failures
     ignored_events: frozenset[str]
     ignored_principals: tuple[str, ...]
@@ -121,8 +124,10 @@ class Settings:
             slack_username=read("SLACK_USERNAME", _one_line, None),
             slack_icon_emoji=read("SLACK_ICON_EMOJI", _emoji, None),
             message_language=read("MESSAGE_LANGUAGE", _one_of(Language), "en"),
+            message_detail=read("MESSAGE_DETAIL", _one_of(MessageDetail), "auto"),
             minimum_severity=read("MINIMUM_SEVERITY", _one_of(SeverityName), "info"),
             critical_mention=read("CRITICAL_MENTION", _mention, None),
+            runbook_url=read("RUNBOOK_URL", _web_address, None),
             failures=read("FAILURES", _one_of(Failures), "each"),
             ignored_events=read("IGNORED_EVENTS", _event_names, DEFAULT_IGNORED_EVENTS),
             ignored_principals=read("IGNORED_PRINCIPALS", _principals, ()),
@@ -268,6 +273,14 @@ def _mention(text: str) -> str:
         raise ValueError(
             "must be here, channel, everyone, a user's id (U…) or a user group's id (S…): "
             "Slack does not ping names."
+        )
+    return text
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https://[^\s<>|\"]{1,500}", text) or not text.isprintable():
+        raise ValueError(
+            "must be an address that begins with https://, with no space, <, > or | in it."
         )
     return text
 

@@ -85,7 +85,7 @@ def test_chalices_test_client_tells_of_a_sign_in(bed: StageHarness, tmp_path: Pa
     decision = run(INVOKE, bed.surroundings, event=happened, folder=project.path)
     assert (decision["decision"], decision["severity"]) == ("posted", "critical")
     (message,) = bed.receiver.messages
-    assert "root signed in" in message.payload["text"]
+    assert "Root user signed in" in message.payload["text"]
 
 
 def test_an_event_without_eventbridges_keys_reaches_the_function(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HOSTILE = (
     "<https://evil.example|AWS Support> https://evil.example/reset",
     "<!date^0^{date}|yesterday>",
     "&lt;!channel&gt; &amp; & && &#60;",
-    "alice\n*Severity:* Info\r\n\u2028\u2029\x00\x07\x1b[31m",
+    "alice\n*User*\nroot\r\n\u2028\u2029\x00\x07\x1b[31m",
     "\u202e\u2066gnp.tset\u2069\u202c\u200b\ufeff\u200d",
     "```code``` `code` *bold* _it_ ~no~ :bomb: > quote",
     "日本語*太字*`コード`한국어*굵게*`코드`",
@@ -126,6 +126,20 @@ def test_any_event_gives_a_message_that_slack_takes_and_that_harms_nobody(
     mention = MENTIONS[chosen[1]] if assessed.severity is Severity.CRITICAL else None
     assert faults(message.payload, mention=mention) == []
     assert faults(plain_alert(assessed, STAGES[chosen]).payload, mention=mention) == []
+
+
+MARKUP = st.text(alphabet="*_~:`>&< ab1가あ", min_size=1, max_size=12)
+
+
+@given(name=MARKUP, agent=MARKUP, reason=MARKUP, chosen=st.sampled_from(sorted(STAGES)))
+def test_no_markup_from_outside_is_rendered(
+    name: str, agent: str, reason: str, chosen: tuple[str, str]
+) -> None:
+    found = event("iam-user-wrong-password")
+    found["detail"] |= {"userAgent": agent, "errorMessage": reason}
+    found["detail"]["userIdentity"] |= {"userName": name}
+    message = sign_in_message(_judged(found), STAGES[chosen], None)
+    assert faults(message.payload) == []
 
 
 @given(many=st.lists(EVENT, min_size=1, max_size=12), chosen=st.sampled_from(sorted(STAGES)))

@@ -122,7 +122,7 @@ def test_root_is_told_alone_and_first_whatever_stands_before_it(
 ) -> None:
     bed.app.redeliver(records([*map(failed, range(499)), root()]), 60, report_in)
     first, *rest = receiver.messages
-    assert first.payload["text"].startswith("<!here> [Critical] root signed in")
+    assert first.payload["text"].startswith("<!here> [Critical] Root user signed in")
     assert told(receiver) == [1, 499]
     assert len(rest) == 1
 

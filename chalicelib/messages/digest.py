@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from chalicelib.messages.message import Message, build_message
-from chalicelib.messages.payload import escape, fallback_text, header, mrkdwn, section
-from chalicelib.messages.wording import Wording
+from chalicelib.messages.payload import header, mrkdwn, section
+from chalicelib.messages.wording import Wording, mfa_kind
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
 from chalicelib.signin.model import Outcome, SignIn
@@ -21,12 +21,9 @@ from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn
 LINES_PER_SECTION: Final = 5
 LINES_PER_MESSAGE: Final = 25
 NAMED_FAILURES: Final = 20
-_WHO_LIMIT: Final = 150
-_ACCOUNT_LIMIT: Final = 100
-_EVENT_LIMIT: Final = 60
-_OUTCOME_LIMIT: Final = 60
-_IP_LIMIT: Final = 45
-_SHORT_WHO_LIMIT: Final = 40
+_LINE_LIMIT: Final = 500
+# Of a text from outside: all of an IAM name, and what lets a line of the longest keep its limit.
+_LIMITS: Final = (64, 40, 20)
 _NAMED: Final = 3  # of many people, in one sentence
 
 # Who got in comes first, whatever failed.
@@ -101,7 +98,7 @@ def _digest(
     page: list[list[J]], cut: list[list[J]], wording: Wording, settings: Settings
 ) -> tuple[Message, list[J]]:
     told = [one for group in (*page, *cut) for one in group]
-    lines = [_line(group, wording) for group in page]
+    lines = [_line(group, settings) for group in page]
     if cut:
         lines.append(_more([one.sign_in for group in cut for one in group], wording))
     sections = [
@@ -110,7 +107,7 @@ def _digest(
     ]
     text = _text([one.sign_in for one in told], wording)
     severity = max(one.severity for one in told)
-    blocks = [header(wording.phrases("header.digest")), *sections]
+    blocks = [header(wording.phrases("title.digest")), *sections]
     return build_message(text, severity, settings, blocks), told
 
 
@@ -120,15 +117,11 @@ def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
     failures = [sign_in for sign_in in sign_ins if sign_in.outcome is Outcome.FAILURE]
     sentences = []
     if entries:
-        names = dict.fromkeys(
-            fallback_text(wording.who(one.principal), _WHO_LIMIT) for one in entries
-        )
-        named, more = list(names)[:_NAMED], len(names) - _NAMED
+        names = list(dict.fromkeys(wording.who(one.principal) for one in entries))
+        more = len(names) - _NAMED
         key = "digest.entered.more" if more > 0 else "digest.entered"
-        listed = wording.phrases("notes.join").join(named)
-        sentences.append(
-            wording.phrases(key, names=listed, Names=listed[:1].upper() + listed[1:], n=more)
-        )
+        listed = wording.phrases("list.join").join(names[:_NAMED])
+        sentences.append(wording.phrases(key, names=listed, n=more))
     if failures:
         sentences.append(_failures(failures, wording))
     if pattern := _pattern(failures):
@@ -141,7 +134,7 @@ def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
 def _failures(failures: Sequence[SignIn], wording: Wording) -> str:
     accounts = {sign_in.account_id for sign_in in failures}
     account = (
-        fallback_text(wording.account(failures[0].account_id), _ACCOUNT_LIMIT)
+        wording.account(failures[0].account_id)
         if len(accounts) == 1
         else wording.phrases("digest.count.accounts", n=len(accounts))
     )
@@ -182,18 +175,25 @@ def _count(what: str, n: int, wording: Wording, **more: object) -> str:
     return wording.phrases(f"{key}.one" if n == 1 else key, n=n, **more)
 
 
-def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
+def _line(group: Sequence[AssessedSignIn], settings: Settings) -> str:
+    line = ""
+    for limit in _LIMITS:
+        line = _line_in(group, Wording(settings, limit=limit))
+        if len(line) <= _LINE_LIMIT:
+            break
+    return line
+
+
+def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     assessed, first = group[0], group[0].sign_in
     return wording.phrases(
         "digest.line",
         count=len(group),
         who=_who(group, wording),
-        account=escape(wording.accounts(first), _ACCOUNT_LIMIT),
-        event=escape(wording.event(first), _EVENT_LIMIT),
-        outcome=escape(_outcome(assessed, wording), _OUTCOME_LIMIT),
-        ip=escape(
-            wording.address(first, assessed.origin.network_name) or wording.value(None), _IP_LIMIT
-        ),
+        account=wording.accounts(first),
+        event=wording.event(first),
+        outcome=_outcome(assessed, wording),
+        ip=wording.source(first, assessed.origin.network_name) or wording.value(None),
         period=wording.period(one.sign_in.event_time for one in group),
     )
 
@@ -201,9 +201,9 @@ def _line(group: Sequence[AssessedSignIn], wording: Wording) -> str:
 def _who(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     people = dict.fromkeys(one.sign_in.principal for one in group)
     if len(people) == 1:
-        return escape(wording.who_with_role(group[0].sign_in), _WHO_LIMIT)
-    names = [escape(wording.who(one), _SHORT_WHO_LIMIT) for one in people]
-    listed = wording.phrases("notes.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
+        return wording.who_with_role(group[0].sign_in)
+    names = [wording.who(one) for one in people]
+    listed = wording.phrases("list.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
     counted = _spread((one.sign_in for one in group), wording)["names"]
     return wording.phrases("digest.several", names=counted, listed=listed)
 
@@ -215,8 +215,9 @@ def _outcome(assessed: AssessedSignIn, wording: Wording) -> str:
     if sign_in.failed_at_mfa:
         note = wording.failure_reason(sign_in)
     else:
-        note = wording.mfa_note(sign_in) if sign_in.event_name in SIGN_INS else None
-    new = [wording.phrases(f"reason.{one}") for one in assessed.reasons if one in WHAT_IS_NEW]
+        mfa = mfa_kind(sign_in) if sign_in.event_name in SIGN_INS else None
+        note = wording.phrases(f"note.mfa.{mfa}") if mfa else None
+    new = [wording.phrases(f"note.{one}") for one in assessed.reasons if one in WHAT_IS_NEW]
     for text in (*new, note or ""):
         if text:
             outcome = wording.phrases("digest.outcome", outcome=outcome, note=text)
@@ -233,7 +234,7 @@ def _spread(sign_ins: Iterable[SignIn], wording: Wording) -> dict[str, str]:
     names = len({(one.principal.type, one.principal.name) for one in sign_ins})
     hidden = any(one.principal.name_hidden for one in sign_ins)
     addresses = {one.source_ip for one in sign_ins}
-    ip = fallback_text(wording.value(sign_ins[0].source_ip), _IP_LIMIT)
+    ip = wording.value(sign_ins[0].source_ip)
     return {
         "names": wording.phrases("digest.count.names.at_least", n=names)
         if hidden

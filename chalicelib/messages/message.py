@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chalicelib.messages.payload import Block, Payload, base_payload, context, mention
+from chalicelib.messages.payload import Block, Payload, base_payload, context, mention, tidy
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
@@ -38,6 +38,7 @@ def build_message(
     stage has set, if the message is critical, and with the word of a warning or a critical.
     `fallback` is what Slack shows of the blocks where it shows none: in its activity and threads.
     """
+    sentence = tidy(sentence)
     if severity is not Severity.INFO:
         sentence = phrases_in(settings.message_language)(f"text.{severity.word}", sentence=sentence)
     text = f"{mention(settings)}{sentence}" if severity is Severity.CRITICAL else sentence

@@ -1,10 +1,12 @@
 """What a Slack payload is made of: text that does no harm, blocks that break no limit.
 
-Text from outside passes `clean`, then `escape`: Slack reads escapes in plain text too. Limits:
-"Reference: Blocks" and "Reference: Composition objects" (Slack developer documentation).
+Text from outside passes `safe` where markup is read, `clean` and `escape` where it is not: Slack
+reads escapes in plain text too. Limits: "Reference: Blocks" and "Reference: Composition objects";
+markup: "Formatting text for app surfaces" (Slack developer documentation).
 """
 
 import html
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -29,6 +31,14 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 _MARKS: Final = frozenset({"Me", "Mn"})
 _MOST_MARKS: Final = 2  # on one letter
+# A mark at the edge of a word, which opens or closes bold, italics or a strike, perhaps with one in
+# another text of the line; an emoji's name; a quote. A group of an IPv6 address is no emoji's name,
+# but for the few that are hexadecimal digits.
+_RENDERED: Final = re.compile(
+    r"(?<![A-Za-z0-9])[*_~](?!\s)|(?<!\s)[*_~](?![A-Za-z0-9])"
+    r"|:(?![0-9a-f]+:)[\w+'-]+:|:(?:100|1234|a|ab|abc|abcd|b|bed|bee|cd):"
+    r"|^>"
+)
 
 
 def clean(text: str, limit: int) -> str:
@@ -72,9 +82,15 @@ def escape(text: str, limit: int = SECTION_LIMIT) -> str:
     return html.escape(kept.rstrip(), quote=False) + "…"
 
 
-def fallback_text(text: str, limit: int) -> str:
-    """Make a text from outside fit for `text`: clean, escaped, and without live links."""
-    return escape(clean(text, limit).replace("://", "[:]//"), limit)
+def safe(text: str, limit: int) -> str:
+    """Make a text from outside fit for markup: one line, escaped, with no live link.
+
+    It is put into a code span if Slack would render something in it, and otherwise stays as it
+    is. It has at most half as many characters again as `limit` allows.
+    """
+    text = clean(text, limit).replace("://", "[:]//")
+    escaped = escape(text, limit + limit // 2 - 2)
+    return f"`{escaped}`" if _RENDERED.search(text) else escaped
 
 
 def mention(settings: Settings) -> str:
@@ -93,9 +109,24 @@ def format_local(time: datetime) -> str:
     return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{format_utc(time)}>"
 
 
+def link(address: str, label: str) -> str:
+    """Write a link; the address is the project's own or the operator's."""
+    return f"<{html.escape(address, quote=False)}|{label}>"
+
+
+def tidy(text: str) -> str:
+    """Leave one space between words, and none at the end of a line, where code spans brought more.
+
+    Slack may not render a code span that touches Korean or Japanese: there it comes with spaces.
+    """
+    if "`" not in text:
+        return text
+    return "\n".join(" ".join(line.split()) for line in text.split("\n"))
+
+
 def mrkdwn(text: str) -> Block:
     """Make a text object that reads markup but links nothing by itself."""
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "mrkdwn", "text": tidy(text), "verbatim": True}
 
 
 def plain_text(text: str) -> Block:

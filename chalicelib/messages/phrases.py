@@ -4,6 +4,7 @@ A new language is a new file here and its code in `settings.Language`.
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,10 @@ class Phrases:
 
     def __contains__(self, key: str) -> bool:
         return key in self._phrases
+
+    def placeholders(self, key: str) -> list[str]:
+        """Return the names of a phrase's placeholders, in its order."""
+        return re.findall(r"\{(\w+)\}", self._phrases[key])
 
 
 @cache

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Self
 
 from chalicelib.messages.message import Message, build_message
-from chalicelib.messages.payload import fallback_text
-from chalicelib.messages.sentence import PART_LIMIT
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
 from chalicelib.signin.json_fields import Json, object_in, text_in, time_in
@@ -54,7 +52,7 @@ def plain_report(report: Report, settings: Settings) -> Message:
     wording = Wording(settings)
     text = wording.phrases(
         "plain.report",
-        report=fallback_text(wording.value(report.event_name), PART_LIMIT),
-        account=fallback_text(wording.account(report.account_id), PART_LIMIT),
+        report=wording.value(report.event_name),
+        account=wording.account(report.account_id),
     )
     return build_message(text, report.severity, settings)

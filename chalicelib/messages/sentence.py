@@ -1,93 +1,115 @@
 """The sentence that a phone shows: who did what, where, with which outcome, from where."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.messages.payload import fallback_text
-from chalicelib.messages.wording import Wording
+from chalicelib.messages.wording import Wording, hides_address, mfa_kind, spaced
 from chalicelib.signin.events import SIGN_INS
-from chalicelib.signin.model import Mfa, Outcome, SignIn
+from chalicelib.signin.model import Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.severity import AssessedSignIn
 
-PART_LIMIT: Final = 200
+Fact = tuple[str, str, dict[str, str]]
+
 _STEP_FAILED: Final = "failure.CredentialVerification"
-_ROOT_WITHOUT_MFA: Final = "success.ConsoleLogin.root_without_mfa"
-_INTO_APPLICATION: Final = "success.UserAuthentication.application"
+_NO_SUCH_USER: Final = "failure.ConsoleLogin.hidden"
 
 
-def sentence(
-    sign_in: SignIn,
-    wording: Wording,
-    late: timedelta | None = None,
-    network_name: str | None = None,
-) -> str:
-    """Say in one sentence what happened, escaped for `text`."""
-    user, session = sign_in.switch or (sign_in.principal, sign_in.principal)
-    account_id = (session.account_id if sign_in.switch else None) or sign_in.account_id
+def sentence(assessed: AssessedSignIn, wording: Wording, late: timedelta | None = None) -> str:
+    """Say in one sentence what happened, as `text` may hold it.
+
+    A fact for which the sentence of a language has a place of its own stands there, any other in
+    the parenthesis at its end: facts have a phrase for either.
+    """
+    sign_in, phrases = assessed.sign_in, wording.phrases
     key = _sentence_key(sign_in, wording)
-    reason = wording.failure_reason(sign_in) if key != _STEP_FAILED else None
-    notes = [note for note in (reason, *_notes(sign_in, key, wording, late, network_name)) if note]
-    joined = wording.phrases("notes.join").join(fallback_text(note, PART_LIMIT) for note in notes)
-    who = _spaced(wording.who(user), wording)
-    return wording.phrases(
-        key,
-        who=who,
-        Who=who if sign_in.is_root else who[:1].upper() + who[1:],
-        home=_spaced(wording.account(user.account_id or sign_in.account_id), wording),
-        role=fallback_text(wording.value(session.role), PART_LIMIT),
-        account=_spaced(wording.account(account_id), wording),
-        application=fallback_text(wording.value(sign_in.application), PART_LIMIT),
-        event=fallback_text(wording.event(sign_in), PART_LIMIT),
-        step=wording.step(sign_in),
-        notes=wording.phrases("notes.reason" if reason else "notes", notes=joined)
-        if joined
-        else "",
-    )
+    places = phrases.placeholders(key)
+    parts = {place: _part(place, sign_in, wording) for place in places}
+    notes: list[str] = []
+    for place, kind, values in _facts(assessed, key, wording):
+        if place in parts and f"inline.{kind}" in phrases:
+            parts[place] = phrases(f"inline.{kind}", **values)
+        else:
+            notes.append(phrases(f"note.{kind}", **values))
+    notes.extend(_notes(sign_in, wording, late))
+    if notes:
+        parts["notes"] = phrases("notes", notes=phrases("notes.join").join(notes))
+    return phrases(key, **parts)
 
 
-def _spaced(text: str, wording: Wording) -> str:
-    """Escape a name, with the gap that some languages leave between Latin letters and theirs."""
-    said = fallback_text(text, PART_LIMIT)
-    return said + wording.phrases("gap") if said[-1].isascii() else said
+def _part(place: str, sign_in: SignIn, wording: Wording) -> str:
+    """Return what stands in a place; after a name in Latin letters some languages leave a gap."""
+    name = place.removesuffix("_")
+    part = _PARTS[name](sign_in, wording) if name in _PARTS else ""
+    return spaced(part) if name != place else part
 
 
-def _notes(
-    sign_in: SignIn,
-    key: str,
-    wording: Wording,
-    late: timedelta | None,
-    network_name: str | None,
-) -> Iterator[str | None]:
-    """Return what a sentence adds to who, where and why it failed."""
-    if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
-        outcome = wording.phrases(f"outcome.{sign_in.outcome}")
-        yield wording.phrases("note.outcome", outcome=outcome)
-    yield from _session_notes(sign_in, wording)
-    if sign_in.is_between_accounts:
-        yield wording.phrases("note.seen_from", account=wording.account(sign_in.account_id))
-    if sign_in.event_name in SIGN_INS and key != _ROOT_WITHOUT_MFA:
-        yield wording.mfa_note(sign_in)
-    if ip := wording.address(sign_in, network_name):
-        yield wording.phrases("note.ip", ip=ip)
+def _switch(sign_in: SignIn) -> tuple[Principal, Principal]:
+    return sign_in.switch or (sign_in.principal, sign_in.principal)
+
+
+def _account(sign_in: SignIn, wording: Wording) -> str:
+    session = sign_in.switch[1].account_id if sign_in.switch else None
+    return wording.account(session or sign_in.account_id)
+
+
+_PARTS: Final[Mapping[str, Callable[[SignIn, Wording], str]]] = {
+    "who": lambda it, wording: wording.who(_switch(it)[0]),
+    "subject": lambda it, wording: wording.subject(_switch(it)[0]),
+    "home": lambda it, wording: wording.account(_switch(it)[0].account_id or it.account_id),
+    "role": lambda it, wording: wording.value(_switch(it)[1].role),
+    "account": _account,
+    "application": lambda it, wording: wording.quote(it.application),
+    "event": lambda it, wording: wording.event(it),
+    "step": lambda it, wording: wording.step(it),
+}
+
+
+def _facts(assessed: AssessedSignIn, key: str, wording: Wording) -> Iterator[Fact]:
+    """Return the place, the kind and the words of each fact that is known."""
+    sign_in = assessed.sign_in
+    reason = wording.failure_reason(sign_in)
+    if reason and key not in (_STEP_FAILED, _NO_SUCH_USER):
+        yield "reason", "reason", {"reason": reason}
+    yield from _session_facts(sign_in, wording)
+    if sign_in.event_name in SIGN_INS and (mfa := mfa_kind(sign_in)):
+        yield "mfa", f"mfa.{mfa}", {}
+    if source := wording.source(sign_in, assessed.origin.network_name):
+        kind = "source.hidden" if hides_address(sign_in) else "source"
+        yield "source", kind, {"source": source}
     if endpoint := wording.vpc_endpoint(sign_in):
-        yield wording.phrases("note.vpc_endpoint", endpoint=endpoint)
-    if late:
-        yield wording.phrases("note.late", delay=wording.duration(late))
-    if sign_in.replayed:
-        yield wording.phrases("note.replayed")
+        yield "notes", "vpc_endpoint", {"endpoint": endpoint}
 
 
-def _session_notes(sign_in: SignIn, wording: Wording) -> Iterator[str]:
-    """Return what stands behind a name."""
+def _session_facts(sign_in: SignIn, wording: Wording) -> Iterator[Fact]:
+    """Return what stands behind a name: the role, the identity provider, whose keys."""
     principal = sign_in.principal
-    if not sign_in.switch and (role := wording.role(principal)):
-        yield wording.phrases("note.role", role=role)
+    provider = wording.saml_provider(sign_in)
+    role = "" if sign_in.switch else wording.quote(principal.role)
+    if role and provider and principal.type is PrincipalType.ASSUMED_ROLE:
+        yield "via", "via.saml", {"role": role, "provider": provider}
+    elif role:
+        yield "via", f"via.{principal.type}", {"role": role}
+    if provider and not (role and principal.type is PrincipalType.ASSUMED_ROLE):
+        yield "notes", "saml", {"provider": provider}
     if principal.keys_of:
-        yield wording.phrases("note.keys", who=wording.who(principal.keys_of))
-    if identity := wording.source_identity(sign_in):
-        yield wording.phrases("note.source_identity", identity=identity)
-    if provider := wording.saml_provider(sign_in):
-        yield wording.phrases("note.saml", provider=provider)
+        who = wording.who(principal.keys_of)
+        yield "via", "via.keys", {"who": who, "who_": spaced(who)}
+    if identity := wording.quote(principal.source_identity):
+        yield "notes", "source_identity", {"identity": identity}
+
+
+def _notes(sign_in: SignIn, wording: Wording, late: timedelta | None) -> Iterator[str]:
+    """Return what only the parenthesis says."""
+    phrases = wording.phrases
+    if not sign_in.understood and sign_in.outcome is not Outcome.UNKNOWN:
+        yield phrases("note.outcome", outcome=phrases(f"outcome.{sign_in.outcome}"))
+    if sign_in.is_between_accounts:
+        yield phrases("note.seen_from", account=wording.account_name(sign_in.account_id))
+    if late:
+        yield phrases("note.late", delay=wording.duration(late))
+    if sign_in.replayed:
+        yield phrases("note.replayed")
 
 
 def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
@@ -95,13 +117,6 @@ def _sentence_key(sign_in: SignIn, wording: Wording) -> str:
         return "anomaly"
     if not sign_in.understood:
         return "not_understood"
-    outcome = sign_in.outcome.lower()
-    key = f"{outcome}.{sign_in.event_name}"
-    if key == "success.ConsoleLogin" and sign_in.is_root and sign_in.mfa is Mfa.NO:
-        return _ROOT_WITHOUT_MFA
-    if key == "success.UserAuthentication" and sign_in.application:
-        return _INTO_APPLICATION
-    if sign_in.oauth_client and f"{key}.{sign_in.oauth_client.kind}" in wording.phrases:
-        return f"{key}.{sign_in.oauth_client.kind}"
-    lacks_its_role = sign_in.event_name in ("SwitchRole", "ExitRole") and not sign_in.switch
-    return outcome if lacks_its_role or key not in wording.phrases else key
+    if sign_in.event_name in ("SwitchRole", "ExitRole") and not sign_in.switch:
+        return sign_in.outcome.lower()
+    return wording.key_of("", sign_in)

@@ -1,15 +1,16 @@
 """The message builder: a sign-in becomes a message for Slack.
 
-One whole sentence in `text`, for phones and screen readers; below it, in the channel, the fields,
-the reasons and a link to the event.
+One whole sentence in `text`, for phones and screen readers. Below it, in the channel, an ordinary
+sign-in has one small line; any other has the reasons, the fields and the links.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.aws.console import cloudtrail_page
+from chalicelib.aws.console import account_support_page, event_page, history_page
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.novelty import novelty, usual
 from chalicelib.messages.payload import (
@@ -18,51 +19,46 @@ from chalicelib.messages.payload import (
     clean,
     context,
     escape,
-    fallback_text,
     fields,
     format_local,
     format_utc,
     header,
+    link,
     mrkdwn,
     plain_text,
     section,
 )
-from chalicelib.messages.sentence import PART_LIMIT, sentence
+from chalicelib.messages.sentence import sentence
 from chalicelib.messages.wording import Wording
-from chalicelib.settings import DEFAULT_IGNORED_EVENTS, Settings
-from chalicelib.signin.events import ACCESS_CHANGES
-from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.severity import AssessedSignIn
+from chalicelib.settings import Settings
+from chalicelib.signin.model import SignIn
+from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn, Reason, Severity
 
-_ACCOUNT_EVENTS: Final = (
-    "EmailUpdated",
-    "PasswordRecoveryCompleted",
-    "PasswordRecoveryRequested",
-    "PasswordUpdated",
+_USER_ARN: Final = re.compile(
+    r'"arn:[\w-]+:(?:iam|sts)::\d{12}:(?:user|assumed-role)/(?:[^"]*/)?([^"/]+)"'
 )
-_ROLE_EVENTS: Final = ("ExitRole", "RenewRole", "SwitchRole")
-_STEPS: Final = DEFAULT_IGNORED_EVENTS.difference(_ROLE_EVENTS)
-_VALUE_LIMIT: Final = 600
+_ALERT_LINES: Final = 15
+_ALERT_LIMIT: Final = 150
 
 
 def sign_in_message(
     assessed: AssessedSignIn, settings: Settings, late: timedelta | None
 ) -> Message:
-    """Build the message that tells of one sign-in; `late` says by how much, where it is late."""
-    sign_in, severity = assessed.sign_in, assessed.severity
+    """Build the message of one sign-in; `late` says by how much, where it is late."""
     wording = Wording(settings)
-    blocks = [
-        header(wording.phrases(_title(sign_in))),
-        fields(_fields(assessed, wording)),
-        section(mrkdwn("\n".join(_judgement(assessed, wording)))),
-    ]
-    if facts := _facts(sign_in, wording):
-        blocks.insert(2, fields(facts))
-    if sign_in.excerpt:
-        blocks.append(section(plain_text(escape(clean(sign_in.excerpt, SECTION_LIMIT)))))
-    blocks.extend(_footer(sign_in, wording, late))
-    text = sentence(sign_in, wording, late, assessed.origin.network_name)
-    return build_message(text + novelty(assessed, wording), severity, settings, blocks)
+    text = sentence(assessed, wording, late) + novelty(assessed, wording)
+    if settings.message_detail == "auto" and _is_ordinary(assessed):
+        blocks = [_tail(assessed, wording, _whereabouts(assessed.sign_in, wording), settings)]
+    else:
+        blocks = [
+            header(wording.title(assessed.sign_in)),
+            *_judgement(assessed, wording),
+            fields(_fields(assessed, wording)),
+            *_facts(assessed.sign_in, wording),
+            *_excerpt(assessed.sign_in, wording),
+            _tail(assessed, wording, [], settings),
+        ]
+    return build_message(text, assessed.severity, settings, [it for it in blocks if it])
 
 
 def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Message:
@@ -71,118 +67,136 @@ def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Message:
     wording = Wording(settings)
     text = wording.phrases(
         "plain",
-        who=fallback_text(wording.who_with_role(sign_in), PART_LIMIT),
-        event=fallback_text(wording.event(sign_in), PART_LIMIT),
-        account=fallback_text(wording.accounts(sign_in), PART_LIMIT),
+        who=wording.who_with_role(sign_in),
+        event=wording.event(sign_in),
+        account=wording.accounts(sign_in),
         outcome=wording.phrases(f"outcome.{sign_in.outcome}"),
         time=format_utc(sign_in.event_time) if sign_in.event_time else wording.value(None),
-        event_id=fallback_text(wording.value(sign_in.event_id), PART_LIMIT),
+        event_id=wording.value(sign_in.event_id),
     )
     return build_message(text, assessed.severity, settings)
 
 
-def _title(sign_in: SignIn) -> str:
-    if sign_in.is_anomaly_alert:
-        return "header.anomaly"
-    if not sign_in.understood:
-        return "header.not_understood"
-    if sign_in.event_name in ACCESS_CHANGES:
-        return "header.access"
-    if sign_in.outcome is Outcome.SUCCESS and sign_in.event_name in _STEPS:
-        return "header.step"
-    if sign_in.event_name in _ACCOUNT_EVENTS:
-        return "header.account"
-    if sign_in.event_name in _ROLE_EVENTS:
-        return "header.role"
-    return f"header.sign_in.{sign_in.outcome}"
+def _is_ordinary(assessed: AssessedSignIn) -> bool:
+    return assessed.severity is Severity.INFO and not set(assessed.reasons) & set(WHAT_IS_NEW)
+
+
+def _judgement(assessed: AssessedSignIn, wording: Wording) -> Iterator[Block]:
+    """Return why it matters, what is usual instead, and what to do if it is critical."""
+    phrases = wording.phrases
+    keys = [f"reason.{reason}" for reason in assessed.reasons]
+    said = {
+        "reasons": "\n".join(phrases(key) for key in keys if key in phrases),
+        "usual": usual(assessed.origin.habits, wording),
+    }
+    if assessed.severity is Severity.CRITICAL:
+        steps = [f"next.{reason}" for reason in assessed.reasons]
+        said["next"] = phrases(next((key for key in steps if key in phrases), "next"))
+    lines = [wording.field(label, text) for label, text in said.items() if text]
+    if lines:
+        yield section(mrkdwn("\n".join(lines)))
 
 
 def _fields(assessed: AssessedSignIn, wording: Wording) -> list[str]:
-    sign_in = assessed.sign_in
+    sign_in, time = assessed.sign_in, assessed.sign_in.event_time
     hidden = sign_in.principal.name_hidden
     values = {
         "who": wording.phrases("who.hidden.why") if hidden else wording.who_with_role(sign_in),
         "account": wording.accounts(sign_in),
         "event": _event_value(sign_in, wording),
-        "outcome": wording.phrases(f"outcome.{sign_in.outcome}"),
-        "failure_reason": wording.failure_reason(sign_in),
+        "outcome": wording.outcome(sign_in),
         "mfa": wording.mfa(sign_in),
-        "source_ip": wording.address(sign_in, assessed.origin.network_name) or wording.value(None),
-        "client": wording.client(sign_in.user_agent),
+        "source_ip": wording.source(sign_in, assessed.origin.network_name) or wording.value(None),
+        "client": wording.client(sign_in.user_agent) or wording.value(None),
         "region": wording.value(sign_in.region),
+        "time": format_local(time) if time else wording.value(None),
     }
-    texts = _texts(values, wording)
-    time = sign_in.event_time
-    texts.append(_field("time", format_local(time) if time else wording.value(None), wording))
-    return texts
+    if sign_in.is_anomaly_alert:  # of which nothing else is known
+        values = {label: values[label] for label in ("account", "region", "time")}
+    return [wording.field(label, value) for label, value in values.items()]
 
 
-def _facts(sign_in: SignIn, wording: Wording) -> list[str]:
+def _facts(sign_in: SignIn, wording: Wording) -> Iterator[Block]:
     """Return the fields of what few sign-ins have."""
     keys_of = sign_in.principal.keys_of
     values = {
-        "keys_of": wording.who(keys_of) if keys_of else None,
-        "source_identity": wording.source_identity(sign_in),
+        "keys_of": wording.who(keys_of) if keys_of else "",
+        "source_identity": wording.quote(sign_in.principal.source_identity),
         "saml_provider": wording.saml_provider(sign_in),
         "vpc_endpoint": wording.vpc_endpoint(sign_in),
         "application": wording.oauth_client(sign_in),
     }
-    return _texts(values, wording)
-
-
-def _texts(values: Mapping[str, str | None], wording: Wording) -> list[str]:
-    return [
-        _field(label, escape(value, _VALUE_LIMIT), wording)
-        for label, value in values.items()
-        if value
-    ]
+    if texts := [wording.field(label, value) for label, value in values.items() if value]:
+        yield fields(texts)
 
 
 def _event_value(sign_in: SignIn, wording: Wording) -> str:
     """Name the event for people, and as AWS calls it for those who search for it."""
-    named, raw = wording.event(sign_in), wording.value(sign_in.event_name)
-    return named if named == raw or not sign_in.event_name else f"{named} · {raw}"
+    named, raw = wording.event(sign_in), wording.quote(sign_in.event_name)
+    return named if named == raw or not raw else f"{named} · {raw}"
 
 
-def _field(label: str, value: str, wording: Wording) -> str:
-    return wording.phrases("field", label=wording.phrases(f"label.{label}"), value=value)
+def _excerpt(sign_in: SignIn, wording: Wording) -> Iterator[Block]:
+    """Return the record's own JSON, of an event that is not understood."""
+    if not sign_in.excerpt:
+        return
+    if sign_in.is_anomaly_alert:
+        yield section(mrkdwn(wording.field("alert", wording.phrases("alert"))))
+        try:
+            alert = json.loads(sign_in.excerpt)
+        except ValueError:  # it was cut
+            alert = None
+        if isinstance(alert, dict) and alert:
+            lines = [
+                clean(f"{name}: {value}", _ALERT_LIMIT)
+                for name, value in list(alert.items())[:_ALERT_LINES]
+            ]
+            yield section(plain_text(escape("\n".join(lines))))
+            return
+    yield section(plain_text(escape(clean(sign_in.excerpt, SECTION_LIMIT))))
 
 
-def _judgement(assessed: AssessedSignIn, wording: Wording) -> list[str]:
-    said = {
-        "severity": wording.phrases(f"severity.{assessed.severity.word}"),
-        "reasons": " · ".join(wording.phrases(f"reason.{one}") for one in assessed.reasons),
-    }
-    if known := usual(assessed.origin.habits, wording):
-        said["usual"] = escape(known, _VALUE_LIMIT)
+def _whereabouts(sign_in: SignIn, wording: Wording) -> list[str]:
+    """Return with which client, in which region and when; what is not known is left out."""
+    time = sign_in.event_time
     return [
-        wording.phrases("line", label=wording.phrases(f"label.{label}"), value=value)
-        for label, value in said.items()
+        wording.client(sign_in.user_agent),
+        wording.quote(sign_in.region),
+        format_local(time) if time else "",
     ]
 
 
-def _footer(sign_in: SignIn, wording: Wording, late: timedelta | None) -> list[Block]:
-    link = console_link(sign_in)
+def _tail(
+    assessed: AssessedSignIn, wording: Wording, texts: list[str], settings: Settings
+) -> Block | None:
+    """Return the small line below a message: the texts, the links, and how it was found."""
+    sign_in, phrases = assessed.sign_in, wording.phrases
     texts = [
-        text
-        for text in (
-            link and f"<{link}|{wording.phrases('link')}>",
-            late and wording.phrases("late", delay=wording.duration(late)),
-            sign_in.replayed and wording.phrases("replayed"),
-            sign_in.found_by_self_check and wording.found(sign_in),
-        )
-        if text
+        *texts,
+        *(link(address, phrases(f"page.{label}")) for label, address in _links(assessed, settings)),
+        wording.found(sign_in) if sign_in.found_by_self_check else "",
     ]
-    return [context(texts)] if texts else []
+    text = " · ".join(filter(None, texts))
+    return context([text]) if text else None
 
 
-def console_link(sign_in: SignIn) -> str | None:
-    """Link to the event in CloudTrail's console, in the partition of its region."""
-    region, event_id = sign_in.region or "", sign_in.event_id or ""
-    if not re.fullmatch(r"[\w-]{1,64}", event_id, re.ASCII):
-        return None
-    if region == "global":
-        region = "us-east-1"
-    if not re.fullmatch(r"(us-gov|[a-z]{2})-[a-z]+-\d", region):
-        return None
-    return cloudtrail_page(region, f"events/{event_id}")
+def _links(assessed: AssessedSignIn, settings: Settings) -> Iterator[tuple[str, str]]:
+    sign_in, severity = assessed.sign_in, assessed.severity
+    name = _user_name(sign_in)
+    addresses = {"event": event_page(sign_in.region, sign_in.event_id)}
+    if severity is Severity.CRITICAL:
+        addresses["history" if name else "history.all"] = history_page(sign_in.region, name)
+    if Reason.ROOT_CREDENTIALS_CHANGED in assessed.reasons:
+        addresses["support"] = account_support_page(sign_in.region)
+    if severity is not Severity.INFO:
+        addresses["runbook"] = settings.runbook_url
+    return ((label, address) for label, address in addresses.items() if address)
+
+
+def _user_name(sign_in: SignIn) -> str | None:
+    """Return whom CloudTrail's event history names as the user; an alert may name an ARN."""
+    if sign_in.is_root:
+        return "root"
+    if sign_in.is_anomaly_alert and (arn := _USER_ARN.search(sign_in.excerpt or "")):
+        return arn[1]
+    return sign_in.principal.name

@@ -1,43 +1,63 @@
 """Says who, which account, whether with MFA and when, in the stage's language."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.messages.payload import clean
+from chalicelib.messages.payload import clean, safe
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.user_agent import browser_of, system_of
 
-_LONGEST: Final = 150
+_LIMIT: Final = 150
 _STEPS: Final = ("CredentialChallenge", "CredentialVerification")
+_ADDRESS: Final = re.compile(r"[0-9a-fA-F.:]+")
+_HOST: Final = re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
 class Wording:
-    """Turns the parts of a sign-in into words. What it gives is clean, but not escaped."""
+    """Turns the parts of a sign-in into words that may stand in Slack's markup as they are.
 
-    def __init__(self, settings: Settings) -> None:
+    A text from outside has at most `limit` characters. Without `markup` it is only flattened, for
+    readers other than Slack.
+    """
+
+    def __init__(self, settings: Settings, *, limit: int = _LIMIT, markup: bool = True) -> None:
         self.phrases = phrases_in(settings.message_language)
         self._account_names = settings.account_names
+        self._limit = limit
+        self._markup = markup
+
+    def quote(self, text: str | None, limit: int | None = None) -> str:
+        """Return a text from outside, fit for its reader; an empty one if nothing is visible."""
+        limit = limit or self._limit
+        if not text or not self._markup:
+            return clean(text or "", limit)
+        quoted = safe(text, limit)
+        return self.phrases("code", text=quoted) if quoted.startswith("`") else quoted
 
     def who(self, principal: Principal) -> str:
         """Name who: "IAM user alice"."""
-        if principal.type is PrincipalType.ROOT:
-            return self.phrases("who.root")
-        if principal.name_hidden:
-            return self.phrases("who.hidden")
-        name = clean(principal.name or "", _LONGEST)
-        if name:
-            kind = "session" if principal.has_chosen_name else principal.type
-            return self.phrases(f"who.{kind}", name=name)
-        nobody = "unknown" if principal.type is PrincipalType.OTHER else "unnamed"
-        return self.phrases(f"who.{nobody}")
+        return self.phrases(f"who.{_kind(principal)}", name=self.quote(principal.name))
+
+    def subject(self, principal: Principal) -> str:
+        """Name who, as the subject that begins a sentence."""
+        kind, name = _kind(principal), self.quote(principal.name)
+        if f"subject.{kind}" in self.phrases:
+            return self.phrases(f"subject.{kind}", name=name)
+        who = self.phrases(f"who.{kind}", name=name)
+        if not who.startswith(name):  # our own word begins with a capital, a name stays as it is
+            who = who[0].upper() + who[1:]
+        return self.phrases("subject", who=who, who_=spaced(who))
 
     def role(self, principal: Principal) -> str | None:
         """Name the role or permission set of a session, or None."""
-        role = clean(principal.role or "", _LONGEST)
-        return self.phrases(f"role.{principal.type}", role=role) if role else None
+        role = self.quote(principal.role)
+        if not role:
+            return None
+        return self.phrases(f"role.{principal.type}", role=role)
 
     def who_with_role(self, sign_in: SignIn) -> str:
         """Name who, and with which role, into or out of which role."""
@@ -49,36 +69,36 @@ class Wording:
         key = "with_role.session" if user is session and user.has_chosen_name else "with_role"
         return self.phrases(key, who=who, role=role)
 
-    def saml_provider(self, sign_in: SignIn) -> str | None:
-        """Name the SAML provider that named the person, and its account if that is another."""
-        arn = clean(sign_in.principal.saml_provider or "", _LONGEST)
+    def saml_provider(self, sign_in: SignIn) -> str:
+        """Name the SAML provider that named the person, and its account if that is another.
+
+        IAM Identity Center has a provider of its own in each account, which says nothing.
+        """
+        arn = sign_in.principal.saml_provider or ""
         account_id, is_arn, name = arn.partition(":saml-provider/")
         if not is_arn:
-            return arn or None
+            return self.quote(arn)
         account_id = account_id.rpartition(":")[2]
-        return name if account_id == sign_in.account_id else self._of_account(name, account_id)
+        if account_id != sign_in.account_id:
+            return self._of_account(name, account_id)
+        is_own = sign_in.principal.type is PrincipalType.PERMISSION_SET
+        return "" if is_own and name.startswith("AWSSSO_") else self.quote(name)
 
-    def vpc_endpoint(self, sign_in: SignIn) -> str | None:
+    def vpc_endpoint(self, sign_in: SignIn) -> str:
         """Name the VPC endpoint that somebody came through, and whose it is."""
-        if not sign_in.vpc_endpoint:
-            return None
-        name = clean(sign_in.vpc_endpoint.id, _LONGEST)
-        return self._of_account(name, sign_in.vpc_endpoint.account_id)
-
-    def source_identity(self, sign_in: SignIn) -> str | None:
-        """Return what the session was given when it began and cannot change."""
-        return clean(sign_in.principal.source_identity or "", _LONGEST) or None
+        endpoint = sign_in.vpc_endpoint
+        return self._of_account(endpoint.id, endpoint.account_id) if endpoint else ""
 
     def _of_account(self, name: str, account_id: str | None) -> str:
-        return f"{name} · {self._account_value(account_id)}"
+        return f"{self.quote(name)} · {self._account_value(account_id)}"
 
-    def oauth_client(self, sign_in: SignIn) -> str | None:
+    def oauth_client(self, sign_in: SignIn) -> str:
         """Name the application that was given access, unless it is AWS's own on the same device."""
         client = sign_in.oauth_client
         if not client or not client.kind:
-            return None
-        name = clean(client.id.rpartition("::")[2], _LONGEST)
-        host = clean(client.redirects_to or "", _LONGEST)
+            return ""
+        name = self.quote(client.id.rpartition("::")[2])
+        host = self.quote(client.redirects_to)
         return f"{name} → {host}" if host and client.kind == "third_party" else name
 
     def account(self, account_id: str | None) -> str:
@@ -87,6 +107,11 @@ class Wording:
         if not number:
             return self.phrases("account.unknown")
         return self.phrases("account" if name else "account.bare", name=name, id=number)
+
+    def account_name(self, account_id: str | None) -> str:
+        """Name an account as briefly as the stage allows."""
+        number, name = self._account(account_id)
+        return name or number
 
     def accounts(self, sign_in: SignIn) -> str:
         """Name the account beside its label; for a switch between two, both."""
@@ -102,17 +127,36 @@ class Wording:
         return self.phrases("account.value", name=name, id=number) if name else self.value(number)
 
     def _account(self, account_id: str | None) -> tuple[str, str]:
-        number = clean(account_id or "", _LONGEST)
-        return number, clean(self._account_names.get(number, ""), _LONGEST)
+        return self.quote(account_id), self.quote(self._account_names.get(account_id or ""))
 
     def event(self, sign_in: SignIn) -> str:
         """Name the event as a person would, or as AWS does where no name is known."""
         if sign_in.is_anomaly_alert:
             return self.phrases("event.anomaly")
-        name = clean(sign_in.event_name or "", _LONGEST)
-        if not name:
-            return self.phrases("event.unnamed")
-        return self._known(f"event.{name}", name)
+        name = sign_in.event_name or ""
+        return self._known(f"event.{name}", name) or self.phrases("event.unnamed")
+
+    def title(self, sign_in: SignIn) -> str:
+        """Name what happened: "Role switch refused"."""
+        if sign_in.is_anomaly_alert:
+            return self.phrases("title.anomaly")
+        if not sign_in.understood:
+            return self.phrases("title.not_understood")
+        key = self.key_of("title.", sign_in)
+        return self.phrases(key, event=self.phrases(f"event.{sign_in.event_name}"))
+
+    def key_of(self, family: str, sign_in: SignIn) -> str:
+        """Return the closest phrase of a family: for the event by root, for the event, for all."""
+        outcome = f"{family}{sign_in.outcome.lower()}"
+        event = f"{outcome}.{sign_in.event_name}"
+        variant = "root" if sign_in.is_root else ""
+        if sign_in.principal.name_hidden:
+            variant = "hidden"
+        elif sign_in.application:
+            variant = "application"
+        elif sign_in.oauth_client:
+            variant = sign_in.oauth_client.kind or ""
+        return next(key for key in (f"{event}.{variant}", event, outcome) if key in self.phrases)
 
     def step(self, sign_in: SignIn) -> str:
         """Name the factor that a step of a sign-in asks for, as far as its kind is known."""
@@ -121,27 +165,23 @@ class Wording:
     def mfa(self, sign_in: SignIn) -> str:
         """Answer whether MFA was used, with the device where it is known."""
         answer = self.phrases(f"mfa.{_mfa(sign_in)}")
-        said = clean(sign_in.mfa_device or "", _LONGEST)
-        if sign_in.mfa is not Mfa.YES or not said:
+        if sign_in.mfa is not Mfa.YES:
             return answer
-        return self.phrases("mfa.device", answer=answer, device=self._known(f"device.{said}", said))
+        device = self._known(f"device.{sign_in.mfa_device}", sign_in.mfa_device)
+        return self.phrases("mfa.device", answer=answer, device=device) if device else answer
 
-    def mfa_note(self, sign_in: SignIn) -> str | None:
-        """Answer the same in a few words; None where AWS does not say, or where it failed."""
-        if sign_in.outcome is Outcome.FAILURE:
-            return None
-        if sign_in.mfa is not Mfa.UNKNOWN:
-            return self.phrases(f"note.mfa.{sign_in.mfa}")
-        if sign_in.mfa_at_identity_provider:
-            return self.phrases("note.mfa.identity_provider")
-        return None
+    def outcome(self, sign_in: SignIn) -> str:
+        """Return how it went, and why it failed where AWS says so."""
+        outcome = self.phrases(f"outcome.{sign_in.outcome}")
+        reason = self.failure_reason(sign_in)
+        return self.phrases("outcome.reason", outcome=outcome, reason=reason) if reason else outcome
 
     def failure_reason(self, sign_in: SignIn) -> str | None:
         """Return why it failed, where AWS gives a reason."""
         if sign_in.failed_at_mfa:
             return self.phrases("failure_reason.mfa")
-        said = clean(sign_in.failure_reason or "", _LONGEST)
-        return self._known(f"failure_reason.{said}", said) if said else None
+        said = sign_in.failure_reason
+        return self._known(f"failure_reason.{said}", said) or None
 
     def found(self, sign_in: SignIn) -> str:
         """Return the note that the self-check found it, and why AWS did not bring it if known."""
@@ -156,7 +196,7 @@ class Wording:
         browser, system = browser_of(agent), system_of(agent)
         if browser and system:
             return self.phrases("client", browser=browser, system=system)
-        return browser or self.value(agent)
+        return browser or self.quote(agent)
 
     def named_client(self, client: str) -> str:
         """Name a browser and a system that are written as `browser/system`."""
@@ -165,19 +205,29 @@ class Wording:
             return self.phrases("client", browser=browser, system=system)
         return self.value(browser or system)
 
-    def address(self, sign_in: SignIn, network_name: str | None) -> str:
-        """Return the address, with the name of its network where the stage gives one."""
-        address, name = (
-            clean(sign_in.source_ip or "", _LONGEST),
-            clean(network_name or "", _LONGEST),
-        )
-        if not (address and name):
-            return address
-        return self.phrases("address.named", address=address, network=name)
+    def source(self, sign_in: SignIn, network_name: str | None) -> str:
+        """Return the address, with its network's name where the stage gives one.
+
+        AWS writes the name of a service, or "AWS Internal", in place of an address that it hides.
+        """
+        said = sign_in.source_ip or ""
+        source = self.quote(said)
+        if said == "AWS Internal":
+            return self.phrases("source.service")
+        if hides_address(sign_in):
+            return self.phrases("source.host", host=source)
+        name = self.quote(network_name)
+        if not (source and name):
+            return source
+        return self.phrases("address.named", address=source, network=name)
+
+    def field(self, label: str, text: str) -> str:
+        """Return a text below its label, which is bold and has a line of its own."""
+        return self.phrases("field", label=self.phrases(f"label.{label}"), value=text)
 
     def value(self, text: str | None) -> str:
         """Return a field's text, or the word for unknown."""
-        return clean(text or "", _LONGEST) or self.phrases("value.unknown")
+        return self.quote(text) or self.phrases("value.unknown")
 
     def duration(self, duration: timedelta) -> str:
         """Return how long, in the unit that fits; at least a minute."""
@@ -202,9 +252,40 @@ class Wording:
             end = last.strftime("%H:%M")
         return self.phrases("period", first=begin, last=f"{end} UTC")
 
-    def _known(self, key: str, said: str) -> str:
+    def _known(self, key: str, said: str | None) -> str:
         """Return our words for something AWS says, or AWS's own."""
-        return self.phrases(key) if key in self.phrases else said
+        return self.phrases(key) if said and key in self.phrases else self.quote(said)
+
+
+def spaced(text: str) -> str:
+    """Leave a gap after Latin letters: some languages have none of their own."""
+    return f"{text} " if text[-1:].isascii() else text
+
+
+def mfa_kind(sign_in: SignIn) -> str | None:
+    """Return what a sentence says of MFA; None where AWS does not say, or where it failed."""
+    if sign_in.outcome is Outcome.FAILURE:
+        return None
+    if sign_in.mfa is not Mfa.UNKNOWN:
+        return sign_in.mfa.value
+    return "identity_provider" if sign_in.mfa_at_identity_provider else None
+
+
+def hides_address(sign_in: SignIn) -> bool:
+    """Whether AWS wrote a name in place of the address."""
+    said = sign_in.source_ip or ""
+    return said == "AWS Internal" or bool(_HOST.fullmatch(said) and not _ADDRESS.fullmatch(said))
+
+
+def _kind(principal: Principal) -> str:
+    """Return how a principal is named."""
+    if principal.type is PrincipalType.ROOT:
+        return "root"
+    if principal.name_hidden:
+        return "hidden"
+    if clean(principal.name or "", _LIMIT):
+        return "session" if principal.has_chosen_name else principal.type.value
+    return "unknown" if principal.type is PrincipalType.OTHER else "unnamed"
 
 
 def _mfa(sign_in: SignIn) -> str:
@@ -215,7 +296,7 @@ def _mfa(sign_in: SignIn) -> str:
         case Mfa.NO if sign_in.event_name in _STEPS:
             return "not_at_this_step"
         case Mfa.NO if sign_in.outcome is Outcome.FAILURE:
-            return "no_for_it_failed"
+            return "not_reached"
         case Mfa.YES if sign_in.event_name == "CredentialChallenge":
             return "asked_for"
         case Mfa.YES if sign_in.failed_at_mfa:

@@ -7,10 +7,7 @@ from typing import Any, Final
 
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
-    clean,
     context,
-    escape,
-    fallback_text,
     format_local,
     header,
     mrkdwn,
@@ -24,8 +21,6 @@ from chalicelib.settings import Settings
 from chalicelib.signin.model import Principal, PrincipalType
 
 _LINES_PER_SECTION: Final = 5
-_NAME_LIMIT: Final = 64  # IAM's own
-_ACCOUNT_LIMIT: Final = 200
 
 
 def audit_report(event: Mapping[str, Any]) -> Report:
@@ -35,29 +30,31 @@ def audit_report(event: Mapping[str, Any]) -> Report:
 
 
 def audit_message(findings: MfaFindings, settings: Settings) -> Message:
-    """Build the message that tells of an audit, and what it covers."""
+    """Build the message of an audit, and of what it covers."""
     wording = Wording(settings)
-    finding = _finding(findings, wording)
-    text = wording.phrases("mfa_audit.text", finding=finding)
-    blocks = [section(mrkdwn(finding))]
+    blocks = []
     if findings.without_mfa:
         lines = _lines(findings, wording)
+        reason = wording.phrases(f"mfa_audit.reason.{_kind(findings)}")
         blocks = [
-            header(wording.phrases("header.mfa_audit")),
-            section(mrkdwn("\n".join(_judgement(findings, finding, wording)))),
+            header(wording.phrases("title.mfa_audit")),
+            section(mrkdwn(wording.field("reasons", reason))),
             *(
                 section(mrkdwn("\n".join(lines[i : i + _LINES_PER_SECTION])))
                 for i in range(0, len(lines), _LINES_PER_SECTION)
             ),
         ]
     blocks.append(context(_coverage(findings, wording)))
-    return build_message(text, findings.severity, settings, blocks)
+    return build_message(_finding(findings, wording), findings.severity, settings, blocks)
 
 
 def _finding(findings: MfaFindings, wording: Wording) -> str:
+    kind = _kind(findings)
+    counted = findings.able if kind == "well" else findings.without_mfa
+    key = f"mfa_audit.{kind}.one" if counted == 1 else f"mfa_audit.{kind}"
     return wording.phrases(
-        f"mfa_audit.{_kind(findings)}",
-        account=fallback_text(wording.account(findings.account_id), _ACCOUNT_LIMIT),
+        key,
+        account=wording.account(findings.account_id),
         able=findings.able,
         without=findings.without_mfa,
     )
@@ -69,18 +66,6 @@ def _kind(findings: MfaFindings) -> str:
     if findings.without_mfa:
         return "users"
     return "well" if findings.able else "nobody"
-
-
-def _judgement(findings: MfaFindings, finding: str, wording: Wording) -> list[str]:
-    said = {
-        "severity": wording.phrases(f"severity.{findings.severity.word}"),
-        "reasons": wording.phrases(f"mfa_audit.reason.{_kind(findings)}"),
-    }
-    lines = [
-        wording.phrases("line", label=wording.phrases(f"label.{label}"), value=value)
-        for label, value in said.items()
-    ]
-    return [finding, *lines]
 
 
 def _lines(findings: MfaFindings, wording: Wording) -> list[str]:
@@ -96,7 +81,7 @@ def _line(person: Person, wording: Wording) -> str:
     never = wording.phrases("mfa_audit.never")
     return wording.phrases(
         "mfa_audit.line",
-        who=escape(wording.who(_principal(person))),
+        who=wording.who(_principal(person)),
         used=_day(person.last_used) or (never if person.never_used else unknown),
         since=_day(person.password_since) or unknown,
     )
@@ -105,7 +90,7 @@ def _line(person: Person, wording: Wording) -> str:
 def _principal(person: Person) -> Principal:
     if person.is_root:
         return Principal(type=PrincipalType.ROOT)
-    return Principal(type=PrincipalType.IAM_USER, name=clean(person.name, _NAME_LIMIT))
+    return Principal(type=PrincipalType.IAM_USER, name=person.name)
 
 
 def _day(time: datetime | None) -> str | None:

@@ -1,6 +1,6 @@
 """The message of a self-check: faults with their remedies, what is resolved, the heartbeat."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from chalicelib.messages.payload import (
     clean,
     context,
     escape,
-    fallback_text,
     format_local,
     header,
     mrkdwn,
@@ -44,10 +43,10 @@ def findings_message(findings: Findings, settings: Settings) -> Message:
 
 def _text(findings: Findings, wording: Wording) -> str:
     """Return the worst of it in one sentence."""
-    account = fallback_text(wording.account(findings.account_id), _FACT_LIMIT)
+    account = wording.account(findings.account_id)
     for kind, results in (("new", findings.new), ("ongoing", findings.ongoing)):
         if folded := fold(results):
-            first = sentence(folded[0], wording.phrases, _spoken)
+            first = sentence(folded[0], wording.phrases, _quoting(wording))
             text = wording.phrases(f"self_check.{kind}", account=account, first=first)
             more = len(folded) - 1
             return (
@@ -78,7 +77,7 @@ def _week(week: Week, wording: Wording) -> str:
 
 def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
     """Return what the text does not say, or not in full."""
-    account = fallback_text(wording.account(findings.account_id), _FACT_LIMIT)
+    account = wording.account(findings.account_id)
     faults = fold((*findings.new, *findings.ongoing))
     for result in faults[:_SHOWN]:
         yield section(mrkdwn("\n".join(_fault(result, wording))))
@@ -102,7 +101,7 @@ def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str
     else:
         yield wording.phrases("self_check.nothing_posted")
     if findings.uncovered:
-        uncovered = ", ".join(map(_spoken, findings.uncovered))
+        uncovered = wording.phrases("list.join").join(map(wording.quote, findings.uncovered))
         yield wording.phrases("self_check.uncovered", regions=uncovered)
     elif not (findings.new or findings.ongoing or findings.unknown):
         yield wording.phrases("self_check.all_covered")
@@ -110,7 +109,7 @@ def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str
 
 def _fault(result: CheckResult, wording: Wording) -> list[str]:
     remedies = result.remedy.splitlines()[:_REMEDIES]
-    told = sentence(result, wording.phrases, _spoken)
+    told = sentence(result, wording.phrases, _quoting(wording))
     return [told, *(_code(remedy) for remedy in remedies)]
 
 
@@ -122,14 +121,15 @@ def _code(remedy: str) -> str:
 def _named(resolved: Sequence[FaultId], wording: Wording) -> str:
     """Return the names of the checks that are well again, with their regions."""
     well = [CheckResult.ok(fault.check, region=fault.region) for fault in resolved]
-    return ", ".join(_name(result, wording) for result in fold(well))
+    return wording.phrases("list.join").join(_name(result, wording) for result in fold(well))
 
 
 def _name(result: CheckResult, wording: Wording) -> str:
     name = wording.phrases(f"check.{result.check}")
     if not result.region:
         return name
-    return wording.phrases("check_in_region", result=name, region=_spoken(result.region))
+    region = wording.quote(result.region, _FACT_LIMIT)
+    return wording.phrases("check_in_region", result=name, region=region)
 
 
 def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
@@ -137,12 +137,12 @@ def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
         wording.phrases(
             "self_check.unknown_why",
             result=wording.phrases(f"check.{result.check}"),
-            why=sentence(result, wording.phrases, _spoken),
+            why=sentence(result, wording.phrases, _quoting(wording)),
         )
         for result in fold(results)[:_SHOWN]
     ]
     return wording.phrases("self_check.unknown", results="; ".join(described))
 
 
-def _spoken(text: str) -> str:
-    return fallback_text(text, _FACT_LIMIT)
+def _quoting(wording: Wording) -> Callable[[str], str]:
+    return lambda fact: wording.quote(fact, _FACT_LIMIT)

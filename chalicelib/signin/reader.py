@@ -205,15 +205,14 @@ def _assumed_role(identity: Json, _: Json) -> Principal:
 def _federated_user(identity: Json, _: Json) -> Principal:
     context = _object(identity, "sessionContext")
     issuer = _object(context, "sessionIssuer")
+    owner = _KEY_OWNERS.get(_text(issuer, "type") or "", _other)(issuer, {})
     return Principal(
         type=PrincipalType.FEDERATED_USER,
         name=_text(identity, "userName") or _of_arn(identity).name,
         account_id=_text(identity, "accountId"),
         arn=_text(issuer, "arn"),
         source_identity=_text(context, "sourceIdentity"),
-        keys_of=_KEY_OWNERS.get(_text(issuer, "type") or "", _other)(issuer, {})
-        if issuer
-        else None,
+        keys_of=owner if owner.name or owner.type is PrincipalType.ROOT else None,
     )
 
 

@@ -81,7 +81,9 @@ def row(assessed: AssessedSignIn, settings: Settings) -> Row:
     return Row(
         assessed=assessed,
         time=f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else "",
-        who=Wording(replace(settings, message_language="en")).who_with_role(assessed.sign_in),
+        who=Wording(replace(settings, message_language="en"), markup=False).who_with_role(
+            assessed.sign_in
+        ),
         ignored=_IGNORED_BY.get(ignored, ignored) if ignored else "",
     )
 

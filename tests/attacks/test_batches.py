@@ -34,7 +34,7 @@ def test_a_spray_that_succeeds_is_told_first_and_alone_and_the_spray_called_by_i
     spray = [failure(f"user-{number}") for number in range(9)]
     success = changed(event("saml-role"), *ADDRESS, to=ATTACKER)
     alone, digest = posted(harness, *spray, success)
-    assert alone.startswith("[Warning] User minjun.kim@example.com signed in")
+    assert alone.startswith("[Warning] minjun.kim@example.com signed in")
     assert "9 failed sign-ins to prod (111122223333)" in digest
     assert f"9 user names from 1 address ({ATTACKER}). This looks like password spr" in digest
 
@@ -60,7 +60,7 @@ def test_a_success_by_a_name_or_from_a_network_that_failed_is_a_warning(
 
 def test_other_successes_stay_what_they_are_and_are_named_first(harness: NotifierHarness) -> None:
     (digest,) = posted(harness, failure("bob"), event("iam-user-with-mfa"))
-    assert digest.startswith("[Warning] IAM user alice got in. 1 failed sign-in to prod")
+    assert digest.startswith("[Warning] Signed in: IAM user alice. 1 failed sign-in to prod")
 
 
 def test_critical_comes_before_warnings_and_warnings_before_the_rest(
@@ -68,9 +68,9 @@ def test_critical_comes_before_warnings_and_warnings_before_the_rest(
 ) -> None:
     batch = [failure("bob"), event("iam-user-without-mfa"), event("root-with-mfa")]
     critical, warning, failed = posted(harness, *batch)
-    assert critical.startswith("[Critical] root signed in")
+    assert critical.startswith("[Critical] Root user signed in")
     assert warning.startswith("[Warning] IAM user build-server signed in")
-    assert "as IAM user bob failed" in failed
+    assert "as IAM user bob from" in failed
 
 
 def test_guesses_at_one_name_are_called_so(harness: NotifierHarness) -> None:
@@ -92,4 +92,4 @@ def test_of_many_warnings_that_succeeded_some_are_posted_alone_and_all_are_named
     batch = [changed(one, "detail", "eventID", to=f"e-{n}") for n, one in enumerate(batch)]
     texts = posted(harness, *batch)
     assert len(texts) == 21
-    assert texts[-1] == "[Warning] IAM user user-20, IAM user user-21 got in."
+    assert texts[-1] == "[Warning] Signed in: IAM user user-20, IAM user user-21."

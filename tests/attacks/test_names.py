@@ -23,7 +23,8 @@ def text(event: dict[str, Any]) -> str:
 
 
 def everything(event: dict[str, Any]) -> str:
-    message = sign_in_message(assess(read_sign_in(event)), stage(), None)
+    settings = stage(MESSAGE_DETAIL="full")
+    message = sign_in_message(assess(read_sign_in(event)), settings, None)
     return "\n".join(texts(message.payload))
 
 
@@ -63,14 +64,14 @@ def test_a_role_named_like_a_permission_set_is_none_and_is_named_in_full() -> No
         found = changed(found, *CONTEXT, "sessionIssuer", "arn", to=issuer)
         assert warnings(found) == (Reason.IMITATES_PERMISSION_SET,)
         assert "Session li.wei@example.com (self-chosen name) signed in" in text(found)
-        assert f"with the role {role}" in text(found)
+        assert f"as role {role}" in text(found)
         assert "identity provider" not in everything(found)
 
 
 def test_a_name_that_the_session_chose_is_marked_and_what_it_cannot_change_is_shown() -> None:
     found = changed(session("ciso@example.com"), *CONTEXT, "sourceIdentity", to="mallory")
     assert "Session ciso@example.com (self-chosen name)" in text(found)
-    assert "source identity mallory" in text(found)
+    assert "source identity: mallory" in text(found)
     assert "*Source identity*\nmallory" in everything(found)
 
 
@@ -78,7 +79,7 @@ def test_a_foreign_saml_provider_is_named_with_its_account() -> None:
     provider = "arn:aws:iam::666666666666:saml-provider/Okta"
     path = ("detail", "additionalEventData", "SamlProviderArn")
     found = changed(event("saml-role"), *path, to=provider)
-    assert "through SAML provider Okta · 666666666666" in text(found)
+    assert "via SAML provider Okta · 666666666666" in text(found)
 
 
 def test_an_address_behind_a_foreign_vpc_endpoint_says_whose_it_is() -> None:

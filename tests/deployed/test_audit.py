@@ -140,8 +140,7 @@ def test_users_without_mfa_are_told(function: LambdaFunction, receiver: Receiver
     assert result.error is None, result.log
     (post,) = receiver.messages
     assert post.payload["text"] == (
-        "Users without MFA in account 123456789012: 1 of the 2 who can sign in to the console. "
-        "SSO users are not covered."
+        "[Warning] 1 of 2 console users in account 123456789012 has no MFA."
     )
     shown = json.dumps(post.payload["attachments"])
     assert "careless" in shown
@@ -171,9 +170,9 @@ def test_root_without_mfa_is_critical_in_an_account_of_five_thousand_users(
     assert result.error is None, result.log
     (post,) = receiver.messages
     assert post.payload["text"].startswith(
-        "<!here> [Critical] Users without MFA in account 123456789012: 5001 of the 5001"
+        "<!here> [Critical] 5001 of 5001 console users in account 123456789012 have no"
     )
-    assert "and 4976 more" in json.dumps(post.payload["attachments"])
+    assert "+4976 more" in json.dumps(post.payload["attachments"])
 
 
 def test_a_report_that_iam_does_not_finish_fails_the_invocation_so_that_lambda_tries_again(
@@ -209,7 +208,7 @@ def test_an_audit_that_cannot_be_posted_waits_and_comes_back(
     assert result.error is None, result.log
     (post,) = receiver.messages
     assert post.payload["text"].startswith(
-        "[Warning] Users without MFA in account 123456789012: 1 of"
+        "[Warning] 1 of 2 console users in account 123456789012 has no MFA."
     )
     assert "careless" in json.dumps(post.payload)
 

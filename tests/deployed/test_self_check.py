@@ -221,7 +221,7 @@ def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fau
     break_it(aws)
     sign_in(aws, region)
     late, new = self_check.run()
-    assert late.startswith("<!here> [Critical] root signed in to prod (111122223333)")
+    assert late.startswith("<!here> [Critical] Root user signed in to prod (111122223333)")
     assert cause in str(receiver.messages[0].payload)
     assert fault in new
     assert self_check.run() == []

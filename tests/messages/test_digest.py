@@ -122,7 +122,7 @@ def test_who_got_in_comes_first_then_who_may_have_the_password_then_the_most_fre
         "1 × IAM user alice",
         "1 × an unknown user",
         "1 × IAM user alice",
-        "1 × root",
+        "1 × root user",
         "3 × IAM user often",
         "1 × IAM user once",
     ]
@@ -165,8 +165,8 @@ def test_the_sentence_says_who_got_in_and_counts_what_failed() -> None:
     many = [*people(FAILURE, 3), assessed(SUCCESS), assessed(event("check-mfa-virtual"))]
     ((message, _),) = digests(many, stage())
     assert message.payload["text"] == (
-        "[Warning] IAM user alice got in. 3 failed sign-ins to prod (111122223333): 3 user names"
-        " from 1 address (198.51.100.202). Other sign-in events: 1."
+        "[Warning] Signed in: IAM user alice. 3 failed sign-ins to prod (111122223333): 3 user"
+        " names from 1 address (198.51.100.202). Other sign-in events: 1."
     )
     assert message.fallback["text"] == message.payload["text"]
 
@@ -174,7 +174,7 @@ def test_the_sentence_says_who_got_in_and_counts_what_failed() -> None:
 def test_of_many_who_got_in_the_sentence_names_a_few_and_counts_the_rest() -> None:
     ((message, _),) = digests(people(SUCCESS, 5), stage())
     assert message.payload["text"] == (
-        "IAM user person-0., IAM user person-1., IAM user person-2. and 2 more got in."
+        "Signed in: IAM user person-0., IAM user person-1., IAM user person-2. and 2 more."
     )
 
 

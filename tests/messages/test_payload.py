@@ -12,11 +12,12 @@ from chalicelib.messages.payload import (
     clean,
     context,
     escape,
-    fallback_text,
     fields,
     format_local,
     format_utc,
     header,
+    safe,
+    tidy,
 )
 from tests.support.stage import stage
 
@@ -63,13 +64,52 @@ def test_no_escape_is_cut_in_two() -> None:
     assert escape("&" * 5_000, 3_000) == "&amp;" * 599 + "…"
 
 
-def test_a_sentence_has_no_live_link_from_outside() -> None:
-    assert fallback_text("see https://evil.example\nnow", 80) == "see https[:]//evil.example now"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alice",
+        "svc_deploy_bot",
+        "a*b ~ c",
+        "user.name+tag@example.com",
+        "2001:db8:4c1f:9a00::17",
+        "10:02:33 UTC",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:149.0)",
+    ],
+)
+def test_what_slack_does_not_render_stays_as_it_is(text: str) -> None:
+    assert safe(text, 80) == text
 
 
-def test_a_spoken_part_keeps_its_limit_once_escaped() -> None:
-    assert len(fallback_text("<" * 500, 200)) <= 200
-    assert len(fallback_text("://" * 500, 200)) <= 200
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_admin_",
+        "*Root*",
+        "~Li Wei~",
+        "x :fire: y",
+        "한국어*굵게*는",
+        "opens *here",
+        "closes_ here",
+        "> quote",
+        "2001:db8:100:a::1",
+        "arn:aws:iam::111122223333:user/alice",
+    ],
+)
+def test_what_slack_would_render_becomes_a_code_span(text: str) -> None:
+    assert safe(text, 80) == f"`{text.replace('>', '&gt;')}`"
+
+
+def test_no_text_from_outside_is_a_live_link() -> None:
+    assert safe("see https://evil.example\nnow", 80) == "see https[:]//evil.example now"
+
+
+@pytest.mark.parametrize("text", ["<" * 500, "://" * 500, "*" * 500])
+def test_a_safe_text_keeps_its_limit_once_escaped(text: str) -> None:
+    assert len(safe(text, 200)) <= 300
+
+
+def test_code_spans_have_one_space_around_them_and_none_at_the_end_of_a_line() -> None:
+    assert tidy("*Label*\n `a`  b  `c` \n`d`") == "*Label*\n`a` b `c`\n`d`"
 
 
 def test_a_moment_is_written_whole_and_in_utc() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.messages.wording import Wording
+from chalicelib.messages.wording import Wording, mfa_kind
 from chalicelib.signin.model import Principal, PrincipalType, SignIn
 from chalicelib.signin.reader import read_sign_in
 from tests.support.records import changed, event, without
@@ -26,18 +26,18 @@ def read_with(name: str, *path: str, to: object) -> SignIn:
 @pytest.mark.parametrize(
     ("name", "who"),
     [
-        ("root-with-account-alias", "root"),
+        ("root-with-account-alias", "root user"),
         ("iam-user-with-mfa", "IAM user alice"),
-        ("iam-user-unknown-name", "an unknown user (name hidden by AWS)"),
-        ("saml-role", "user minjun.kim@example.com (role Developers)"),
+        ("iam-user-unknown-name", "a user name that does not exist"),
+        ("saml-role", "minjun.kim@example.com (role Developers)"),
         (
             "identity-center-permission-set",
-            "SSO user carol.jones@example.com (permission set AdministratorAccess)",
+            "carol.jones@example.com (permission set AdministratorAccess)",
         ),
         ("federated-user", "federated user deploy-session (self-chosen name)"),
         ("saml-user", "SAML user emeka.obi@example.com"),
         ("web-identity-user", "web identity user 104862195730026481937"),
-        ("identity-center-password-and-code", "SSO user june.park"),
+        ("identity-center-password-and-code", "june.park"),
         ("identity-center-without-details", "an unnamed user"),
         ("trimmed-record", "an unknown user"),
         ("switch-role-in-home-account", "IAM user alice (role Admin)"),
@@ -53,6 +53,59 @@ def test_a_name_of_invisible_characters_is_no_name() -> None:
     principal = Principal(type=PrincipalType.IAM_USER, name="\u200b\u2060", role="\u200b")
     assert ENGLISH.who(principal) == "an unnamed user"
     assert ENGLISH.role(principal) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        (
+            "en",
+            [
+                "Root user",
+                "IAM user alice",
+                "carol",
+                "Session i-0abc (self-chosen name)",
+                "An unnamed user",
+            ],
+        ),
+        (
+            "ko",
+            [
+                "루트 사용자가",
+                "IAM 사용자 alice 님이",
+                "carol 님이",
+                "i-0abc(자칭) 세션이",
+                "이름이 기록되지 않은 사용자가",
+            ],
+        ),
+        (
+            "ja",
+            [
+                "ルートユーザーが",
+                "IAMユーザー alice が",
+                "carol が",
+                "i-0abc と名乗るセッションが",
+                "名前の記録がないユーザーが",
+            ],
+        ),
+    ],
+)
+def test_who_begins_a_sentence_as_its_language_wants(language: str, subject: list[str]) -> None:
+    wording = Wording(stage(MESSAGE_LANGUAGE=language))
+    people = [
+        Principal(type=PrincipalType.ROOT),
+        Principal(type=PrincipalType.IAM_USER, name="alice"),
+        Principal(type=PrincipalType.PERMISSION_SET, name="carol"),
+        Principal(type=PrincipalType.ASSUMED_ROLE, name="i-0abc"),
+        Principal(type=PrincipalType.IDENTITY_CENTER_USER),
+    ]
+    assert [wording.subject(principal) for principal in people] == subject
+
+
+def test_a_reader_other_than_slack_sees_names_as_they_are() -> None:
+    principal = Principal(type=PrincipalType.PERMISSION_SET, name="*A&B*\n")
+    assert Wording(stage(), markup=False).who(principal) == "*A&B*"
+    assert ENGLISH.who(principal) == "`*A&amp;B*`"
 
 
 def test_an_account_has_its_name_where_the_stage_gives_one() -> None:
@@ -106,8 +159,8 @@ def test_an_event_has_a_name_for_people_or_aws_s_own() -> None:
         ("role-with-mfa-in-session", "Yes"),
         ("iam-user-without-mfa", "No"),
         ("identity-center-password-only", "No"),
-        ("saml-role", "Unknown (it is up to the identity provider)"),
-        ("identity-center-external-idp", "Unknown (it is up to the identity provider)"),
+        ("saml-role", "Decided by your identity provider"),
+        ("identity-center-external-idp", "Decided by your identity provider"),
         ("custom-federation", "Unknown (AWS does not say)"),
     ],
 )
@@ -128,7 +181,7 @@ def test_a_device_that_we_have_no_word_for_keeps_aws_s() -> None:
         ("credential-challenge", "Not at this step (password)"),
         ("credential-verified-password", "Not at this step (password)"),
         ("credential-failed-password", "Not at this step (password)"),
-        ("iam-user-wrong-password", "No (the sign-in failed)"),
+        ("iam-user-wrong-password", "Not reached"),
     ],
 )
 def test_no_mfa_is_never_held_against_a_step_or_an_attempt(name: str, answer: str) -> None:
@@ -138,8 +191,8 @@ def test_no_mfa_is_never_held_against_a_step_or_an_attempt(name: str, answer: st
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("credential-failed-code", "Yes, but it failed (authenticator app)"),
-        ("iam-user-wrong-mfa-code", "Yes, but it failed"),
+        ("credential-failed-code", "Failed (authenticator app)"),
+        ("iam-user-wrong-mfa-code", "Failed"),
     ],
 )
 def test_mfa_that_failed_says_so(name: str, answer: str) -> None:
@@ -154,16 +207,16 @@ def test_mfa_that_was_only_asked_for_says_so() -> None:
 @pytest.mark.parametrize(
     ("name", "note"),
     [
-        ("iam-user-with-mfa", "with MFA"),
-        ("iam-user-without-mfa", "without MFA"),
-        ("saml-role", "MFA up to the identity provider"),
+        ("iam-user-with-mfa", "yes"),
+        ("iam-user-without-mfa", "no"),
+        ("saml-role", "identity_provider"),
         ("custom-federation", None),
         ("iam-user-wrong-password", None),
         ("iam-user-wrong-mfa-code", None),
     ],
 )
 def test_a_sentence_says_of_mfa_only_what_aws_knows(name: str, note: str | None) -> None:
-    assert ENGLISH.mfa_note(read(name)) == note
+    assert mfa_kind(read(name)) == note
 
 
 @pytest.mark.parametrize(
@@ -198,8 +251,8 @@ def test_what_the_self_check_found_says_why_aws_did_not_bring_it() -> None:
         ("Mozilla/5.0 (X11; Linux x86_64; rv:149.0) Firefox/149.0", "Firefox 149 on Linux"),
         ("aws-cli/2.35.1", "AWS CLI 2.35"),
         ("[S3Console/0.4, aws-internal/3]", "[S3Console/0.4, aws-internal/3]"),
-        ("", "unknown"),
-        (None, "unknown"),
+        ("", ""),
+        (None, ""),
     ],
 )
 def test_a_client_is_named_or_says_of_itself_what_it_says(

@@ -107,25 +107,25 @@ def test_root_leads_the_list_and_the_last_to_sign_in_follow() -> None:
 
 
 def test_critical_mentions_whom_the_stage_has_set() -> None:
-    text = message(audit(ROOT), CRITICAL_MENTION="here")["text"]
-    assert text.startswith(
-        "<!here> [Critical] Users without MFA in prod (111122223333): 1 of the 1"
+    text = message(audit(ROOT, person("alice")), CRITICAL_MENTION="here")["text"]
+    assert text == (
+        "<!here> [Critical] 2 of 2 console users in prod (111122223333) have no MFA, "
+        "including the root user."
     )
-    assert "root among them" in text
+    alone = message(audit(ROOT, person("alice", has_mfa=True)))["text"]
+    assert alone.endswith("The root user of prod (111122223333) has no MFA: 1 of 2 console users.")
 
 
 def test_a_warning_mentions_nobody() -> None:
     text = message(audit(SAFE_ROOT, person("alice")), CRITICAL_MENTION="here")["text"]
-    assert text.startswith("[Warning] Users without MFA in prod (111122223333): 1 of the 2 who")
+    assert text == "[Warning] 1 of 2 console users in prod (111122223333) has no MFA."
 
 
 def test_all_well_is_one_line_and_what_it_covers() -> None:
     payload = message(audit(SAFE_ROOT))
-    sentence = "Everyone who can sign in to the console of prod (111122223333) has MFA (users: 1)."
-    assert payload["text"] == f"{sentence} SSO users are not covered."
-    line, *coverage = shown(payload).splitlines()
-    assert line == sentence
-    assert coverage[0].startswith("Covers the IAM users and the root user of this account, not")
+    assert payload["text"] == "The only console user in prod (111122223333) has MFA."
+    coverage, *_ = shown(payload).splitlines()
+    assert coverage.startswith("Covers the IAM users and the root user of this account, not")
 
 
 def test_an_account_where_nobody_has_a_password_is_told_so() -> None:
@@ -135,14 +135,12 @@ def test_an_account_where_nobody_has_a_password_is_told_so() -> None:
 
 @pytest.mark.parametrize("people", [(), (SAFE_ROOT,), (ROOT,), (SAFE_ROOT, person("alice"))])
 def test_every_message_says_what_it_covers(people: tuple[Person, ...]) -> None:
-    payload = message(audit(*people))
-    assert payload["text"].endswith("SSO users are not covered.")
-    assert "not IAM Identity Center (SSO) users" in shown(payload)
+    assert "not IAM Identity Center (SSO) users" in shown(message(audit(*people)))
 
 
 def test_a_report_without_root_is_told_so() -> None:
-    assert "no row for root" in shown(message(audit(person("alice"))))
-    assert "no row for root" not in shown(message(audit(SAFE_ROOT, person("alice"))))
+    assert "no row for the root user" in shown(message(audit(person("alice"))))
+    assert "no row for the root user" not in shown(message(audit(SAFE_ROOT, person("alice"))))
 
 
 def test_the_message_says_how_old_the_report_is() -> None:
@@ -157,14 +155,14 @@ def test_a_report_of_unknown_age_is_told_without_it() -> None:
 @pytest.mark.parametrize(
     ("one", "line"),
     [
-        (person("alice"), "IAM user alice · last sign-in: 2026-06-01 · password since: 2021-02-03"),
+        (person("alice"), "IAM user alice · last sign-in: 2026-06-01 · password set: 2021-02-03"),
         (person("bob", last_used=None), "IAM user bob · last sign-in: unknown · "),
         (
             person("carol", last_used=None, never_used=True),
             "IAM user carol · last sign-in: never · ",
         ),
-        (person("dave", password_since=None), "password since: unknown"),
-        (ROOT, "\nroot · last sign-in: 2026-06-01 · "),
+        (person("dave", password_since=None), "password set: unknown"),
+        (ROOT, "\nroot user · last sign-in: 2026-06-01 · "),
     ],
 )
 def test_a_person_is_listed_with_last_use_and_age_of_the_password(one: Person, line: str) -> None:
@@ -180,7 +178,7 @@ def test_five_thousand_people_fit_and_the_rest_is_counted() -> None:
     payload = message(audit(ROOT, *people))
     lines = shown(payload).splitlines()
     assert sum("last sign-in" in line for line in lines) == NAMED
-    assert f"… and {5_001 - NAMED} more. All of them: python -m ops audit --csv" in lines
+    assert f"+{5_001 - NAMED} more. All of them: python -m ops audit --csv" in lines
     assert refusal(payload) is None
 
 

@@ -40,7 +40,7 @@ def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
     harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
     assert harness.texts[2].startswith(
-        "[Warning] User minjun.kim@example.com got in. 1 failed sign-in to prod"
+        "[Warning] Signed in: minjun.kim@example.com. 1 failed sign-in to prod"
     )
     assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
 
@@ -53,8 +53,8 @@ def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
     harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
     critical, audit, digest = harness.texts
     assert critical.startswith("[Critical]")
-    assert "without MFA" in audit
-    assert "got in." in digest
+    assert "no MFA" in audit
+    assert "Signed in: " in digest
 
 
 def test_messages_keep_slacks_pace_of_one_a_second(harness: NotifierHarness) -> None:
@@ -154,7 +154,7 @@ def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(harness: NotifierHarn
     report = {**real, "detail-type": "signin-monitor MFA audit"}
     harness.notifier().redeliver(harness.park(forged, report, real, real), SECONDS, report_in)
     assert len(harness.texts) == 3
-    assert harness.texts[0].startswith("[Critical] root signed in")
+    assert harness.texts[0].startswith("[Critical] Root user signed in")
 
 
 def test_an_event_that_this_function_told_before_is_ignored_and_deleted(
@@ -203,7 +203,7 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
     ]
     harness.notifier().redeliver(records, SECONDS, report_in)
     (text,) = harness.texts
-    assert text.endswith("got in. Other sign-in events: 2.")
+    assert text.endswith(". Other sign-in events: 2.")
 
 
 @pytest.mark.parametrize("kind", [None, "signin-monitor self-check"])

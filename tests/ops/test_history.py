@@ -70,7 +70,7 @@ def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
     assert [words(line)[1:5] for line in rows] == [
         ["info", "IAM user alice", "CheckMfa", "Success"],
         ["warning", "IAM user alice", "ConsoleLogin", "Failure"],
-        ["critical", "root", "ConsoleLogin", "Success"],
+        ["critical", "root user", "ConsoleLogin", "Success"],
         ["info", "IAM user alice", "ConsoleLogin", "Success"],
     ]
     assert "muted by IGNORED_EVENTS" in rows[0]
@@ -137,7 +137,7 @@ def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
         "time": (NOW - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "severity": "critical",
         "reasons": "root_signed_in without_mfa",
-        "who": "root",
+        "who": "root user",
         "principal_arn": "",
         "event": "ConsoleLogin",
         "failure_reason": "",
@@ -216,10 +216,10 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
     assert "posted: 2" in run.text
     told = [post.payload["text"] for post in receiver.messages]
     assert [text.partition(" signed in to ")[0] for text in told] == [
-        "[Critical] root",
+        "[Critical] Root user",
         "IAM user alice",
     ]
-    assert all("A replay" in json.dumps(post.payload) for post in receiver.messages)
+    assert all("a replay" in json.dumps(post.payload) for post in receiver.messages)
 
 
 @pytest.mark.usefixtures("two_weeks")

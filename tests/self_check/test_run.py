@@ -153,7 +153,7 @@ def test_the_first_run_says_that_the_stage_is_at_work(stage: Stage) -> None:
 def test_a_sign_in_that_nobody_told_is_told_once_as_late_and_found(stage: Stage) -> None:
     stage.happened("root-without-mfa")
     (told,) = stage.check()
-    assert told.startswith("[Critical] root signed in to ")
+    assert told.startswith("[Critical] Root user signed in to ")
     assert "Posted 30 min after it happened." in footers(stage)
     assert "Found by the self-check: AWS had not delivered this event." in footers(stage)
     assert stage.check() == []
@@ -385,7 +385,7 @@ def test_a_sign_in_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) 
     with pytest.raises(DeliveryError):
         stage.check()
     stage.now += timedelta(hours=3)
-    assert any(text.startswith("[Critical] root") for text in stage.check())
+    assert any(text.startswith("[Critical] Root") for text in stage.check())
 
 
 def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
@@ -547,7 +547,7 @@ def test_without_the_time_of_the_deployment_the_last_days_are_read(stage: Stage)
     stage.aws.client("logs").create_log_group(logGroupName=stage.deployment.log_group("self_check"))
     stage.happened("root-without-mfa", minutes_ago=5 * 24 * 60)
     with denied(stage, "logs", "DescribeLogGroups"):
-        assert stage.check()[0].startswith("[Critical] root signed in")
+        assert stage.check()[0].startswith("[Critical] Root user signed in")
 
 
 def test_logs_that_do_not_answer_in_time_fail_the_run(stage: Stage) -> None:
@@ -570,7 +570,7 @@ def test_a_handler_that_never_ran_has_decided_nothing(stage: Stage) -> None:
     for handler in ("on_sign_in", "on_undelivered"):
         stage.aws.client("logs").delete_log_group(logGroupName=stage.deployment.log_group(handler))
     stage.happened("root-without-mfa")
-    assert stage.check()[0].startswith("[Critical] root signed in")
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
 
 
 def test_it_runs_by_the_variables_and_the_name_of_its_function(stage: Stage) -> None:

@@ -24,7 +24,7 @@ from typing import Any, cast
 from playground.aws.deployment import ProjectCopy
 
 SECONDS = 180
-LAST_OF_THE_OPENING = re.escape("root signed in to prod (111122223333)")
+LAST_OF_THE_OPENING = re.escape("Root user signed in to prod (111122223333)")
 
 
 class Answered(Exception):

@@ -29,15 +29,27 @@ KEYS = {
 }
 OWN_MARKUP = re.compile(
     r"<(?:!date\^-?\d+\^\{date_short_pretty\} \{time_secs\}\|[-\d]+ [\d:]+ UTC"
-    r"|https://[a-z0-9-]+\.console\.[a-z.-]+/cloudtrailv2/home\?region=[a-z0-9-]+#/events/[\w-]+"
-    r"\|[^<>|\n]+)>"
+    r"|https://[a-z0-9-]+\.console\.[a-z0-9.-]+/cloudtrailv2/home\?region=[a-z0-9-]+#/events"
+    r"(?:/[\w-]+|\?Username=[\w.~%-]+)?\|[^<>|\n]+"
+    r"|https://support\.aws\.amazon\.com/#/contacts/aws-account-support\|[^<>|\n]+"
+    r"|https://wiki\.example/[^<>|\s]*\|[^<>|\n]+)>"
 )
 MENTION = re.compile(r"<(?:!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+)> ")
+OWN_LABEL = re.compile(r"^\*[^*\n]+\*(?=\n)", re.MULTILINE)
+CODE = re.compile(r"`[^`\n]+`")
+# What Slack shows as something else: bold, italics, strike; an emoji; a quote. An IPv6 address is
+# none: no emoji has the name of one of its groups, except a few.
+RENDERED = re.compile(
+    r"(?<![A-Za-z0-9])(?P<mark>[*_~])(?=\S)[^\n]*?(?<=\S)(?P=mark)(?![A-Za-z0-9])"
+    r"|:(?![0-9a-f]+:)[\w+'-]+:|:(100|1234|a|b|ab|abc|abcd|bed|bee|cd):"
+    r"|^&gt;",
+    re.MULTILINE,
+)
 STRAY_AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;)")
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 CHINESE_JAPANESE_KOREAN = "\u1100-\u11ff\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # Slack often leaves such a mark visible.
-TOUCHING_MARK = re.compile(f"[*`][{CHINESE_JAPANESE_KOREAN}]|[{CHINESE_JAPANESE_KOREAN}][*`]")
+TOUCHING_MARK = re.compile(f"`[{CHINESE_JAPANESE_KOREAN}]|[{CHINESE_JAPANESE_KOREAN}]`")
 
 
 def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[str]:
@@ -53,6 +65,7 @@ def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[st
         *(f"unknown key {key}" for key in payload.keys() - KEYS),
         *_of_mention(with_mention and with_mention[0].strip(), mention),
         *_of_text(MENTION.sub("", text, count=1), TEXT),
+        *_of_markup(MENTION.sub("", text, count=1)),
         *(fault for one in payload.get("attachments", []) for fault in _of_attachment(one)),
     ]
 
@@ -99,9 +112,21 @@ def _of_block(block: dict[str, Any]) -> Iterator[str]:
         yield f"the SDK reads {given} out of {block}"
     for one in _text_objects(block):
         yield from _of_text(one["text"], FIELD if "fields" in block else 3_000)
+        if one["type"] == "mrkdwn":
+            yield from _of_markup(one["text"])
         option = {"mrkdwn": ("verbatim", True), "plain_text": ("emoji", False)}[one["type"]]
         if one.get(option[0]) is not option[1]:
             yield f"{option[0]} is not {option[1]}"
+
+
+def _of_markup(text: str) -> Iterator[str]:
+    unlabelled = OWN_LABEL.sub("", text)
+    if found := RENDERED.search(OWN_MARKUP.sub("", CODE.sub("code", unlabelled))):
+        yield f"{found[0]!r} is rendered in {text!r}"
+    if TOUCHING_MARK.search(CODE.sub("`code`", unlabelled)):
+        yield f"a code span that touches a letter in {text!r}"
+    if "  " in text or re.search(r"^ | $", text, re.MULTILINE):
+        yield f"spaces that show in {text!r}"
 
 
 def _text_objects(block: Mapping[str, Any]) -> list[dict[str, Any]]:
