@@ -1,6 +1,6 @@
 """The AWS account that an operator works in, and a stage's home region in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -26,10 +26,16 @@ class Account:
     account_id: str
     partition: str
     region: str
+    tags: "Mapping[str, str]" = field(default_factory=dict)
 
     @classmethod
-    def open(cls, profile: str | None, region: str) -> Self:
-        """Find the credentials as the AWS CLI does, and ask AWS whose they are."""
+    def open(
+        cls, profile: str | None, region: str, tags: "Mapping[str, str] | None" = None
+    ) -> Self:
+        """Find the credentials as the AWS CLI does, and ask AWS whose they are.
+
+        `tags` are the operator's own, for all that is made.
+        """
         core = botocore.session.Session(profile=profile)
         core.set_default_client_config(_CONFIG)
         session = boto3.Session(botocore_session=core, region_name=region)
@@ -39,7 +45,11 @@ class Account:
         except KeyError:  # botocore's own, too, for an HTML page with status 200
             raise OpsError(NOT_AWS) from None
         return cls(
-            session=session, account_id=account_id, partition=arn.split(":")[1], region=region
+            session=session,
+            account_id=account_id,
+            partition=arn.split(":")[1],
+            region=region,
+            tags=tags or {},
         )
 
     def client(self, service: str, region: str) -> Any:  # noqa: ANN401  # any service's
@@ -58,6 +68,10 @@ class Account:
     def arn(self, service: str, name: str, *, region: str | None = None) -> str:
         """Return the ARN of something here, in the home region or in another."""
         return f"arn:{self.partition}:{service}:{region or self.region}:{self.account_id}:{name}"
+
+    def tags_for(self, stage: str) -> dict[str, str]:
+        """Return the tags of what is made for a stage: the operator's own, and the mark."""
+        return {**self.tags, **tags_of(stage)}
 
     def role_arn(self, name: str) -> str:
         """Return the ARN of a role here."""

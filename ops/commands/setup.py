@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     """
     config = ConfigFile.read()
     files = StageFiles(config, stage, region)
-    account = Account.open(profile, files.settings.sign_in_region)
+    account = Account.open(profile, files.settings.sign_in_region, config.tags(stage))
     account.expect_home_of(stage)
     click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
     is_asking = sys.stdin.isatty() and not (yes or dry_run)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib import resource_names
 from chalicelib.settings import Settings
-from ops.account import Account, tags_of
+from ops.account import Account
 from ops.plan import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sns.type_defs import SubscriptionTypeDef
+    from mypy_boto3_sns.type_defs import SubscriptionTypeDef, TagTypeDef
 
 _STUCK: Final = 15 * 60.0  # seconds: by then on_undelivered has tried twice
 _ERRORS: Final = tuple(f"errors-{handler}" for handler in resource_names.HANDLERS)
@@ -23,6 +23,9 @@ class Alarms:
 
     def __init__(self, account: Account, stage: str) -> None:
         self._stage = stage
+        self._tags: list[TagTypeDef] = [
+            {"Key": key, "Value": value} for key, value in account.tags_for(stage).items()
+        ]
         self._prefix = f"{resource_names.APP}-{stage}-"
         self.topic = f"{self._prefix}alarms"
         self._topic_arn = account.arn("sns", self.topic)
@@ -37,10 +40,9 @@ class Alarms:
     def steps(self, settings: Settings, email: str | None) -> Iterator[Step]:
         """Return the steps to the alarms of what the stage deploys, told to `email` as well."""
         if not self._has_topic:
-            tags = [{"Key": key, "Value": value} for key, value in tags_of(self._stage).items()]
             yield Step(
                 f"make the SNS topic {self.topic}",
-                lambda: self._sns.create_topic(Name=self.topic, Tags=tags),  # type: ignore[arg-type]
+                lambda: self._sns.create_topic(Name=self.topic, Tags=self._tags),
             )
         if email and email not in {one["Endpoint"] for one in self._subscriptions()}:
             yield Step(
@@ -60,7 +62,9 @@ class Alarms:
         if lacking:
             yield Step(
                 f"make the alarms ({len(lacking)})",
-                lambda: [self._cloudwatch.put_metric_alarm(**alarm) for alarm in lacking],
+                lambda: [
+                    self._cloudwatch.put_metric_alarm(**alarm, Tags=self._tags) for alarm in lacking
+                ],
                 ", ".join(alarm["AlarmName"] for alarm in lacking),
             )
         if needless := sorted(found.keys() - {alarm["AlarmName"] for alarm in wanted}):

@@ -21,7 +21,8 @@ class ForwardRole:
         self.arn = account.role_arn(name)
         self._name = name
         self._bus_arn = bus_arn
-        self._tags = dict(tags_of(stage))
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._iam: IAMClient = account.session.client("iam")
         self._trust = _document(
             Principal={"Service": "events.amazonaws.com"},
@@ -46,7 +47,7 @@ class ForwardRole:
         """Return the step that deletes the role, if `setup` or `regions` made it."""
         found = self._found() or {}
         tags = {one["Key"]: one["Value"] for one in found.get("Tags", [])}
-        if self._tags.items() <= tags.items():
+        if self._mark.items() <= tags.items():
             yield Step(f"delete the IAM role {self._name}", self._delete, kind="remove")
 
     def _make(self) -> None:

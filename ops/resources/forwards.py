@@ -52,7 +52,8 @@ class Forwards:
         self._stage = stage
         self._home = account.region
         self._name = resource_names.forward(stage)  # of the rules and of their role
-        self._tags = dict(tags_of(stage))
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._bus_arn = account.arn("events", "event-bus/default")
         self._role = ForwardRole(account, stage, self._name, self._bus_arn)
         self._events: dict[str, EventBridgeClient] = {
@@ -166,7 +167,7 @@ class Forwards:
             tags = events.list_tags_for_resource(ResourceARN=arn)["Tags"]
         except (ClientError, BotoCoreError):
             return region, False
-        return region, self._tags.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
+        return region, self._mark.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
 
     def _make(self, region: str) -> None:
         events = self._events[region]

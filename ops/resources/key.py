@@ -33,7 +33,8 @@ class StageKey:
         """
         self.alias = resource_names.key_alias(stage)
         self._kms: KMSClient = account.session.client("kms")
-        self._tags = tags_of(stage)
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._now = self._described(self.alias)
         self._brought = self._usable(brought, account.region) if brought else None
         self._default_principal = f"arn:{account.partition}:iam::{account.account_id}:root"
@@ -162,7 +163,7 @@ class StageKey:
             tags = self._kms.list_resource_tags(KeyId=key_id)["Tags"]
         except ClientError:
             return False  # a key that does not let us look is none of ours
-        return self._tags.items() <= {one["TagKey"]: one["TagValue"] for one in tags}.items()
+        return self._mark.items() <= {one["TagKey"]: one["TagValue"] for one in tags}.items()
 
     def _has_default_policy(self, key_id: str) -> bool:
         """Return whether a key's policy leaves all to IAM, as that of a key made without one."""

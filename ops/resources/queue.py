@@ -62,7 +62,8 @@ class UndeliveredQueue:
             for one in resource_names.HANDLERS
         ]
         self._sqs: SQSClient = account.session.client("sqs")
-        self._tags = dict(tags_of(stage))
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._wanted: dict[QueueAttributeNameType, str] = {
             "MaximumMessageSize": str(_LARGEST),
             "MessageRetentionPeriod": str(DAYS * 24 * 3600),
@@ -177,7 +178,7 @@ class UndeliveredQueue:
             raise
 
     def _is_ours(self, url: str) -> bool:
-        return self._tags.items() <= self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
+        return self._mark.items() <= self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
 
 
 def _comparable(attribute: str) -> Any:  # noqa: ANN401  # AWS writes a policy with its own spaces

@@ -35,7 +35,8 @@ class ReadOnlyRule:
         self._stage = stage
         self._name = resource_names.read_only_rule(stage)
         self._arn = account.arn("events", f"rule/{self._name}")
-        self._tags = dict(tags_of(stage))
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._function = resource_names.function(stage, "on_sign_in")
         self._function_arn = account.arn("lambda", f"function:{self._function}")
         self._events: EventBridgeClient = account.session.client("events")
@@ -64,7 +65,7 @@ class ReadOnlyRule:
         if self._described(self._name) is None:
             return
         tags = self._events.list_tags_for_resource(ResourceARN=self._arn)["Tags"]
-        if self._tags.items() <= {one["Key"]: one["Value"] for one in tags}.items():
+        if self._mark.items() <= {one["Key"]: one["Value"] for one in tags}.items():
             yield Step(f"delete the rule {self._name}", self._delete)
 
     def connect_after_deploy(self) -> None:

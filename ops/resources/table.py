@@ -28,7 +28,8 @@ class StageTable:
         named = config.environment(stage).get("BASELINE_TABLE", "").strip()
         self.name = named or resource_names.baseline_table(stage)
         self._dynamodb: Any = account.client("dynamodb", account.region)
-        self._tags = dict(tags_of(stage))
+        self._mark = tags_of(stage)
+        self._tags = account.tags_for(stage)
         self._table = self._find()
 
     def steps(self) -> Iterator[Step]:
@@ -64,7 +65,7 @@ class StageTable:
     def _is_ours(self) -> bool:
         arn = self._table["TableArn"] if self._table else ""
         tags = self._dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]
-        return self._tags.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
+        return self._mark.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
 
     def _find(self) -> dict[str, Any] | None:
         try:
