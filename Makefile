@@ -19,10 +19,10 @@ HOME_REGION = $$($(BIN)/python -c 'from ops.project.config_file import ConfigFil
   print(ConfigFile.read().home_region("$(STAGE)"))')
 EVENT ?= playground/events/iam-user-with-mfa.json
 
-.PHONY: help demo tour local test check golden mutants setup deploy doctor logs invoke bench profile scaling storm clean
+.PHONY: help demo tour local test test-unit check golden mutants setup deploy doctor logs invoke bench profile scaling storm clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,6 +56,9 @@ local: $(DEMO)  ## chalice local, with the page
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+
+test-unit: $(READY)  ## the tests that need no AWS and no browser, in seconds
+	$(BIN)/python -m pytest -n 2 --unit
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff format --check .

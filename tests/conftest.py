@@ -1,29 +1,55 @@
-"""What the tests share: a clean shell, an embedded AWS, a deployed stage, TLS receivers."""
+"""What the tests share: a clean shell, an embedded AWS, a deployed package, TLS receivers.
 
+With `--unit` only those test files are read that need none of the three; that takes seconds.
+"""
+
+import fcntl
 import os
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hypothesis
 import pytest
 
 from chalicelib.settings import NAMES
-from playground.aws.deployment import Deployment, deploy
-from playground.aws.settings import provision
 from playground.slack.certificates import Certificates, make_certificates
 from playground.slack.receiver import Receiver
-from tests.support.stage_harness import SECRET_PATH, StageHarness
-from tests.support.strict_aws import StrictAws
+from tests.support.webhook import SECRET_PATH
 
-hypothesis.settings.register_profile("suite", deadline=None)  # speed is the benchmark's business
-hypothesis.settings.load_profile("suite")
+if TYPE_CHECKING:
+    from tests.support.stage_harness import StageHarness
+    from tests.support.strict_aws import StrictAws
+
+# What a test file imports that needs the embedded AWS, a deployed package or a browser.
+_NOT_UNIT = re.compile(
+    r"^(from|import) (moto|playwright|playground\.(aws|local)|tests\.notifier|tests\.support\.(cli"
+    r"|demo|deployed_stage|event_bridge|faults|notifier_harness|secrecy|stage_harness|strict_aws))",
+    re.MULTILINE,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--unit", action="store_true", help="only tests without AWS or a browser")
     parser.addoption(
         "--rewrite-golden",
         action="store_true",
         help="write the messages under tests/golden anew instead of comparing with them",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out a test file that is no unit test, and a folder whose fixtures are of none."""
+    if not config.getoption("unit"):
+        return None
+    read = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    return (read.exists() and bool(_NOT_UNIT.search(read.read_text(encoding="utf-8")))) or None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("unit") and "moto" in sys.modules:
+        raise pytest.UsageError("A unit test has imported moto: complete _NOT_UNIT.")
 
 
 # What a developer's shell may hold that boto3, requests, Chalice or the app would obey.
@@ -49,25 +75,39 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[StrictAws]:
+def embedded() -> "Iterator[StrictAws]":
+    from tests.support.strict_aws import StrictAws  # noqa: PLC0415 — unit tests do without moto
+
     with StrictAws() as aws:
         yield aws
 
 
 @pytest.fixture
-def aws(embedded: StrictAws) -> StrictAws:
+def aws(embedded: "StrictAws") -> "StrictAws":
     """Return an AWS account that is empty."""
     embedded.reset()
     return embedded
 
 
 @pytest.fixture(scope="session")
-def deployment(embedded: StrictAws, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """Deploy prod with its queue, once: for the package and the settings, whatever AWS holds."""
-    embedded.reset()
-    with Receiver() as receiver:
-        settings = provision("prod", aws=embedded, receiver=receiver)
-    return deploy("prod", settings, aws=embedded, scratch=tmp_path_factory.mktemp("deployment"))
+def package(embedded: "StrictAws", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the package of prod as `chalice deploy` makes it, once for all runs."""
+    from playground.aws.deployment import deploy  # noqa: PLC0415 — likewise
+    from playground.aws.settings import provision  # noqa: PLC0415
+
+    # Workers of xdist each have a folder below one that they share.
+    scratch = tmp_path_factory.getbasetemp()
+    scratch = (scratch.parent if "PYTEST_XDIST_WORKER" in os.environ else scratch) / "package"
+    scratch.mkdir(exist_ok=True)
+    with (scratch / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (scratch / "done").exists():
+            embedded.reset()
+            with Receiver() as receiver:
+                settings = provision("prod", aws=embedded, receiver=receiver)
+            deploy("prod", settings, aws=embedded, scratch=scratch)
+            (scratch / "done").touch()
+    return scratch / "package-prod"
 
 
 @pytest.fixture
@@ -78,11 +118,13 @@ def receiver(certificates: Certificates) -> Iterator[Receiver]:
 
 @pytest.fixture
 def bed(
-    aws: StrictAws,
+    aws: "StrictAws",
     receiver: Receiver,
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[StageHarness]:
+) -> "Iterator[StageHarness]":
     """Return the stage prod with its key and queue, its webhook led to the TLS receiver."""
+    from tests.support.stage_harness import StageHarness  # noqa: PLC0415 — likewise
+
     with StageHarness(aws, receiver, certificates, monkeypatch) as bed:
         yield bed

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from chalicelib import errors
 from chalicelib.errors import DeliveryError, StillUndelivered
 from chalicelib.reports import report_in
-from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.catalogue import renewed
 from tests.support.faults import FAULTS, QUEUES
@@ -113,9 +113,9 @@ def test_a_queue_that_does_not_delete_in_time_still_lets_the_rest_come_again(
     assert last["message"] == "The undelivered queue is too slow."
 
 
-def test_wrong_settings_fail_each_invocation(deployment: Deployment, bed: StageHarness) -> None:
+def test_wrong_settings_fail_each_invocation(package: Path, bed: StageHarness) -> None:
     bed.settings["MESSAGE_LANGUAGE"] = "tlh"
-    with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
         for _ in range(2):
             error = function.invoke(sign_in()).error
             assert error
@@ -139,12 +139,12 @@ _DEBUG = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
 
 @pytest.mark.parametrize("name", DEPLOYED)
 def test_the_deployed_package_parks_or_fails_and_shows_no_webhook_at_debug_level(
-    name: str, deployment: Deployment, bed: StageHarness
+    name: str, package: Path, bed: StageHarness
 ) -> None:
     fault = FAULTS[name]
     fault.cause(bed)
     happened = sign_in()
-    with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment | _DEBUG) as function:
+    with LambdaFunction(package, "app.on_sign_in", bed.environment | _DEBUG) as function:
         parks = function.invoke(happened)
         bed.aws.deny("sqs:SendMessage")
         fails = function.invoke(sign_in())
@@ -159,13 +159,13 @@ def test_the_deployed_package_parks_or_fails_and_shows_no_webhook_at_debug_level
 
 @pytest.mark.parametrize("action", ["", "kms:Decrypt"])
 def test_with_everything_hanging_the_function_parks_before_it_is_killed(
-    action: str, deployment: Deployment, bed: StageHarness
+    action: str, package: Path, bed: StageHarness
 ) -> None:
     if action:
         bed.aws.hang(action)
     bed.receiver.behave("hang")
     happened = sign_in("root-without-mfa")
-    with LambdaFunction(deployment.package, "app.on_sign_in", bed.environment) as function:
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
         result = function.invoke(happened, timeout_seconds=60)
     assert not result.timed_out
     assert result.value["decision"] == "parked"

@@ -197,6 +197,7 @@ UNKNOWN_KIND["detail"]["responseElements"] = {"DeviceTrustEstablished": "Failure
 
 @given(found=EVENT)
 @example(found=UNKNOWN_KIND)
+@example(found=event("federated-user"))
 def test_the_essence_of_an_event_is_small_json_and_reads_as_the_same_sign_in(found: object) -> None:
     cut = trim(found)
     assert len(json.dumps(cut)) < 256 * 1024

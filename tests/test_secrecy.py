@@ -11,7 +11,8 @@ from chalicelib.settings import Settings
 from playground.catalogue import renewed
 from tests.support.records import event
 from tests.support.secrecy import every_repr, raised_by, shows_secret
-from tests.support.stage_harness import SECRET_PATH, StageHarness
+from tests.support.stage_harness import StageHarness
+from tests.support.webhook import SECRET_PATH
 
 URL = f"https://hooks.slack.com{SECRET_PATH}"
 

@@ -20,7 +20,8 @@ from playground.slack.certificates import Certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
 from tests.support.records import changed, event
-from tests.support.stage_harness import SECRET_PATH, StageHarness
+from tests.support.stage_harness import StageHarness
+from tests.support.webhook import SECRET_PATH
 
 Event = dict[str, Any]
 

@@ -119,7 +119,7 @@ class _Noting(Mapping[str, Any]):
         return iter(())
 
     def __len__(self) -> int:
-        return 0
+        return len(self._content)  # an object that is there must count as one
 
 
 def _excerpt(detail: object) -> str:

@@ -4,6 +4,7 @@ import base64
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, nullcontext
+from functools import cache
 from http.client import HTTPConnection
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "123456789012"  # moto's own
 HOME_REGION = "us-east-1"
 _ONE_AT_A_TIME: Final = Lock()
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # nobody asks for them, and they take long
 
 
 class _Request(MotoRequestHandler):
@@ -43,6 +45,8 @@ class EmbeddedAws(Server):
     def __init__(self, *, region: str = HOME_REGION) -> None:
         self.region = region
         self._moto = DomainDispatcherApplication(create_backend_app)
+        # It lists moto's folder for each call, which takes longer than the call.
+        vars(self._moto)["get_backend_for_host"] = cache(self._moto.get_backend_for_host)
         super().__init__(
             make_server(LOOPBACK, 0, self.serve, threaded=True, request_handler=_Request)
         )

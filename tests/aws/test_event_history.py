@@ -3,7 +3,6 @@
 import copy
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
-from tests.support.strict_aws import StrictAws
 
 EVENTS = Path(__file__).parents[2] / "playground" / "events"
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -30,18 +28,6 @@ END = datetime(2026, 5, 8, tzinfo=UTC)
 def event(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return loaded
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[EmbeddedAws]:
-    with StrictAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(running: EmbeddedAws) -> EmbeddedAws:
-    running.reset()
-    return running
 
 
 def happened(aws: EmbeddedAws, region: str, count: int = 1) -> list[str]:

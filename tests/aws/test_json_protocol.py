@@ -22,7 +22,7 @@ from playground.slack.receiver import Receiver
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
 from tests.support.secrecy import everything_logged, everything_said_by, shows_secret
-from tests.support.stage_harness import SECRET_PATH
+from tests.support.webhook import SECRET_PATH
 
 SECRET: Final = f"https://hooks.slack.com{SECRET_PATH}"
 SECRET_ANSWER: Final = b'{"Plaintext": "%s"}' % base64.b64encode(SECRET.encode())

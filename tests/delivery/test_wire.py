@@ -13,7 +13,7 @@ from playground.slack.receiver import Receiver
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
 from tests.support.stage import stage
-from tests.support.stage_harness import SECRET_PATH, SLACK
+from tests.support.webhook import SECRET_PATH, SLACK
 
 HELLO = {"text": "hello"}
 SOON = 60.0  # seconds

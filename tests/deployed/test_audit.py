@@ -31,12 +31,6 @@ SCHEDULED = {
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[StrictAws]:
-    with StrictAws() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver

@@ -11,7 +11,6 @@ from playground.aws.deployment import PROJECT, ChaliceFailed, Deployment, Projec
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
 from playground.aws.sandbox import Report, Sandbox
-from tests.support.strict_aws import StrictAws
 
 APP = """
 import os, sys, time
@@ -45,12 +44,6 @@ def trial(event, context):
 CONFIG = """
 {"version": "2.0", "app_name": "trial", "stages": {"prod": {"environment_variables": {"A": "1"}}}}
 """
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[EmbeddedAws]:
-    with StrictAws() as aws:
-        yield aws
 
 
 @pytest.fixture(scope="module")

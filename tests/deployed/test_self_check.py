@@ -30,13 +30,6 @@ LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[StrictAws]:
-    with StrictAws() as aws, pytest.MonkeyPatch.context() as patch:
-        deployed_stage.limit_regions(patch)
-        yield aws
-
-
-@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver

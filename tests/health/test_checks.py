@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,23 +27,9 @@ from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
 from tests.support import deployed_stage
 from tests.support.deployed_stage import QUEUE, TRAIL
-from tests.support.strict_aws import StrictAws
 
 Break = Callable[[EmbeddedAws, Deployment], object]
 BREAKS: list[Any] = []
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[EmbeddedAws]:
-    with StrictAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> EmbeddedAws:
-    running.reset()
-    deployed_stage.limit_regions(monkeypatch)
-    return running
 
 
 @pytest.fixture

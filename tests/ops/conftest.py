@@ -1,23 +1,23 @@
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from playground.aws.deployment import ProjectCopy
-from playground.aws.embedded import EmbeddedAws
-from tests.support.cli import Cli
-from tests.support.deployed_stage import limit_regions
-
-
-@pytest.fixture(autouse=True)
-def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit_regions(monkeypatch)
+if TYPE_CHECKING:
+    from playground.aws.deployment import ProjectCopy
+    from tests.support.cli import Cli
+    from tests.support.strict_aws import StrictAws
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> ProjectCopy:
+def project(tmp_path: Path) -> "ProjectCopy":
+    from playground.aws.deployment import ProjectCopy  # noqa: PLC0415 — unit tests do without moto
+
     return ProjectCopy(tmp_path)
 
 
 @pytest.fixture
-def cli(project: ProjectCopy, aws: EmbeddedAws) -> Cli:
+def cli(project: "ProjectCopy", aws: "StrictAws") -> "Cli":
+    from tests.support.cli import Cli  # noqa: PLC0415 — likewise
+
     return Cli(project, aws)

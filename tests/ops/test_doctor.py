@@ -23,11 +23,6 @@ from tests.support.strict_aws import StrictAws
 assert iam  # teaches moto to simulate policies
 
 
-@pytest.fixture(autouse=True)
-def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    deployed_stage.limit_regions(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:

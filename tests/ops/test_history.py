@@ -26,11 +26,6 @@ from tests.support.records import event
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(autouse=True)
-def few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    deployed_stage.limit_regions(monkeypatch)
-
-
 def happened(
     aws: EmbeddedAws, name: str, *, hours_ago: float = 1, region: str = "us-east-1"
 ) -> None:

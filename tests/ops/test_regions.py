@@ -179,10 +179,9 @@ def test_an_organisation_is_named_by_its_id_and_with_apply(
 
 
 def test_a_region_that_somebody_elses_rule_forwards_is_left_alone(
-    cli: Cli, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, aws: EmbeddedAws
 ) -> None:
     """As a team's Terraform makes it: doctor and regions say the same of it."""
-    deployed_stage.limit_regions(monkeypatch)
     deployment = deployed_stage.build(aws)
     cli.project.configure("prod", deployed_stage.variables(aws, deployment))
     seen = cli.ops("regions", "--stage", "prod").text

@@ -25,15 +25,8 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.records import event
-from tests.support.strict_aws import StrictAws
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[EmbeddedAws]:
-    with StrictAws() as aws:
-        yield aws
 
 
 @dataclass
@@ -92,18 +85,16 @@ class Stage:
 
 @pytest.fixture
 def stage(
-    running: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
-    running.reset()
-    deployed_stage.limit_regions(monkeypatch)
-    for name, value in running.environment.items():
+    for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     with Receiver() as receiver:
-        deployment = deployed_stage.build(running, receiver.url, WEBHOOK_HOSTS=receiver.host)
-        own = notifier(deployed_stage.variables(running, deployment))
+        deployment = deployed_stage.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
+        own = notifier(deployed_stage.variables(aws, deployment))
         capsys.readouterr()
-        deployed_on(running, deployment, datetime.now(UTC) - 2 * DAY)
-        made = Stage(running, receiver, deployment, own, lambda: capsys.readouterr().out)
+        deployed_on(aws, deployment, datetime.now(UTC) - 2 * DAY)
+        made = Stage(aws, receiver, deployment, own, lambda: capsys.readouterr().out)
         made.check()  # the first run says that it has begun
         yield made
 

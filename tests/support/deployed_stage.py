@@ -2,13 +2,9 @@
 
 import json
 
-import pytest
-from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
-
 from chalicelib.health.deployment import Deployment
 from playground.aws import deployed_stage
 from playground.aws.deployed_stage import (
-    FEW_REGIONS,
     HOME,
     TRAIL,
     clients,
@@ -41,11 +37,6 @@ def variables(aws: EmbeddedAws, deployment: Deployment) -> dict[str, str]:
         FunctionName=deployment.function("on_sign_in")
     )["Environment"]["Variables"]
     return found
-
-
-def limit_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the embedded AWS have four regions, one of them not enabled, to save time."""
-    monkeypatch.setattr(RegionsAndZonesBackend, "regions", FEW_REGIONS)
 
 
 def build(

@@ -11,7 +11,8 @@ from typing import Any
 from chalicelib.errors import Act
 from playground.slack.receiver import Receiver
 from tests.support.raw_server import RawServer
-from tests.support.stage_harness import SECRET_PATH, StageHarness, closed_port
+from tests.support.stage_harness import StageHarness
+from tests.support.webhook import SECRET_PATH, closed_port
 
 DECRYPT = "kms:Decrypt"
 SEND = "sqs:SendMessage"

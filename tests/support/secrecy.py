@@ -11,7 +11,7 @@ import pytest
 from requests import Session
 
 from chalicelib.errors import SigninMonitorError
-from tests.support.stage_harness import SECRET_PATH
+from tests.support.webhook import SECRET_PATH
 
 _SECRET = SECRET_PATH.rpartition("/")[2]
 

@@ -1,7 +1,6 @@
 """The stage prod and all that it talks to, each part to be broken at will."""
 
 import json
-import socket
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -17,11 +16,10 @@ from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
 from tests.support.proxy import Proxy
 from tests.support.strict_aws import StrictAws
+from tests.support.webhook import SECRET_PATH, SLACK
 
 T = TypeVar("T")
 
-SECRET_PATH = "/services/T0/B0/never-to-be-shown"
-SLACK = "hooks.slack.com"
 MOST_IN_BATCH = 500
 _ALIAS = "alias/signin-monitor-prod"
 
@@ -150,9 +148,3 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:undelivered",
         "awsRegion": "us-east-1",
     }
-
-
-def closed_port() -> str:
-    """Return a loopback address, as host:port, where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"

@@ -1,0 +1,145 @@
+"""The deployed package under AWS's runtime client, from an event to the message received."""
+
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.aws.runtime import LambdaFunction
+from playground.aws.sandbox import link_runtime
+from playground.catalogue import renewed
+from tests.support.records import event
+from tests.support.stage_harness import StageHarness
+
+OLDER_BOTO3 = "1.34.162"
+
+
+def sign_in(name: str) -> dict[str, Any]:
+    return renewed(event(name), datetime.now(UTC))
+
+
+def test_a_cold_start_compiles_nothing_and_makes_no_client_of_botocores(
+    package: Path, bed: StageHarness
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-v", "-c", "import app"],
+        cwd=package,
+        env={
+            **bed.environment,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_LAMBDA_FUNCTION_NAME": "signin-monitor-prod-on_sign_in",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert bed.aws.actions() == ["kms:Decrypt"]
+    here = re.escape(str(package))
+    assert re.findall(rf"# code object from {here}/(\S+)", run.stderr) == []
+    assert "import 'botocore.auth'" in run.stderr
+    assert re.findall(r"import 'botocore\.(?:client|loaders|session)'", run.stderr) == []
+
+
+def test_a_warm_function_decrypts_once_and_keeps_its_connection(
+    package: Path, bed: StageHarness
+) -> None:
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+        for _ in range(3):
+            assert function.invoke(sign_in("iam-user-with-mfa")).value["decision"] == "posted"
+    assert bed.aws.actions() == ["kms:Decrypt"]
+    assert {message.connection for message in bed.receiver.wait_for(3)} == {1}
+
+
+def test_a_warm_function_posts_an_event_once(package: Path, bed: StageHarness) -> None:
+    happened = sign_in("root-without-mfa")
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+        decisions = [function.invoke(happened).value["decision"] for _ in range(2)]
+    assert decisions == ["posted", "ignored"]
+    assert len(bed.receiver.posts) == 1
+
+
+def test_without_a_queue_a_failed_post_is_a_function_error(
+    package: Path, bed: StageHarness
+) -> None:
+    del bed.settings["UNDELIVERED_QUEUE"]
+    bed.receiver.behave("no_service")
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+        error = function.invoke(sign_in("root-without-mfa")).error
+    assert error
+    assert error["errorType"] == "WebhookDead"
+    assert "python -m ops setup --stage prod --rotate-webhook" in error["errorMessage"]
+    with LambdaFunction(package, "app.on_undelivered", bed.environment) as function:
+        missing = function.invoke({"Records": []}).error
+    assert missing
+    assert missing["errorType"] == "Runtime.HandlerNotFound"
+
+
+def test_what_was_parked_is_brought_once_the_webhook_works(
+    package: Path, bed: StageHarness
+) -> None:
+    happened = [sign_in(name) for name in ("iam-user-with-mfa", "root-without-mfa", "saml-role")]
+    bed.receiver.behave("no_service")
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+        for one in happened:
+            assert function.invoke(one).value["decision"] == "parked"
+    bed.receiver.behave("ok")
+    batch = {"Records": bed.records()}
+    with LambdaFunction(package, "app.on_undelivered", bed.environment) as function:
+        result = function.invoke(batch)
+    assert result.error is None
+    assert result.value is None
+    texts = [message.payload["text"] for message in bed.receiver.messages]
+    assert len(texts) == 2
+    assert "root" in texts[0]
+    assert "alice" in texts[1]
+    assert "minjun.kim@example.com" in texts[1]
+
+
+def test_what_stays_undelivered_fails_the_invocation(package: Path, bed: StageHarness) -> None:
+    bed.receiver.behave("no_service")
+    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+        function.invoke(sign_in("iam-user-with-mfa"))
+    batch = {"Records": bed.records()}
+    with LambdaFunction(package, "app.on_undelivered", bed.environment) as function:
+        error = function.invoke(batch).error
+    assert error
+    assert error["errorType"] == "StillUndelivered"
+
+
+@pytest.fixture(scope="session")
+def older_boto3(pytestconfig: pytest.Config) -> Path:
+    """Install the boto3 of an older Lambda runtime, once for all runs."""
+    folder = pytestconfig.cache.mkdir(f"boto3-{OLDER_BOTO3}") if pytestconfig.cache else None
+    assert folder
+    if not (folder / "boto3").exists():
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"),
+                *("--disable-pip-version-check", "--target", str(folder)),
+                f"boto3=={OLDER_BOTO3}",
+            ],
+            check=True,
+        )
+    return folder
+
+
+def test_the_package_works_with_an_older_boto3_than_todays(
+    older_boto3: Path, package: Path, bed: StageHarness, tmp_path: Path
+) -> None:
+    # Lambda's runtime lags behind, and the package's urllib3 is newer than the one it came with.
+    runtime = link_runtime(tmp_path / "runtime")
+    path = {"PYTHONPATH": f"{package}:{older_boto3}:{runtime}"}
+    with LambdaFunction(package, "app.on_sign_in", bed.environment | path) as function:
+        assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "posted"
+        assert f"Botocore/{OLDER_BOTO3}" in bed.aws.calls[-1].user_agent
+        bed.receiver.behave("no_service")
+        assert function.invoke(sign_in("root-without-mfa")).value["decision"] == "parked"
+    bed.receiver.behave("ok")
+    batch = {"Records": bed.records()}
+    with LambdaFunction(package, "app.on_undelivered", bed.environment | path) as function:
+        assert function.invoke(batch).error is None
+    assert len(bed.receiver.messages) == 2
