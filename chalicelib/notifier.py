@@ -53,6 +53,7 @@ from chalicelib.timeout import QUEUE_SECONDS, Deadline, call_with_timeout
 
 if TYPE_CHECKING:
     from chalicelib.baseline.origins import Origins
+    from chalicelib.identity_store import IdentityStore
 
 Event = Mapping[str, Any]
 ReportReader = Callable[[Event], Report | None]
@@ -74,6 +75,7 @@ class Notifier:
         delivery: Delivery,
         undelivered: Undelivered | None,
         origins: "Origins | None" = None,
+        identity_store: "IdentityStore | None" = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -81,6 +83,7 @@ class Notifier:
         self._delivery = delivery
         self._undelivered = undelivered
         self._origins = origins
+        self._identity_store = identity_store
         self._sleep = sleep
         self._posted: OrderedDict[int, None] = OrderedDict()
         self.request_id: str | None = None  # of the invocation, for the log
@@ -309,6 +312,9 @@ class Notifier:
         try:
             if isinstance(notification, Report):
                 return notification.message(self._settings)
+            if self._identity_store:
+                sign_in = self._identity_store.named(notification.sign_in)
+                notification = replace(notification, sign_in=sign_in)
             return sign_in_message(notification, self._settings, late)
         except Exception as error:  # noqa: BLE001 — an alert must not die on the interesting case
             log.write_failure("The message could not be built.", error)
@@ -435,6 +441,7 @@ def _notifier(variables: tuple[tuple[str, str], ...]) -> Notifier:
         Delivery.of_stage(settings),
         Undelivered(JSONClient("sqs", region), queue, settings.stage) if queue else None,
         origins_of(settings),
+        identity_store_of(settings),
     )
 
 
@@ -445,6 +452,15 @@ def origins_of(settings: Settings) -> "Origins | None":
     from chalicelib.baseline.origins import Origins  # noqa: PLC0415 — costs nothing where unset
 
     return Origins.of_stage(settings)
+
+
+def identity_store_of(settings: Settings) -> "IdentityStore | None":
+    """Return what names the users of IAM Identity Center; None where no store is set."""
+    if not settings.identity_store_id:
+        return None
+    from chalicelib.identity_store import IdentityStore  # noqa: PLC0415 — costs nothing where unset
+
+    return IdentityStore(settings.identity_store_id)
 
 
 def warm_up(environ: Mapping[str, str]) -> None:

@@ -79,6 +79,7 @@ class Settings:
     baseline_table: str | None
     baseline_days: int
     familiar_sign_ins: FamiliarSignIns
+    identity_store_id: str | None
     account_names: Mapping[str, str]
     log_events: bool
     undelivered_queue: str | None
@@ -135,6 +136,7 @@ class Settings:
             baseline_table=read("BASELINE_TABLE", _table_name, None),
             baseline_days=read("BASELINE_DAYS", _days, 90),
             familiar_sign_ins=read("FAMILIAR_SIGN_INS", _one_of(FamiliarSignIns), "post"),
+            identity_store_id=read("IDENTITY_STORE_ID", _identity_store_id, None),
             account_names=read("ACCOUNT_NAMES", _account_names, {}),
             log_events=read("LOG_EVENTS", _one_of(Literal["true", "false"]), "true") == "true",
             undelivered_queue=read("UNDELIVERED_QUEUE", _queue_name, None),
@@ -328,6 +330,12 @@ def _known_networks(text: str) -> dict[str, str]:
 def _table_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
         raise ValueError("must be the name of a DynamoDB table, not its ARN.")
+    return text
+
+
+def _identity_store_id(text: str) -> str:
+    if not re.fullmatch(r"d-[0-9a-z]{10}", text):
+        raise ValueError("must be the id of an identity store, such as d-1234567890.")
     return text
 
 

@@ -19,6 +19,7 @@ FUNCTION_SECONDS: Final = 60.0
 LOOKUP_SECONDS: Final = 9.0  # to decrypt a webhook
 BASELINE_SECONDS: Final = 2.0  # to compare one sign-in
 BASELINE_BATCH_SECONDS: Final = 5.0  # … and a whole batch
+IDENTITY_STORE_SECONDS: Final = 1.0  # to name a user
 QUEUE_SECONDS: Final = 9.0  # to park an event, or to delete what was posted
 RESERVE_SECONDS: Final = 12.0  # what posting leaves for the queue and for Lambda
 

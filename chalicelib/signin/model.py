@@ -70,7 +70,7 @@ class Principal:
     session's: whoever assumes a role can choose the session's name. Of a federated user it is that
     of whoever made the session, whom `keys_of` names. `saml_provider` is the identity provider that
     named the person. `source_identity` is what the session was given when it began and cannot
-    change.
+    change. `user_id` is the one that IAM Identity Center gives, in the store `identity_store`.
     """
 
     type: PrincipalType
@@ -81,6 +81,8 @@ class Principal:
     arn: str | None = None
     saml_provider: str | None = None
     source_identity: str | None = None
+    user_id: str | None = None
+    identity_store: str | None = None
     keys_of: Self | None = None
 
     @property

@@ -233,7 +233,8 @@ def _web_identity_user(identity: Json, _: Json) -> Principal:
 
 
 def _identity_center_user(identity: Json, extra: Json) -> Principal:
-    user_id = _text(_object(identity, "onBehalfOf"), "userId")
+    person = _object(identity, "onBehalfOf")
+    user_id = _text(person, "userId")
     candidates = (_text(extra, "UserName"), _text(identity, "userName"), user_id)
     names = [name for name in candidates if name]
     visible = [name for name in names if name != HIDDEN_NAME]
@@ -241,6 +242,8 @@ def _identity_center_user(identity: Json, extra: Json) -> Principal:
         type=PrincipalType.IDENTITY_CENTER_USER,
         name=next(iter(visible or names), None),
         account_id=_text(identity, "accountId"),
+        user_id=user_id,
+        identity_store=(_text(person, "identityStoreArn") or "").rpartition("/")[2] or None,
     )
 
 

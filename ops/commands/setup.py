@@ -24,6 +24,7 @@ from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
 from ops.resources.alarms import Alarms
 from ops.resources.forwards import Forwards
+from ops.resources.identity_store import find_identity_store
 from ops.resources.key import StageKey
 from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
@@ -99,6 +100,9 @@ def command(  # noqa: PLR0913  # one argument for each option
         if is_asking:
             alarm_email = alarm_email or _offer(files, alarms)
             baseline = baseline or click.confirm("Remember from where each person signs in?")
+    store = files.settings.identity_store_id or find_identity_store(account)
+    if store:
+        files.want(IDENTITY_STORE_ID=store)
     if baseline:
         files.want(BASELINE_TABLE=resource_names.baseline_table(stage))
     kms = account.session.client("kms")
@@ -145,6 +149,12 @@ def command(  # noqa: PLR0913  # one argument for each option
 
 def _print_notes(config: ConfigFile, settings: Settings, forwards: Forwards | None) -> None:
     """Print what the operator should know and no step can do."""
+    if not settings.identity_store_id:
+        click.echo(
+            "No identity store is seen from this account and region: users of IAM Identity Center "
+            "may be shown by their ids. The management account and a delegated administrator see "
+            "it; name it yourself as IDENTITY_STORE_ID."
+        )
     if config.subnets(settings.stage, "on_sign_in"):
         click.echo(f"The functions are in a VPC. It needs a way to {destinations(settings)}.")
     for unknown in forwards.unknown if forwards else ():

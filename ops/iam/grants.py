@@ -44,7 +44,7 @@ def grants(settings: Settings, handler: str, *, in_vpc: bool = False) -> tuple[G
         *((_NETWORK_INTERFACES,) if in_vpc else ()),
     )
     if handler != "audit_mfa":  # which posts no sign-ins
-        common = (*common, *_remember(settings))
+        common = (*common, *_remember(settings), *_name_users(settings))
     if handler == "on_undelivered":
         return (*common, *_take_what_is_parked(settings))
     parking = _park(settings)
@@ -142,6 +142,20 @@ def _on_queue(
 
 def _remember(settings: Settings) -> tuple[Grant, ...]:
     return _on_table(settings, "RememberWhoSignsIn", ("dynamodb:UpdateItem",))
+
+
+def _name_users(settings: Settings) -> tuple[Grant, ...]:
+    if not settings.identity_store_id:
+        return ()
+    store = f"arn:*:identitystore::*:identitystore/{settings.identity_store_id}"
+    return (
+        Grant(
+            sid="NameUsers",
+            actions=("identitystore:DescribeUser",),
+            resources=(store, "arn:*:identitystore:::user/*"),
+            vital=False,
+        ),
+    )
 
 
 def _on_table(

@@ -11,7 +11,7 @@ from chalicelib.delivery.channel import Delivery
 from chalicelib.delivery.undelivered import Undelivered
 from chalicelib.delivery.webhook import WebhookLookup
 from chalicelib.errors import StillUndelivered
-from chalicelib.notifier import Notifier, origins_of
+from chalicelib.notifier import Notifier, identity_store_of, origins_of
 from chalicelib.reports import report_in
 from playground.aws.embedded import EmbeddedAws
 from playground.catalogue import read, renewed
@@ -57,6 +57,7 @@ class NotifierHarness:
             Delivery(settings, WebhookLookup(client_of(self.aws, "kms"), settings)),
             Undelivered(self._json_sqs, queue, "prod") if queue else None,
             origins_of(settings),
+            identity_store_of(settings),
             sleep=self.slept.append,
         )
 
