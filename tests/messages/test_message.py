@@ -2,10 +2,11 @@
 
 import pytest
 
-from chalicelib.messages.message import build_message
-from chalicelib.messages.payload import header
+from chalicelib.messages.message import build_message, may_repeat
+from chalicelib.messages.payload import context, header
 from chalicelib.signin.severity import Severity
-from tests.support.stage import stage
+from playground.slack.rules import refusal
+from tests.support.stage import LANGUAGES, stage
 
 BLOCKS = [header("Sign-in")]
 
@@ -53,3 +54,19 @@ def test_a_payload_that_slack_calls_invalid_is_replaced_by_its_text() -> None:
 def test_each_severity_has_a_colour_of_its_own() -> None:
     built = [build_message("x", severity, stage(), BLOCKS).payload for severity in Severity]
     assert len({payload["attachments"][0]["color"] for payload in built}) == len(Severity)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_that_may_repeat_another_says_so_in_text_and_below_its_blocks(
+    language: str,
+) -> None:
+    settings = stage(MESSAGE_LANGUAGE=language)
+    whole = build_message("alice signed in.", Severity.WARNING, settings, [context(["a line"])])
+    part = build_message("alice signed in.", Severity.WARNING, settings)
+    whole = may_repeat(whole, settings, partly=False)
+    part = may_repeat(part, settings, partly=True)
+    begin, note = whole.payload["text"].split("alice signed in. ")
+    assert whole.payload["attachments"][0]["blocks"][-1] == context([note])
+    assert part.payload["text"].startswith(f"{begin}alice signed in. ")
+    assert note not in part.payload["text"]
+    assert (refusal(whole.payload), refusal(part.payload)) == (None, None)

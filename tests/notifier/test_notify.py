@@ -351,6 +351,7 @@ def test_a_sign_in_is_read_however_it_is_wrapped(
         ({}, {"type": "object", "keys": []}),
         ({"key1": "hush", "key2": {"key3": "hush"}}, {"type": "object", "keys": ["key1", "key2"]}),
         ({"Records": [{"s3": "hush"}]}, {"type": "object", "keys": ["Records"]}),
+        ({"Records": ["hush"]}, {"type": "object", "keys": ["Records"]}),
         ({"Records": [{"Sns": {"Message": "hush"}}]}, {"type": "string"}),
         ([SIGN_IN], {"type": "array"}),
         (None, {"type": "null"}),
