@@ -1,5 +1,6 @@
 """Is what could not be posted kept and tried again: the undelivered queue and its reader."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-# Twice the time between two tries of on_undelivered: older means that a retry failed as well.
-_STUCK: Final = timedelta(minutes=15)
+# on_undelivered tries every seven minutes: what stays for longer was refused more than once. The
+# queue's age metric does not show it: SQS leaves out what was received three times or more
+# ("Available CloudWatch metrics for Amazon SQS").
+_STUCK: Final = timedelta(minutes=20)
+_PERIOD: Final = timedelta(minutes=5)
 _DEPTHS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
+_HELD: Final = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
 
 
 def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
@@ -41,12 +46,8 @@ def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResul
         return
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
     depth = sum(int(found.get(one, 0)) for one in _DEPTHS)
-    age = _oldest(name, clients("cloudwatch", deployment.region)) if depth else timedelta()
-    facts = {
-        "depth": str(depth),
-        "minutes": "?" if age is None else str(age // timedelta(minutes=1)),
-    }
-    if depth and (age is None or age > _STUCK):
+    facts = {"depth": str(depth)}
+    if depth and _was_never_empty(name, clients("cloudwatch", deployment.region)):
         remedy = (
             f"aws logs tail {deployment.log_group('on_undelivered')} "
             f"--region {deployment.region} --since 1h"
@@ -56,30 +57,34 @@ def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResul
         yield CheckResult.ok("queue", name, **facts)
 
 
-def _oldest(name: str, cloudwatch: "CloudWatchClient") -> timedelta | None:
-    """Return the oldest message's age as CloudWatch last saw it, if it did within 15 minutes."""
+def _was_never_empty(name: str, cloudwatch: "CloudWatchClient") -> bool:
+    """Return whether the queue held a message throughout the last 20 minutes."""
     now = datetime.now(UTC)
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=[
             {
-                "Id": "age",
+                "Id": f"depth{number}",
                 "MetricStat": {
                     "Metric": {
                         "Namespace": "AWS/SQS",
-                        "MetricName": "ApproximateAgeOfOldestMessage",
+                        "MetricName": metric,
                         "Dimensions": [{"Name": "QueueName", "Value": name}],
                     },
-                    "Period": 60,
-                    "Stat": "Maximum",
+                    "Period": int(_PERIOD.total_seconds()),
+                    "Stat": "Minimum",
                 },
             }
+            for number, metric in enumerate(_HELD)
         ],
-        StartTime=now - timedelta(minutes=15),
+        StartTime=now - _STUCK - 2 * _PERIOD,  # the newest are late
         EndTime=now,
-        ScanBy="TimestampDescending",
     )
-    values = answer["MetricDataResults"][0]["Values"]
-    return timedelta(seconds=values[0]) if values else None
+    held: Counter[datetime] = Counter()
+    for result in answer["MetricDataResults"]:
+        for time, value in zip(result["Timestamps"], result["Values"], strict=True):
+            held[time] += int(value)
+    newest = [held[time] for time in sorted(held, reverse=True)[: _STUCK // _PERIOD]]
+    return len(newest) == _STUCK // _PERIOD and all(newest)
 
 
 def check_redelivery(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:

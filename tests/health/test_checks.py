@@ -284,12 +284,14 @@ def function_throttled_to_nothing(aws: EmbeddedAws, deployment: Deployment) -> N
     )
 
 
-def measure(aws: EmbeddedAws, space: str, metric: str, value: float, **dimension: str) -> None:
+def measure(
+    aws: EmbeddedAws, space: str, metric: str, value: float, ago: int = 5, **dimension: str
+) -> None:
     dimensions = [{"Name": name, "Value": of} for name, of in dimension.items()]
     datum = {"MetricName": metric, "Dimensions": dimensions, "Value": value}
     aws.client("cloudwatch").put_metric_data(
         Namespace=space,
-        MetricData=[{**datum, "Timestamp": datetime.now(UTC) - timedelta(minutes=5)}],
+        MetricData=[{**datum, "Timestamp": datetime.now(UTC) - timedelta(minutes=ago)}],
     )
 
 
@@ -348,15 +350,24 @@ def park(aws: EmbeddedAws) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=900)  # else moto would run it
 
 
-@breaks("queue_stuck", "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered")
-def queue_holds_something_of_unknown_age(aws: EmbeddedAws, _: Deployment) -> None:
+def held(aws: EmbeddedAws, *minutes: int) -> None:
     park(aws)
+    for ago in minutes:
+        for metric, value in (("Visible", 0), ("NotVisible", 1)):
+            name = f"ApproximateNumberOfMessages{metric}"
+            measure(aws, "AWS/SQS", name, value, ago, QueueName=QUEUE)
 
 
 @breaks("queue_stuck", "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered")
-def queue_holds_something_old(aws: EmbeddedAws, _: Deployment) -> None:
-    park(aws)
-    measure(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", 3600, QueueName=QUEUE)
+def queue_was_never_empty_for_20_minutes(aws: EmbeddedAws, _: Deployment) -> None:
+    held(aws, 6, 11, 16, 21)
+
+
+def test_a_message_that_was_parked_a_minute_ago_is_no_fault(
+    deployment: Deployment, aws: EmbeddedAws
+) -> None:
+    held(aws, 2, 6)
+    assert faults(deployment, aws) == []
 
 
 def mapping_id(aws: EmbeddedAws) -> str:

@@ -45,7 +45,6 @@ QUEUE = CheckResult.fault(
     "aws logs tail /aws/lambda/signin-monitor-prod-on_undelivered --region us-east-1 --since 1h",
     "signin-monitor-prod-undelivered",
     depth="37",
-    minutes="95",
 )
 HOSTILE = CheckResult.fault("trail", "trail_stopped", "echo `<!channel>`", "<!channel> *now* `x`")
 DENIED = [
