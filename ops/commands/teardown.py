@@ -23,6 +23,7 @@ from ops.errors import OpsError
 from ops.iam.grants import file_name
 from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
+from ops.project.deployed_resources import STACK_TAG
 from ops.resources.alarms import Alarms
 from ops.resources.event_bus import HomeBus
 from ops.resources.forwards import Forwards
@@ -97,16 +98,17 @@ def _expect_undeployed(account: Account, stage: str) -> None:
     functions = account.session.client("lambda")
     for handler in resource_names.HANDLERS:
         try:
-            functions.get_function_configuration(
-                FunctionName=resource_names.function(stage, handler)
-            )
+            found = functions.get_function(FunctionName=resource_names.function(stage, handler))
         except ClientError as error:
             if is_missing(error):
                 continue
             raise
-        raise OpsError(
-            f"The stage {stage} is still deployed. First: chalice delete --stage {stage}"
-        )
+        delete = f"chalice delete --stage {stage}"
+        if stack := found.get("Tags", {}).get(STACK_TAG):
+            delete = (
+                f"aws cloudformation delete-stack --region {account.region} --stack-name {stack}"
+            )
+        raise OpsError(f"The stage {stage} is still deployed. First: {delete}")
 
 
 def _log_steps(account: Account, stage: str) -> Iterator[Step]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 VERSION_TAG: Final = "signin-monitor-version"
-_STACK_TAG: Final = "aws:cloudformation:stack-name"
+STACK_TAG: Final = "aws:cloudformation:stack-name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class DeployedResources:
         return cls(
             resources=resources,
             version=looking.tags.get(VERSION_TAG),
-            stack=looking.tags.get(_STACK_TAG),
+            stack=looking.tags.get(STACK_TAG),
         )
 
 

@@ -127,3 +127,5 @@ def test_a_stage_of_a_stack_is_left_to_cloudformation(
     assert answer.status == 1
     assert "belongs to the CloudFormation stack theirs" in answer.text
     assert "delete-stack --region us-east-1 --stack-name theirs" in answer.text
+    teardown = cli.ops("teardown", *PROD)
+    assert "First: aws cloudformation delete-stack --region us-east-1" in teardown.text
