@@ -4,9 +4,13 @@ The events come from EventBridge in the home region, the messages go to a Slack 
 done in between is in chalicelib; which handlers there are depends on the stage's settings.
 """
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import Any
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    gc.disable()  # a cold start leaves next to no garbage; `notifier.warm_up` enables it again
 
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 

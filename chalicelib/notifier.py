@@ -468,7 +468,6 @@ def warm_up(environ: Mapping[str, str]) -> None:
 
     What INIT makes stays for good: Python's collector need not go through it, now or ever.
     """
-    gc.disable()
     try:
         notifier(environ).warm_up()
     except SigninMonitorError as error:
