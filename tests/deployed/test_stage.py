@@ -225,7 +225,7 @@ def test_the_package_holds_what_runs_and_nothing_else(deployed: Deployed) -> Non
     assert {path for path in packed if path.parent.name != "__pycache__"} == {
         path for path in there if path.parent.name != "__pycache__"
     }
-    assert deployed.deployment.package_bytes < 1_250_000
+    assert deployed.deployment.package_bytes < 1_150_000
 
 
 def test_every_kind_of_sign_in_reaches_the_function_and_becomes_the_builders_message(
