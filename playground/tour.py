@@ -1,7 +1,5 @@
 """The tour: a dozen sign-ins through the deployed package, each message as Slack received it."""
 
-import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,8 +42,6 @@ def run(screen: Screen) -> int:
         settings = provision(STAGE, aws=aws, receiver=receiver)
         copy = ProjectCopy(Path(scratch))
         copy.configure(STAGE, settings)
-        policies = [sys.executable, "-m", "ops", "policies", "--stage", STAGE]
-        subprocess.run(policies, cwd=copy.path, stdout=subprocess.DEVNULL, check=True)
         deployment = copy.deploy(STAGE, aws=aws)
         screen.note(
             f"The package has {deployment.package_bytes / 1000:.0f} kB. AWS's own runtime client "

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,7 +61,11 @@ def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[Loca
             aws.make_user(name, has_password=True)
         aws.make_user("deploy")
         environment = os.environ | aws.environment | settings | {SETTING: receiver.host}
-        with chalice_local(environment, say, port) as address:
+        with ExitStack() as running:
+            try:
+                address = running.enter_context(chalice_local(environment, say, port))
+            except NotStarted:  # another demo took the port first
+                address = running.enter_context(chalice_local(environment, say, 0))
             yield LocalStage(address=address, receiver=receiver)
 
 

@@ -77,6 +77,23 @@ function show(posts) {
 
 // --- the undelivered queue
 
+const WINDOW_SECONDS = 60; // as on_undelivered is registered
+let windowEnds = null;
+
+// Where failures are summed up, Lambda's poller hands them over once its batching window is over.
+function deliverAfterTheWindow(waiting) {
+  const sumsUp = document.querySelector('input[name="failures"]:checked').value === "digest";
+  if (!waiting || !sumsUp) {
+    clearTimeout(windowEnds);
+    windowEnds = null;
+  } else if (windowEnds === null) {
+    windowEnds = setTimeout(() => {
+      windowEnds = null;
+      $("deliver").click();
+    }, WINDOW_SECONDS * 1000);
+  }
+}
+
 function parked(entry) {
   const what = element("span", "what", [entry.event_name, entry.who].filter(Boolean).join(", ") || "an event");
   return element("li", "", what, element("span", "why", entry.act && entry.act !== "nobody" ? `${entry.reason}, to act: ${entry.act}` : entry.reason));
@@ -85,6 +102,7 @@ function parked(entry) {
 function showQueue(queue) {
   $("queue-count").textContent = queue.waiting;
   $("deliver").disabled = queue.waiting === 0;
+  deliverAfterTheWindow(queue.waiting);
   $("queue-empty").hidden = queue.waiting > 0;
   const entries = queue.first.map(parked);
   if (queue.waiting > entries.length) entries.push(element("li", "quiet", `and ${queue.waiting - entries.length} more`));
