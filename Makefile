@@ -69,7 +69,7 @@ check: $(READY)  ## linters and types
 
 golden: $(READY)  ## write the golden messages anew
 	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/mfa_audit \
-	  tests/self_check tests/playground/test_page.py -k "golden or picture"
+	  tests/self_check tests/playground/test_page.py -k "golden or routine"
 
 mutants: $(READY)  ## do the tests notice a change in what delivery rests on? (half an hour)
 	$(BIN)/mutmut run

@@ -175,7 +175,7 @@ def unthrottle(aws: StrictAws) -> None:
             rule("enable", RULE, "us-east-1"),
             "us-east-1",
             f"The rule {RULE} is disabled.",
-            "The rule in the home region is missing, disabled or asks for other events.",
+            "The rule in the home region is missing or disabled, or has a different event pattern.",
         ),
         (
             rule("disable", "forward", "eu-west-1"),
@@ -189,14 +189,14 @@ def unthrottle(aws: StrictAws) -> None:
             trail("start"),
             "sa-east-1",
             "The trail all-regions does not log",
-            "No trail brought it to EventBridge.",
+            "No trail delivered it to EventBridge.",
         ),
         (
             throttle,
             unthrottle,
             "us-east-1",
-            f"The function {FUNCTION} is throttled to nothing",
-            "The function is throttled to nothing.",
+            f"The function {FUNCTION} cannot run: its reserved concurrency is 0",
+            "The function's reserved concurrency was 0.",
         ),
     ],
     ids=["rule", "forward", "trail", "concurrency"],
@@ -220,5 +220,5 @@ def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fau
     assert self_check.run() == []
     mend_it(aws)
     (resolved,) = self_check.run()
-    assert resolved.startswith("Mended in account 123456789012: ")
+    assert resolved.startswith("Fixed in account 123456789012: ")
     assert self_check.run() == []

@@ -242,7 +242,7 @@ def test_a_reason_of_invisible_characters_is_none() -> None:
 def test_what_the_self_check_found_says_why_aws_did_not_bring_it() -> None:
     found = {**event("root-with-mfa"), "found-by": "self-check", "found-cause": "trail"}
     said = ENGLISH.found(read_sign_in(found))
-    assert said == "Found by the self-check. No trail brought it to EventBridge."
+    assert said == "Found by the self-check. No trail delivered it to EventBridge."
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_role_without_its_policy_is_named(
     aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)
     run = cli.ops("doctor", "--stage", "prod")
     assert faults(run.text) == ["role"]
-    assert f"The role {role} may not do all it must" in run.text
+    assert f"The role {role} lacks permissions that it needs" in run.text
     assert remedy in run.text
 
 

@@ -262,7 +262,7 @@ def test_a_sign_in_while_the_rule_is_stopped_is_found_and_so_is_the_fault(page: 
     expect(late).to_contain_text("Root user signed in")
     expect(late).to_contain_text("Found by the self-check. The rule in the home region is")
     expect(new).to_contain_text("The rule signin-monitor-local-on_sign_in-event is disabled.")
-    expect(resolved).to_contain_text("Mended")
+    expect(resolved).to_contain_text("Fixed")
     expect(page.locator("#decision-line")).to_contain_text("1 found")
 
 
@@ -356,16 +356,42 @@ def test_with_a_baseline_the_new_stands_out_and_the_familiar_is_quiet(page: Page
     expect(newest(page)).to_contain_text("New for alice: network 198.51.100.0/24")
 
 
-def test_the_pages_picture(open_page: Open, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+ROUTINE = (
+    "IAM user with MFA",
+    "From a phone",
+    "Regional endpoint",
+    "SAML",
+    "Identity Center",
+    "Switch role, seen from home",
+    "Exit role",
+    "aws login",
+    "MFA in the role's session",
+    "IAM user with MFA",
+    "Custom federation",
+    "From a phone",
+)
+
+
+def test_twelve_routine_sign_ins_fit_and_a_critical_one_is_seen_at_once(
+    open_page: Open, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     """`make golden` takes the README's picture anew."""
     is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
-    page = open_page(viewport={"width": 1280, "height": 800}, device_scale_factor=2)
+    page = open_page(viewport={"width": 1440, "height": 900}, device_scale_factor=2)
     before = page.locator(".message").count()
-    for title in ("Identity Center", "Root without MFA"):
+    for number, title in enumerate(ROUTINE, start=1):
         try_out(page, title)
-    page.locator("#controls").evaluate("controls => controls.scrollTop = 0")
-    expect(page.locator(".message")).to_have_count(before + 2)
+        expect(page.locator(".message")).to_have_count(before + number)
+    first = page.locator(".message").nth(before)
+    assert edge(newest(page), "bottom") - edge(first, "top") <= edge(
+        page.locator("#messages"), "height"
+    )
 
+    try_out(page, "Root without MFA")
+    expect(page.locator(".message")).to_have_count(before + len(ROUTINE) + 1)
+    page.locator("#messages").evaluate("list => { list.scrollTop = list.scrollHeight }")
+    page.locator("#controls").evaluate("controls => { controls.scrollTop = 0 }")
+    page.mouse.move(1400, 880)
     picture = PICTURE if is_wanted else tmp_path / "page.png"
     page.screenshot(path=picture, animations="disabled")
     assert picture.stat().st_size

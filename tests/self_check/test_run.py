@@ -126,18 +126,19 @@ def denied(
 
 def footers(stage: Stage) -> list[str]:
     return [
-        element["text"]
+        part
         for post in stage.receiver.messages
         for block in post.payload["attachments"][0]["blocks"]
         if block["type"] == "context"
         for element in block["elements"]
+        for part in element["text"].split(" · ")
     ]
 
 
 def test_the_first_run_says_that_the_stage_is_at_work(stage: Stage) -> None:
     (post,) = stage.receiver.messages
     assert str(post.payload["text"]).startswith(
-        "signin-monitor is at work in account 123456789012."
+        "signin-monitor is working in account 123456789012."
     )
 
 
@@ -145,7 +146,7 @@ def test_a_sign_in_that_nobody_told_is_told_once_as_late_and_found(stage: Stage)
     stage.happened("root-without-mfa")
     (told,) = stage.check()
     assert told.startswith("[Critical] Root user signed in to ")
-    assert "Posted 30 min after it happened." in footers(stage)
+    assert told.endswith("(posted 30 min late).")
     assert "Found by the self-check: AWS had not delivered this event." in footers(stage)
     assert stage.check() == []
 
@@ -249,14 +250,14 @@ def nothing(_: Stage) -> None:
 @pytest.mark.parametrize(
     ("break_it", "cause"),
     [
-        (stop_the_trail, "No trail brought it to EventBridge."),
-        (remove_the_trail, "No trail brought it to EventBridge."),
+        (stop_the_trail, "No trail delivered it to EventBridge."),
+        (remove_the_trail, "No trail delivered it to EventBridge."),
         (disable_the_forward, "Its region does not forward sign-ins to the home region."),
-        (disable_the_rule, "The rule in the home region is missing, disabled or"),
+        (disable_the_rule, "The rule in the home region is missing or disabled, or"),
         (remove_the_target, "The rule does not lead to the function."),
         (remove_the_permission, "EventBridge may not invoke the function."),
         (remove_the_function, "The function is missing or cannot run."),
-        (throttle_to_nothing, "The function is throttled to nothing."),
+        (throttle_to_nothing, "The function's reserved concurrency was 0."),
         (disable_the_key, "The webhook's key could not be used."),
         (shorten_the_timeout, "AWS had not delivered this event."),
         (nothing, "AWS had not delivered this event."),
@@ -297,7 +298,7 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
     disable_the_rule(stage)
     (told,) = stage.check()
     assert told.startswith(
-        "[Critical] signin-monitor in account 123456789012 is broken: "
+        "[Critical] signin-monitor in account 123456789012 has a fault: "
         "The rule signin-monitor-prod-on_sign_in-event is disabled."
     )
     assert "`aws events enable-rule --region us-east-1 --name" in json.dumps(
@@ -308,12 +309,12 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
     stage.now += 6 * DAY
     (again,) = stage.check()
     assert again.startswith(
-        "[Warning] signin-monitor in account 123456789012 is still broken: The rule"
+        "[Warning] signin-monitor in account 123456789012 still has a fault: The rule"
     )
     stage.now += DAY
     assert stage.check() == []
     stage.aws.client("events").enable_rule(Name=stage.deployment.rule("on_sign_in"))
-    assert stage.check() == ["Mended in account 123456789012: rule."]
+    assert stage.check() == ["Fixed in account 123456789012: rule."]
     assert stage.check() == []
 
 
@@ -321,7 +322,7 @@ def test_a_fault_that_silences_nothing_wakes_nobody(stage: Stage) -> None:
     stage.aws.client("events").disable_rule(Name=stage.deployment.rule("self_check"))
     shorten_the_timeout(stage)
     (told,) = stage.check()
-    assert told.startswith("[Warning] signin-monitor in account 123456789012 is broken: The rule")
+    assert told.startswith("[Warning] signin-monitor in account 123456789012 has a fault: The rule")
 
 
 def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None:
@@ -330,13 +331,13 @@ def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None
     remove_the_trail(stage)
     (told,) = stage.check()
     assert "No trail covers" in told
-    assert "Mended" not in json.dumps(stage.receiver.messages[0].payload)
+    assert "Fixed" not in json.dumps(stage.receiver.messages[0].payload)
     stage.aws.client("cloudtrail").create_trail(
         Name=deployed_stage.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
     )
     stage.aws.client("cloudtrail").start_logging(Name=deployed_stage.TRAIL)
     (resolved,) = stage.check()
-    assert resolved.startswith("Mended in account 123456789012: trail")
+    assert resolved.startswith("Fixed in account 123456789012: trail")
     assert stage.check() == []
 
 
@@ -345,7 +346,7 @@ def test_a_region_in_doubt_keeps_no_other_from_being_called_mended(stage: Stage)
     stage.check()
     stage.aws.client("events", "eu-west-1").enable_rule(Name="forward")
     with denied(stage, "events", "ListRuleNamesByTarget", "sa-east-1"):
-        assert stage.check() == ["Mended in account 123456789012: forward (eu-west-1)."]
+        assert stage.check() == ["Fixed in account 123456789012: forward (eu-west-1)."]
 
 
 def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -> None:
@@ -354,7 +355,7 @@ def test_a_fault_that_can_no_longer_be_seen_is_not_called_mended(stage: Stage) -
     stage.aws.client("cloudtrail").start_logging(Name=deployed_stage.TRAIL)
     with denied(stage, "cloudtrail", "DescribeTrails"):
         assert stage.check() == []
-    assert stage.check() == ["Mended in account 123456789012: trail."]
+    assert stage.check() == ["Fixed in account 123456789012: trail."]
 
 
 def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
@@ -365,7 +366,7 @@ def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) ->
     with pytest.raises(DeliveryError):
         stage.check()
     (told,) = stage.check()
-    assert "And 1 more." in told  # the rule, and the queue
+    assert "+1 more." in told  # the rule, and the queue
 
 
 def test_a_sign_in_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
@@ -392,7 +393,7 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     stage.happened("iam-user-with-mfa")
     disable_the_forward(stage)
     *_, told = stage.check()
-    assert told.startswith("[Warning] signin-monitor in account 123456789012 is broken: ")
+    assert told.startswith("[Warning] signin-monitor in account 123456789012 has a fault: ")
     (block,) = [
         text
         for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
@@ -401,7 +402,7 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     week, last_told, uncovered = block.splitlines()
     assert week == "In the last week: 4 posted, 1 ignored, 2 found late, 1 still waiting."
     assert last_told.startswith("Last posted: <!date^")
-    assert uncovered == "Blind regions: eu-west-1"
+    assert uncovered == "Regions not covered: eu-west-1"
     assert stage.check() == []
 
 
@@ -422,10 +423,10 @@ def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
     stage.now += 4 * DAY
     (told,) = stage.check()
     assert told.startswith(
-        "[Warning] signin-monitor in account 123456789012 is still broken: The trail"
+        "[Warning] signin-monitor in account 123456789012 still has a fault: The trail"
     )
     shown = json.dumps(stage.receiver.messages[0].payload)
-    assert "Blind regions: eu-west-1, sa-east-1, us-east-1" in shown
+    assert "Regions not covered: eu-west-1, sa-east-1, us-east-1" in shown
 
 
 def test_a_heartbeat_that_there_was_no_time_for_is_the_next_runs(
@@ -436,7 +437,7 @@ def test_a_heartbeat_that_there_was_no_time_for_is_the_next_runs(
         hurried.setattr(run, "_MESSAGE_SECONDS", 60)
         assert stage.check() == []
     (told,) = stage.check()
-    assert told.startswith("signin-monitor is at work")
+    assert told.startswith("signin-monitor is working")
 
 
 def test_a_region_that_refuses_is_left_for_the_next_run(stage: Stage) -> None:
@@ -489,7 +490,7 @@ def test_what_is_older_than_the_logs_is_given_up(stage: Stage) -> None:
     stage.check(seconds=1.5)
     stage.now += 8 * DAY
     (told,) = stage.check()
-    assert told.startswith("signin-monitor is at work")
+    assert told.startswith("signin-monitor is working")
 
 
 def test_without_its_logs_it_fails_and_tells_nothing_twice(stage: Stage) -> None:
