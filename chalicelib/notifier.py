@@ -52,8 +52,8 @@ from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from chalicelib.timeout import QUEUE_SECONDS, Deadline, call_with_timeout
 
 if TYPE_CHECKING:
+    from chalicelib.aws.identity_store import IdentityStore
     from chalicelib.baseline.origins import Origins
-    from chalicelib.identity_store import IdentityStore
 
 Event = Mapping[str, Any]
 ReportReader = Callable[[Event], Report | None]
@@ -458,7 +458,7 @@ def identity_store_of(settings: Settings) -> "IdentityStore | None":
     """Return what names the users of IAM Identity Center; None where no store is set."""
     if not settings.identity_store_id:
         return None
-    from chalicelib.identity_store import IdentityStore  # noqa: PLC0415 — costs nothing where unset
+    from chalicelib.aws.identity_store import IdentityStore  # noqa: PLC0415 — costs nothing where unset
 
     return IdentityStore(settings.identity_store_id)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.identity_store import IdentityStore
 from chalicelib.errors import AWSCallError, AWSUnreachable
-from chalicelib.identity_store import IdentityStore
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
@@ -83,7 +83,7 @@ def test_a_failure_changes_nothing_but_the_name(
 
 
 def test_only_so_many_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.identity_store._MOST", 1)
+    monkeypatch.setattr("chalicelib.aws.identity_store._MOST", 1)
     path = ("detail", "userIdentity", "onBehalfOf", "userId")
     other = changed(PORTAL, *path, to=USER.replace("e3", "f3"))
     store = Store(ANSWER, ANSWER, ANSWER)
@@ -92,7 +92,7 @@ def test_only_so_many_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_hangs_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.identity_store.IDENTITY_STORE_SECONDS", 0.05)
+    monkeypatch.setattr("chalicelib.aws.identity_store.IDENTITY_STORE_SECONDS", 0.05)
     store = Store(ANSWER)
     monkeypatch.setattr(store.client, "call", lambda *_, **__: time.sleep(0.5))
     assert store.text(PORTAL).startswith(f"SSO user {USER} signed in")
