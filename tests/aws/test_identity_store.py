@@ -45,7 +45,7 @@ class Store:
 def test_a_user_is_shown_by_name_and_id_and_asked_for_once() -> None:
     store = Store(ANSWER)
     for _ in range(2):
-        assert store.text(PORTAL).startswith(f"SSO user june.park ({USER}) signed in")
+        assert store.text(PORTAL).startswith(f"june.park ({USER}) signed in")
     assert store.regions == ["eu-central-1"]
     assert store.client.calls == [("DescribeUser", {"IdentityStoreId": STORE, "UserId": USER})]
 
@@ -78,7 +78,7 @@ def test_a_failure_changes_nothing_but_the_name(
     failure: dict[str, Any] | AWSCallError,
 ) -> None:
     store = Store(failure, ANSWER)
-    assert store.text(PORTAL).startswith(f"SSO user {USER} signed in")
+    assert store.text(PORTAL).startswith(f"{USER} signed in")
     assert "june.park" in store.text(PORTAL)  # it is asked again
 
 
@@ -95,7 +95,7 @@ def test_a_store_that_hangs_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("chalicelib.aws.identity_store.IDENTITY_STORE_SECONDS", 0.05)
     store = Store(ANSWER)
     monkeypatch.setattr(store.client, "call", lambda *_, **__: time.sleep(0.5))
-    assert store.text(PORTAL).startswith(f"SSO user {USER} signed in")
+    assert store.text(PORTAL).startswith(f"{USER} signed in")
 
 
 def test_a_stage_that_names_its_store_posts_names(
@@ -112,4 +112,4 @@ def test_a_stage_that_names_its_store_posts_names(
     )["UserId"]
     path = ("detail", "userIdentity", "onBehalfOf", "userId")
     harness.notifier(IDENTITY_STORE_ID=STORE).notify(changed(PORTAL, *path, to=user), SECONDS)
-    assert f"SSO user june.park ({user}) signed in" in harness.texts[0]
+    assert f"june.park ({user}) signed in" in harness.texts[0]
