@@ -4,6 +4,11 @@ The line is in the "embedded metric format" (Amazon CloudWatch User Guide): Clou
 metrics out of the log, so that an alarm needs neither a call nor a right.
 """
 
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
@@ -28,9 +33,11 @@ class DecisionLine(TypedDict):
     """The line's schema, which operators' tools may rely on.
 
     `familiar` and `person` are None where no baseline was asked, `delay_ms` where AWS names no
-    time. `act` and `message` say who must act and why, where something is wrong; `received` and
-    `expected` describe what was no event, `possibly_posted` what may be in the channel all the
-    same. The last keys carry the metric.
+    time. `record` is a digest of the sign-in, None of a report; `mac` shows that a function of
+    this stage wrote the line, and is None while the webhook is not known. `act` and `message` say
+    who must act and why, where something is wrong; `received` and `expected` describe what was no
+    event, `possibly_posted` what may be in the channel all the same. The last keys carry the
+    metric.
     """
 
     level: Literal["INFO", "WARNING", "ERROR"]
@@ -48,6 +55,8 @@ class DecisionLine(TypedDict):
     delay_ms: int | None
     request_id: str | None
     version: str
+    record: str | None
+    mac: str | None
     act: NotRequired[Act]
     message: NotRequired[str]
     possibly_posted: NotRequired[bool]
@@ -70,12 +79,13 @@ def decision_line(
     now: datetime,
     person: str | None = None,
     request_id: str | None = None,
+    key: bytes | None = None,
     **more: object,
 ) -> DecisionLine:
     """Write the line: the keys that operators and the self-check rely on, then the metric.
 
     It holds neither names nor addresses: `person` is a keyed hash. `delay_ms` is from the event to
-    now.
+    now. `key` authenticates the line.
     """
     subject = subject_of(notification)
     delay = delay_of(subject, now)
@@ -91,11 +101,45 @@ def decision_line(
         "delay_ms": None if delay is None else delay // timedelta(milliseconds=1),
         "request_id": request_id,
         "version": __version__,
+        "record": record_of(subject) if isinstance(subject, SignIn) else None,
         **more,
         "Stage": stage or "unset",
         **({} if reason == DIGEST else _metric(verdict.capitalize(), now)),
     }
-    return cast("DecisionLine", line)
+    return cast("DecisionLine", authenticated(line, key))
+
+
+def record_of(sign_in: SignIn) -> str:
+    """Return a digest of what happened: a line about another event with the same id differs."""
+    fields = (
+        sign_in.event_id,
+        sign_in.event_name,
+        sign_in.account_id,
+        astuple(sign_in.principal),
+        sign_in.outcome,
+        sign_in.mfa,
+        sign_in.source_ip,
+    )
+    return hashlib.sha256(json.dumps(fields, default=str).encode()).hexdigest()
+
+
+def authenticated(line: Mapping[str, Any], key: bytes | None) -> dict[str, Any]:
+    """Return a log line with the MAC of its content; with None where there is no key."""
+    return {**line, "mac": _mac(line, key) if key else None}
+
+
+def is_authentic(line: Mapping[str, Any], key: bytes | None) -> bool:
+    """Return whether whoever holds the key wrote a log line."""
+    mac = line.get("mac")
+    return bool(key and isinstance(mac, str)) and hmac.compare_digest(
+        _mac(line, key or b"").encode(), str(mac).encode()
+    )
+
+
+def _mac(line: Mapping[str, Any], key: bytes) -> str:
+    content = {name: value for name, value in line.items() if name != "mac"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _level(verdict: Verdict, reason: str | None) -> str:

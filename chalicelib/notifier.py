@@ -372,10 +372,16 @@ class Notifier:
             now=datetime.now(UTC),
             person=self._pseudonym(notification),
             request_id=self.request_id,
+            key=self.evidence_key,
             **more,
         )
         log.write(**line)
         return line
+
+    @property
+    def evidence_key(self) -> bytes | None:
+        """What authenticates the stage's log lines; None while the webhook is not known."""
+        return self._delivery.derive_key("evidence")
 
     def _pseudonym(self, notification: Notification) -> str | None:
         """Return a keyed hash of the person whom the baseline knows a sign-in by."""

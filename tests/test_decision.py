@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import ANY
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib import __version__
-from chalicelib.decision import DecisionLine, Verdict, decision_line
+from chalicelib.decision import DecisionLine, Verdict, decision_line, is_authentic
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.catalogue import NAMES, read
@@ -56,6 +57,8 @@ def test_the_line_has_the_keys_that_operators_rely_on() -> None:
         "delay_ms": 90_250,
         "request_id": "r-1",
         "version": __version__,
+        "record": ANY,
+        "mac": None,  # the webhook is not known
         "act": "operator",
         "Stage": "prod",
         "Parked": 1,
@@ -134,3 +137,14 @@ def test_the_line_holds_neither_names_nor_addresses() -> None:
     written = json.dumps(line(event))
     assert event["detail"]["userIdentity"]["userName"] not in written
     assert event["detail"]["sourceIPAddress"] not in written
+
+
+def test_a_line_is_authentic_only_as_it_was_written() -> None:
+    key = b"k" * 32
+    written = line(read("iam-user-with-mfa"), key=key)
+    kept = json.loads(json.dumps(written))
+    assert is_authentic(kept, key)
+    assert not is_authentic({**kept, "decision": "ignored"}, key)
+    assert not is_authentic({**kept, "mac": None}, key)
+    assert not is_authentic(kept, b"another")
+    assert not is_authentic(kept, None)

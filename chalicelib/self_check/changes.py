@@ -26,7 +26,7 @@ _OUTAGES: Final = frozenset(
     }
 )
 # What serves a region may bear another name once it works again.
-_REGIONAL: Final = ("trail", "forward")
+_REGIONAL: Final = ("trail", "forward", "history")
 
 
 def is_outage(fault: CheckResult) -> bool:
@@ -52,4 +52,4 @@ def _concerns(result: CheckResult, fault: FaultId) -> bool:
         return True  # the whole check
     if fault.check in _REGIONAL:
         return None in (result.region, fault.region) or result.region == fault.region
-    return result.resource == fault.resource
+    return fault.resource in ("", result.resource)

@@ -8,7 +8,7 @@ one before stands in its own log.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import log
 from chalicelib.aws.clients import Clients, clients_of
 from chalicelib.aws.event_history import Window
-from chalicelib.errors import AWSReadError, DeliveryError
+from chalicelib.decision import authenticated
+from chalicelib.errors import DeliveryError
 from chalicelib.health.checks import run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.regions import enabled_regions
@@ -30,7 +31,7 @@ from chalicelib.self_check.checkpoint import Checkpoint
 from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
 from chalicelib.self_check.message import findings_report
-from chalicelib.self_check.missed import Missed, Reading, missed, read_history, windows
+from chalicelib.self_check.missed import Missed, Reading, missed, read_history, waiting, windows
 from chalicelib.settings import Settings, stage_variables
 
 WEEK: Final = timedelta(days=7)
@@ -94,34 +95,77 @@ class SelfCheck:
     def run(self, schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
         """Check, post what is to be posted, and log the checkpoint; return that line.
 
-        `schedule` is the event that asks for it. Raises AWSReadError if the own logs cannot be
-        read, DeliveryError if a message could be neither posted nor parked: the next run has it.
+        `schedule` is the event that asks for it. What cannot be read is reported. Raises
+        DeliveryError if a message could be neither posted nor parked: the next run has it.
         """
         start = time.monotonic()
         end = start + seconds_left
-        decision_log = DecisionLog(
-            self._deployment, self._clients, start + seconds_left * _LOGS_SHARE
-        )
+        if self._notifier.evidence_key is None:
+            self._notifier.warm_up()
+        key = self._notifier.evidence_key
+        logs_until = start + seconds_left * _LOGS_SHARE
+        decision_log = DecisionLog(self._deployment, self._clients, logs_until, key)
         last = decision_log.last_run(self._now - _MEMORY)
         deployed_at = decision_log.deployed_at()
         regions = self._regions()
-        wanted = list(windows(regions, last, self._now, deployed_at))
-        results, reading = self._look(wanted, last, start + seconds_left * _LOOKING_SHARE)
-        decisions = decision_log.decisions(min([self._now, *(one.start for one in wanted)]))
-        posted = self._post(missed(reading, decisions, results, deployed_at), end)
+        wanted = list(windows(regions, last, self._now))
+        looked, reading = self._look(wanted, last, start + seconds_left * _LOOKING_SHARE)
+        since = min([self._now, *filter(None, [last.at]), *(one.start for one in wanted)])
+        decisions = decision_log.decisions(since)
+        results = [
+            *_lasting(looked, last),
+            *_history(regions, reading),
+            *self._evidence(decision_log),
+        ]
+        is_empty = _queue_is_empty(looked)
+        unposted = missed(
+            reading,
+            decisions,
+            results,
+            deployed_at,
+            self._deployment.settings,
+            lost_before=last.at if is_empty and last.queue_was_empty else None,
+            decisions_are_complete=decision_log.problem is None and key is not None,
+        )
+        posted = self._post(unposted, end)
         week = self._week(posted, end) if self._is_due(last.heartbeat) else None
         findings = self._findings(results, regions, last, week)
         error = posted.error or self._report(findings, schedule, end)
-        checkpoint = self._checkpoint(last, reading, posted, None if error else findings)
+        checkpoint = replace(
+            self._checkpoint(last, reading, posted, None if error else findings),
+            at=self._now,
+            queue_was_empty=is_empty,
+            waiting=waiting(reading, [*decisions, *posted.decisions], last, self._now),
+            unknown=tuple(
+                (result.check, result.region)
+                for result in looked
+                if result.status is Status.UNKNOWN
+            ),
+        )
         line = {
             **checkpoint.to_line(),
             "found": dict(posted.found),
             "unread": sorted({one.region for one in reading.refusals if one.region}),
         }
-        log.write(level="INFO", **line)
+        line = authenticated({"level": "INFO", **line}, key)
+        log.write(**line)
         if error:
             raise error
         return line
+
+    def _evidence(self, decision_log: DecisionLog) -> Iterator[CheckResult]:
+        """Yield what is wrong with the functions' logs: lines of others, or no reading them."""
+        for handler, count in decision_log.forged.items():
+            group = self._deployment.log_group(handler)
+            remedy = f"aws logs tail {group} --region {self._deployment.region} --since 2h"
+            yield CheckResult.fault(
+                "evidence", "lines_forged", remedy, group, handler=handler, count=str(count)
+            )
+        if decision_log.problem:
+            remedy = self._deployment.ops_command("policies", "--diff")
+            yield CheckResult.fault(
+                "evidence", "logs_unread", remedy, why=str(decision_log.problem)
+            )
 
     def _look(
         self, wanted: Sequence[Window], last: Checkpoint, until: float
@@ -160,9 +204,10 @@ class SelfCheck:
             return replace(last, regions=regions)
         shown = {result.fault_id for result in (*reported.new, *reported.ongoing)}
         faults = {id_: at for id_, at in last.faults.items() if id_ not in reported.resolved}
+        faults |= dict.fromkeys(shown, self._now)
         return Checkpoint(
-            regions=regions,
-            faults={**faults, **dict.fromkeys(shown, self._now)},
+            regions=regions,  # what is wrong with the evidence is reported whenever it is found
+            faults={id_: at for id_, at in faults.items() if id_.check != "evidence"},
             heartbeat=self._now if reported.week else last.heartbeat,
         )
 
@@ -194,12 +239,17 @@ class SelfCheck:
 
     def _week(self, posted: _Posted, end: float) -> Week | None:
         """Count the last week; None, and a line in the log, if there is not the time for it."""
-        decision_log = DecisionLog(self._deployment, self._clients, end - 2 * _MESSAGE_SECONDS)
-        try:
-            return _week([*decision_log.decisions(self._now - WEEK), *posted.decisions])
-        except AWSReadError as error:
-            log.write(level="WARNING", message=f"No heartbeat yet. {error}")
+        decision_log = DecisionLog(
+            self._deployment,
+            self._clients,
+            end - 2 * _MESSAGE_SECONDS,
+            self._notifier.evidence_key,
+        )
+        week = _week([*decision_log.decisions(self._now - WEEK), *posted.decisions])
+        if decision_log.problem:
+            log.write(level="WARNING", message=f"No heartbeat yet. {decision_log.problem}")
             return None
+        return week
 
     def _decision(self, line: Mapping[str, Any]) -> Decision:
         return Decision.from_line(line, "self_check", self._now)
@@ -231,6 +281,41 @@ class SelfCheck:
     def _is_due(self, last: datetime | None) -> bool:
         """Return whether something that comes once a week comes now."""
         return last is None or self._now - last >= WEEK - _JITTER
+
+
+def _lasting(results: Sequence[CheckResult], last: Checkpoint) -> Iterator[CheckResult]:
+    """Yield results, those that AWS denies, or that were unknown before as well, as faults."""
+    for result in results:
+        is_denied = result.status is Status.UNKNOWN and result.code == "denied"
+        was_unknown = (result.check, result.region) in last.unknown
+        if is_denied:
+            yield replace(result, status=Status.FAULT, code="check_denied")
+        elif result.status is Status.UNKNOWN and was_unknown:
+            yield replace(
+                result,
+                status=Status.FAULT,
+                code="check_unknown",
+                facts={"why": result.facts.get("error", "no time")},
+            )
+        else:
+            yield result
+
+
+def _history(regions: Sequence[str], reading: Reading) -> Iterator[CheckResult]:
+    """Yield the regions whose history was read to its end."""
+    unread = {refusal.region for refusal in reading.refusals}
+    for region in regions:
+        if region not in unread:
+            yield CheckResult.ok("history", region=region)
+
+
+def _queue_is_empty(results: Sequence[CheckResult]) -> bool:
+    """Return whether the undelivered queue holds nothing, or is not there."""
+    return any(
+        result.code == "queue_missing" or result.facts.get("depth") == "0"
+        for result in results
+        if result.check == "queue"
+    )
 
 
 def _uncovered(results: Sequence[CheckResult], regions: Sequence[str]) -> list[str]:

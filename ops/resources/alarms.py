@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import SubscriptionTypeDef, TagTypeDef
 
-_STUCK: Final = 15 * 60.0  # seconds: by then on_undelivered has tried twice
+# Seconds: on_undelivered has tried twice, and from its third try on a message counts no more
+# ("Available CloudWatch metrics for Amazon SQS", Amazon SQS Developer Guide).
+_STUCK: Final = 600.0
 _ERRORS: Final = tuple(f"errors-{handler}" for handler in resource_names.HANDLERS)
 _NAMES: Final = (*_ERRORS, "uninvoked", "failed", "parked", "stuck")
 
@@ -112,8 +114,7 @@ class Alarms:
         rule = resource_names.rule(self._stage, "on_sign_in")
         yield self._alarm("uninvoked", "AWS/Events", "FailedInvocations", {"RuleName": rule})
         yield self._alarm("failed", "SigninMonitor", "Failed", {"Stage": self._stage})
-        if settings.failures == "each":  # a digest parks by design
-            yield self._alarm("parked", "SigninMonitor", "Parked", {"Stage": self._stage})
+        yield self._alarm("parked", "SigninMonitor", "Parked", {"Stage": self._stage})
         if queue := settings.undelivered_queue:
             age = "ApproximateAgeOfOldestMessage"
             yield {

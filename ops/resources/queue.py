@@ -46,6 +46,16 @@ class Shortcoming:
         return f"{self.attribute} is {self.found}: {self.why}"
 
 
+_TAKER: Final = "on_undelivered"
+# SetQueueAttributes and DeleteQueue stay with IAM, or a team could lock itself out.
+_TAKING: Final = [
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:PurgeQueue",
+    "sqs:ReceiveMessage",
+]
+
+
 class UndeliveredQueue:
     """The queue of one stage: what there is, and what is to be done.
 
@@ -61,13 +71,16 @@ class UndeliveredQueue:
             config.own_role(stage, one) or account.role_arn(resource_names.function(stage, one))
             for one in resource_names.HANDLERS
         ]
+        taker = config.own_role(stage, _TAKER) or account.role_arn(
+            resource_names.function(stage, _TAKER)
+        )
         self._sqs: SQSClient = account.session.client("sqs")
         self._mark = tags_of(stage)
         self._tags = account.tags_for(stage)
         self._wanted: dict[QueueAttributeNameType, str] = {
             "MaximumMessageSize": str(_LARGEST),
             "MessageRetentionPeriod": str(DAYS * 24 * 3600),
-            "Policy": json.dumps(_policy(account, account.arn("sqs", self.name), senders)),
+            "Policy": json.dumps(_policy(account, account.arn("sqs", self.name), senders, taker)),
             "SqsManagedSseEnabled": "true",
             "VisibilityTimeout": str(6 * self._timeout + _BATCH_WINDOW),
         }
@@ -185,8 +198,8 @@ def _comparable(attribute: str) -> Any:  # noqa: ANN401  # AWS writes a policy w
     return json.loads(attribute) if attribute.startswith("{") else attribute
 
 
-def _policy(account: Account, queue: str, senders: list[str]) -> dict[str, Any]:
-    """Let the stage's functions send and nobody else, whatever their own policies say.
+def _policy(account: Account, queue: str, senders: list[str], taker: str) -> dict[str, Any]:
+    """Let the stage's functions send and take, and nobody else, whatever IAM's policies say.
 
     AWS refuses a policy that names a role which is not there yet, so a condition names them.
     """
@@ -207,6 +220,14 @@ def _policy(account: Account, queue: str, senders: list[str]) -> dict[str, Any]:
                 "Principal": "*",
                 **send,
                 "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},
+            },
+            {
+                "Sid": "NobodyElseMayTake",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": _TAKING,
+                "Resource": queue,
+                "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [taker]}},
             },
         ],
     }

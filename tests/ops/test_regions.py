@@ -118,7 +118,7 @@ def test_a_role_that_lost_its_right_gets_it_back(cli: Cli, aws: EmbeddedAws) -> 
     assert iam.get_role_policy(RoleName=NAME, PolicyName=NAME)
 
 
-@pytest.mark.parametrize("action", ["events:DescribeRule", "events:PutRule"])
+@pytest.mark.parametrize("action", ["events:ListRuleNamesByTarget", "events:PutRule"])
 def test_a_region_that_a_policy_denies_is_named_and_the_others_forward(
     cli: Cli, aws: StrictAws, action: str
 ) -> None:
