@@ -134,6 +134,7 @@ def test_the_words_of_the_article_are_kept_in_japanese() -> None:
     assert title == "AWSコンソールへのログインを検知しました"
     labels = [japanese[f"label.{one}"] for one in ("who", "event", "outcome", "time")]
     assert labels == ["ユーザー名", "イベント名", "結果", "発生時刻"]
+    assert not [phrase for phrase in japanese.values() if re.search("ユーザ(?!ー)", phrase)]
 
 
 def test_a_phrase_that_does_not_exist_is_an_error_and_not_a_blank() -> None:
