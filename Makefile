@@ -55,7 +55,9 @@ local: $(DEMO)  ## chalice local, with the page
 	$(BIN)/chalice local --stage local
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/coverage report --include='app.py,chalicelib/*' --fail-under=100
+	$(BIN)/coverage report --include='ops/*' --fail-under=95
 
 test-unit: $(READY)  ## the tests that need no AWS and no browser, in seconds
 	$(BIN)/python -m pytest -n 2 --unit

@@ -51,7 +51,7 @@ class ProjectCopy:
     """
 
     def __init__(self, scratch: Path, *, project: Path = PROJECT) -> None:
-        self.path = scratch / "project"
+        self.path = scratch / "clone"
         self._scratch = scratch
         self._packages = project / ".chalice" / "deployments"
         self._packages.mkdir(parents=True, exist_ok=True)
