@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import DescribeRuleResponseTypeDef
     from mypy_boto3_lambda import LambdaClient
+
+_POSITIVE: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
 def check_rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
@@ -186,15 +188,15 @@ def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseT
 def _lets_invoke(statement: Mapping[str, Any], source: Mapping[str, str]) -> bool:
     """Return whether a statement of a function's policy lets EventBridge invoke it for a rule.
 
-    `source` is what EventBridge says of the rule, by condition key in lower case.
+    `source` is what EventBridge says of the rule, by condition key in lower case; a condition on
+    anything else, such as an organisation, excludes EventBridge.
     """
     principal = statement.get("Principal")
     services = principal.get("Service", ()) if isinstance(principal, Mapping) else (principal,)
     conditions = [
-        (source[key.lower()], _listed(patterns))
-        for condition in statement.get("Condition", {}).values()
+        (operator.removesuffix("IfExists") in _POSITIVE, source.get(key.lower()), _listed(patterns))
+        for operator, condition in statement.get("Condition", {}).items()
         for key, patterns in condition.items()
-        if key.lower() in source
     ]
     return (
         statement.get("Effect") == "Allow"
@@ -203,7 +205,10 @@ def _lets_invoke(statement: Mapping[str, Any], source: Mapping[str, str]) -> boo
             one in ("lambda:InvokeFunction", "lambda:*", "*")
             for one in _listed(statement.get("Action"))
         )
-        and all(any(fnmatchcase(value, one) for one in patterns) for value, patterns in conditions)
+        and all(
+            is_positive and value and any(fnmatchcase(value, one) for one in patterns)
+            for is_positive, value, patterns in conditions
+        )
     )
 
 

@@ -238,6 +238,19 @@ def permission_for_another_rule(aws: EmbeddedAws, deployment: Deployment) -> Non
     )
 
 
+@breaks("permission_missing", "chalice deploy --stage prod")
+def permission_for_another_organisation(aws: EmbeddedAws, deployment: Deployment) -> None:
+    permission_removed(aws, deployment)
+    aws.client("lambda").add_permission(
+        FunctionName=deployment.function("on_sign_in"),
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=deployment.arn("events", f"rule/{deployment.rule('on_sign_in')}"),
+        PrincipalOrgID="o-a1b2c3d4e5",
+    )
+
+
 def configure(aws: EmbeddedAws, deployment: Deployment, **settings: object) -> None:
     aws.client("lambda").update_function_configuration(
         FunctionName=deployment.function("on_sign_in"), **settings
