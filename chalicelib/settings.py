@@ -80,6 +80,7 @@ class Settings:
     baseline_days: int
     familiar_sign_ins: FamiliarSignIns
     identity_store_id: str | None
+    organization_id: str | None
     account_names: Mapping[str, str]
     log_events: bool
     undelivered_queue: str | None
@@ -137,6 +138,7 @@ class Settings:
             baseline_days=read("BASELINE_DAYS", _days, 90),
             familiar_sign_ins=read("FAMILIAR_SIGN_INS", _one_of(FamiliarSignIns), "post"),
             identity_store_id=read("IDENTITY_STORE_ID", _identity_store_id, None),
+            organization_id=read("ORGANIZATION_ID", _organization_id, None),
             account_names=read("ACCOUNT_NAMES", _account_names, {}),
             log_events=read("LOG_EVENTS", _one_of(Literal["true", "false"]), "true") == "true",
             undelivered_queue=read("UNDELIVERED_QUEUE", _queue_name, None),
@@ -336,6 +338,12 @@ def _table_name(text: str) -> str:
 def _identity_store_id(text: str) -> str:
     if not re.fullmatch(r"d-[0-9a-z]{10}", text):
         raise ValueError("must be the id of an identity store, such as d-1234567890.")
+    return text
+
+
+def _organization_id(text: str) -> str:
+    if not re.fullmatch(r"o-[a-z0-9]{10,32}", text):
+        raise ValueError("must be the id of an organisation, such as o-a1b2c3d4e5.")
     return text
 
 

@@ -60,6 +60,7 @@ def test_a_webhook_and_a_stage_are_enough_and_the_rest_has_defaults() -> None:
         baseline_days=90,
         familiar_sign_ins="post",
         identity_store_id=None,
+        organization_id=None,
         account_names={},
         log_events=True,
         undelivered_queue=None,

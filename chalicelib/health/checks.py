@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.health.baseline import check_baseline
+from chalicelib.health.bus import check_bus
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.forward import check_forward
 from chalicelib.health.function import check_concurrency, check_errors, check_function, check_logs
@@ -43,6 +44,7 @@ class Check:
 CHECKS: Final = (
     Check("trail", check_trail),
     Check("forward", check_forward),
+    Check("bus", check_bus),
     Check("rule", check_rule),
     Check("read_only_rule", check_read_only_rule),
     Check("target", check_target),

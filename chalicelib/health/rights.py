@@ -23,6 +23,7 @@ SELF_CHECK_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "logs:DescribeLogGroups",
     ),
     "Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "Bus": ("events:DescribeEventBus",),
     "Rules": ("events:DescribeRule", "events:ListTargetsByRule"),
     "Functions": (
         "lambda:GetFunctionConcurrency",

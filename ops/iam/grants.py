@@ -205,6 +205,11 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
     return (
         _look("Account", "*"),
         _look("Trail", "arn:*:cloudtrail:*:*:trail/*"),
+        *(
+            (_look("Bus", "arn:*:events:*:*:event-bus/default"),)
+            if settings.organization_id
+            else ()
+        ),
         _look("Rules", "arn:*:events:*:*:rule/*"),
         _look("Functions", *functions),
         _look("Logs", *(_log_group(stage, one) for one in resource_names.HANDLERS)),

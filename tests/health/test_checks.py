@@ -690,3 +690,23 @@ def test_a_log_level_that_drops_decisions_names_the_level_and_the_remedy(
     result = next(check_function(deployment, clients))
     assert (result.code, result.facts["level"]) == ("log_level_high", "WARN")
     assert result.remedy.endswith("--logging-config LogFormat=JSON,ApplicationLogLevel=INFO")
+
+
+def test_a_bus_that_the_organisation_cannot_send_to_is_named(aws: EmbeddedAws) -> None:
+    deployment = deployed_stage.build(aws, ORGANIZATION_ID="o-a1b2c3d4e5")
+    check = [it for it in CHECKS if it.name == "bus"]
+    (found,) = run_checks(deployment, deployed_stage.clients(aws), check)
+    assert found.status is Status.FAULT
+    assert found.remedy.endswith("regions --stage prod --apply --organization o-a1b2c3d4e5")
+    statement = {
+        "Sid": "signin-monitor-prod",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": deployment.bus_arn,
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.client("events").put_permission(Policy=policy)
+    (found,) = run_checks(deployment, deployed_stage.clients(aws), check)
+    assert found.status is Status.OK
