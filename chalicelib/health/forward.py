@@ -14,7 +14,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.regions import check_other_regions
 from chalicelib.health.result import CheckResult
-from chalicelib.health.rule import covers, is_off
+from chalicelib.health.rule import changes_event, covers, is_off
 from chalicelib.signin.events import ALL_EVENTS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _BEST_FIRST: Final = (
     "",
     "forward_without_reads",
+    "forward_changes_event",
     "forward_without_role",
     "forward_disabled",
     "forward_partial",
@@ -65,7 +66,8 @@ def _forward_by(
 ) -> Forward:
     rule = events.describe_rule(Name=name)
     targets = events.list_targets_by_rule(Rule=name)["Targets"]
-    roles = [target.get("RoleArn", "") for target in targets if target["Arn"] == bus_arn]
+    to_bus = [target for target in targets if target["Arn"] == bus_arn]
+    roles = [target.get("RoleArn", "") for target in to_bus]
     code = ""
     if not covers(rule.get("EventPattern"), pattern):
         code = "forward_partial"
@@ -73,6 +75,8 @@ def _forward_by(
         code = "forward_disabled"
     elif not any(roles):  # a bus in another region takes events from a role only
         code = "forward_without_role"
+    elif any(map(changes_event, to_bus)):
+        code = "forward_changes_event"
     elif rule.get("State") != ALL_EVENTS:
         code = "forward_without_reads"
     return Forward(region=region, code=code, rule=name, role=next(filter(None, roles), ""))

@@ -119,6 +119,13 @@ def forward_without_a_role(aws: EmbeddedAws, deployment: Deployment) -> None:
     events.put_targets(Rule="forward", Targets=[target])
 
 
+@breaks("forward_changes_event", "python -m ops regions --stage prod --apply")
+def forward_rewrites_the_event(aws: EmbeddedAws, _: Deployment) -> None:
+    events = aws.client("events", "eu-west-1")
+    (target,) = events.list_targets_by_rule(Rule="forward")["Targets"]
+    events.put_targets(Rule="forward", Targets=[{**target, "Input": '{"nothing": 1}'}])
+
+
 @breaks("forward_without_reads", "aws events put-rule --region eu-west-1 --name forward --state")
 def forward_without_read_only_events(aws: EmbeddedAws, _: Deployment) -> None:
     aws.client("events", "eu-west-1").enable_rule(Name="forward")
