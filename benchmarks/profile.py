@@ -50,7 +50,7 @@ from chalicelib.settings import Settings, stage_variables
 kms = JSONClient("kms", stage.sign_in_region)
 main = webhook.WebhookLookup(kms, stage).webhook(webhook.MAIN)
 """,
-    "connecting": "channel.Slack(main).connect()",
+    "connecting": "channel.Slack(main, stage).connect()",
 }
 _READING = "import time\nreadings = []\n"
 _READ = "\nreadings.append(time.process_time())\n"
