@@ -96,6 +96,7 @@ def test_the_alarms_tell_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -
         ("FailedInvocations", "signin-monitor-prod-on_sign_in-event"),
         ("Errors", "signin-monitor-prod-self_check"),
         ("Failed", "prod"),
+        ("Parked", "prod"),
         ("ApproximateAgeOfOldestMessage", QUEUE),
     }
     topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:signin-monitor-prod-alarms"
@@ -107,15 +108,6 @@ def test_the_alarms_tell_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -
 
 def test_alarms_that_nobody_hears_are_mentioned(cli: Cli) -> None:
     assert "Nobody gets the alarms yet" in cli.set_up().text
-
-
-def test_failed_sign_ins_that_wait_for_their_digest_alarm_nobody(
-    cli: Cli, aws: EmbeddedAws
-) -> None:
-    cli.set_up()
-    names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
-    assert "signin-monitor-prod-parked" not in names
-    assert "signin-monitor-prod-stuck" in names
 
 
 def test_what_setup_leaves_can_be_deployed(cli: Cli) -> None:
