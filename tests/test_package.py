@@ -78,23 +78,30 @@ def test_without_a_queue_a_failed_post_is_a_function_error(
     assert missing["errorType"] == "Runtime.HandlerNotFound"
 
 
-def test_what_was_parked_is_brought_once_the_webhook_works(
+def test_what_was_parked_is_brought_once_the_webhook_works_within_the_functions_rights(
     package: Path, bed: StageHarness
 ) -> None:
     happened = [sign_in(name) for name in ("iam-user-with-mfa", "root-without-mfa", "saml-role")]
     bed.receiver.behave("no_service")
-    with LambdaFunction(package, "app.on_sign_in", bed.environment) as function:
+    first, second = (bed.environment_of(handler) for handler in ("on_sign_in", "on_undelivered"))
+    with LambdaFunction(package, "app.on_sign_in", first) as function:
         for one in happened:
             assert function.invoke(one).value["decision"] == "parked"
     bed.receiver.behave("ok")
     batch = {"Records": bed.records()}
-    with LambdaFunction(package, "app.on_undelivered", bed.environment) as function:
+    with LambdaFunction(package, "app.on_undelivered", second) as function:
         result = function.invoke(batch)
     assert result.error is None
     assert result.value is None
+    assert bed.aws.beyond_policy == []
+    assert set(bed.aws.actions("on_sign_in")) == {
+        "kms:Decrypt",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+    }
     texts = [message.payload["text"] for message in bed.receiver.messages]
     assert len(texts) == 2
-    assert "root" in texts[0]
+    assert "Root user signed in" in texts[0]
     assert "alice" in texts[1]
     assert "minjun.kim@example.com" in texts[1]
 

@@ -3,11 +3,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.strict_aws import StrictAws
 
 
 @pytest.fixture(scope="module")
-def aws(embedded: "StrictAws") -> "StrictAws":
-    """Return an account that the tests of one file share, empty at first."""
+def aws(embedded: "StrictAws") -> "Iterator[StrictAws]":
+    """Return an account that the tests of one file share, empty at first.
+
+    The calls that its functions made must each be allowed by the function's policy.
+    """
     embedded.reset()
-    return embedded
+    yield embedded
+    assert embedded.beyond_policy == []

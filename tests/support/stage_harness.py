@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from chalicelib.errors import StillUndelivered
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.reports import report_in
+from chalicelib.settings import Settings
+from ops.iam import grants
 from playground.aws.settings import provision
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
@@ -63,6 +65,12 @@ class StageHarness:
     def environment(self) -> dict[str, str]:
         """Return the variables of a function of the stage."""
         return self.settings | self.surroundings
+
+    def environment_of(self, handler: str) -> dict[str, str]:
+        """Return the variables of one function, whose calls are held to its policy."""
+        settings = Settings.from_environment(self.settings)
+        self.aws.limit(handler, grants.document(settings, handler))
+        return self.environment | {"AWS_ACCESS_KEY_ID": handler}
 
     @property
     def app(self) -> Notifier:

@@ -60,6 +60,7 @@ class StrictAws(EmbeddedAws):
         self.calls: list[Call] = []
         self._clients = cache(self.client)
         self._faults: dict[tuple[str, str | None], Fault] = {}
+        self.beyond_policy: list[Call] = []  # what `limit` has denied
         self._policies: dict[str, Mapping[str, Any]] = {}
         self._released = threading.Event()
         self._few_regions = few_regions()
@@ -90,6 +91,7 @@ class StrictAws(EmbeddedAws):
         self.clear()
         self.calls.clear()
         self._policies.clear()
+        self.beyond_policy.clear()
         super().reset()
 
     def clear(self) -> None:
@@ -185,6 +187,7 @@ class StrictAws(EmbeddedAws):
         if fault and (answer := fault(call)):
             return answer
         if not self._is_allowed(call):
+            self.beyond_policy.append(call)
             return _denied(call)
         for rule in RULES:
             if rule.check and call.action in rule.actions:
