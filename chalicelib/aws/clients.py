@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Clients = Callable[[str, str], Any]
 
 # At worst a call takes twice these seconds: a check that hangs must leave time for the others.
-_CONFIG: Final = Config(
+CONFIG: Final = Config(
     connect_timeout=3, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 2}
 )
 
@@ -27,7 +27,7 @@ def clients_of(session: "Session") -> Clients:
         with lock:  # a session is not safe across threads, its clients are
             if (service, region) not in made:
                 made[service, region] = session.client(  # type: ignore[call-overload]
-                    service, region_name=region, config=_CONFIG
+                    service, region_name=region, config=CONFIG
                 )
             return made[service, region]
 

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws.clients import CONFIG
+from chalicelib.aws.error_codes import code_of, is_denied
 from chalicelib.errors import AWSReadError
 from chalicelib.signin.json_fields import parse_time
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 30.0  # seconds
 _PAUSE: Final = 1.0  # seconds between two looks
-_CONNECT_SECONDS: Final = 3
-_READ_SECONDS: Final = 6
 
 _NEEDED: Final = ("user", "password_enabled", "mfa_active")
 _ROOT: Final = "<root_account>"
@@ -80,12 +79,7 @@ class CredentialReport:
 
 def iam_client() -> "IAMClient":
     """Make an IAM client that gives up before the function is killed."""
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
-    return boto3.client("iam", config=config)
+    return boto3.client("iam", config=CONFIG)
 
 
 def fetch(
@@ -120,10 +114,10 @@ def _ready_report(iam: "IAMClient") -> CredentialReport | None:
         action = "iam:GetCredentialReport"
         answer = iam.get_credential_report()
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        code = code_of(error)
         if code in _NOT_READY:
             return None
-        if code.startswith("AccessDenied"):
+        if is_denied(error):
             raise AWSReadError(
                 f"The right {action} is missing: the MFA audit reads IAM's credential report. "
                 "Allow it in the policy file of audit_mfa, or to whoever runs the command."
