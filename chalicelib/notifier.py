@@ -235,7 +235,7 @@ class Notifier:
     def _postings(
         self, waiting: Iterable[Notification], marked: Container[Subject]
     ) -> Iterator[Posting]:
-        """Return what is to be posted, in that order, with what each message tells of.
+        """Return what is to be posted, in that order, with the members of each message.
 
         A message of what is `marked` says that it may repeat an earlier one.
         """
@@ -470,7 +470,7 @@ def identity_store_of(settings: Settings) -> "IdentityStore | None":
 
 
 def warm_up(environ: Mapping[str, str]) -> None:
-    """Warm a function up in INIT; wrong settings are told by the first event.
+    """Warm a function up in INIT; wrong settings are reported by the first event.
 
     What INIT makes stays for good: Python's collector need not go through it, now or ever.
     """

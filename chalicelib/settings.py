@@ -1,6 +1,6 @@
 """A stage's settings: read from the environment, checked, named after their variables.
 
-`.chalice/config.json` is where an operator sets them. Every fault is found at once and told
+`.chalice/config.json` is where an operator sets them. Every fault is found at once and reported
 with its remedy, so that nobody deploys five times to learn of five typing errors.
 """
 

@@ -2,7 +2,7 @@
 
 What an invocation and INIT may take is shared out here, in seconds; a test adds it up.
 
-No timeout of a library bounds a whole call: each read of a dripping answer starts it anew, and
+No timeout of a library bounds a whole call: each read of a dripping answer starts it again, and
 looking up a host name has none. So a call that may hang runs in a thread of its own, which is
 given up when its time is over.
 """
@@ -32,7 +32,7 @@ EXCHANGE_SECONDS: Final = 18.5
 AWS_ATTEMPT_SECONDS: Final = 4.0
 AWS_WAIT_SECONDS: Final = 1.0
 
-# INIT: Lambda starts it anew, and bills it again, when it takes longer.
+# INIT: Lambda starts it over, and bills it again, when it takes longer.
 INIT_SECONDS: Final = 10.0
 INIT_LOOKUP_SECONDS: Final = 5.0
 INIT_OPEN_SECONDS: Final = 4.0

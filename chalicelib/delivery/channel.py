@@ -15,7 +15,7 @@ from chalicelib.timeout import INIT_LOOKUP_SECONDS, LOOKUP_SECONDS, Deadline, ca
 class Delivery:
     """Posts messages to the stage's webhooks, and keeps each while the function is warm.
 
-    A webhook that is dead, or cannot be had, is looked up anew for the next message.
+    A webhook that is dead, or cannot be decrypted, is looked up again for the next message.
     """
 
     def __init__(self, settings: Settings, lookup: WebhookLookup) -> None:

@@ -42,7 +42,7 @@ _BUSY: Final = frozenset(
     }
 )
 _SERVER_ERROR: Final = 500
-# KMS says so instead of NotFoundException to whom it may not tell whether there is such a key.
+# KMS answers so instead of NotFoundException where it may not reveal whether there is such a key.
 _NO_SUCH_KEY: Final = "refers to a customer master key that does not exist"
 
 mute_logger("botocore.parsers", up_to=logging.DEBUG)  # a client's logs KMS's answer
@@ -82,7 +82,7 @@ class Webhook:
         return self._url
 
     def derive_key(self, purpose: str) -> bytes:
-        """Return a key of 32 bytes for a purpose, which tells nothing of the URL or another key.
+        """Return a key of 32 bytes for a purpose, which reveals nothing of the URL or another key.
 
         Source: "HMAC-based Extract-and-Expand Key Derivation Function" (RFC 5869), with SHA-256.
         """
@@ -112,7 +112,7 @@ class WebhookLookup:
         return self._webhooks.get(setting)
 
     def forget(self, setting: str) -> None:
-        """Look the webhook up anew next time."""
+        """Look the webhook up again next time."""
         self._webhooks.pop(setting, None)
 
     def _decrypt(self, setting: str) -> str:

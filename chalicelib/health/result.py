@@ -15,7 +15,7 @@ class Status(StrEnum):
 
 
 class FaultId(NamedTuple):
-    """What tells one fault from another, from one run of the self-check to the next."""
+    """The identity of a fault, from one run of the self-check to the next."""
 
     check: str
     code: str

@@ -97,7 +97,7 @@ def _cut(groups: list[list[J]]) -> tuple[list[list[J]], list[list[J]]]:
 def _digest(
     page: list[list[J]], cut: list[list[J]], wording: Wording, settings: Settings
 ) -> tuple[Message, list[J]]:
-    told = [one for group in (*page, *cut) for one in group]
+    members = [one for group in (*page, *cut) for one in group]
     lines = [_line(group, settings) for group in page]
     if cut:
         lines.append(_more([one.sign_in for group in cut for one in group], wording))
@@ -105,10 +105,10 @@ def _digest(
         section(mrkdwn("\n".join(lines[i : i + LINES_PER_SECTION])))
         for i in range(0, len(lines), LINES_PER_SECTION)
     ]
-    text = _text([one.sign_in for one in told], wording)
-    severity = max(one.severity for one in told)
+    text = _text([one.sign_in for one in members], wording)
+    severity = max(one.severity for one in members)
     blocks = [header(wording.phrases("title.digest")), *sections]
-    return build_message(text, severity, settings, blocks), told
+    return build_message(text, severity, settings, blocks), members
 
 
 def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:

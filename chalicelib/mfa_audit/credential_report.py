@@ -63,7 +63,7 @@ class CredentialReport:
 
     @classmethod
     def parse(cls, content: bytes, *, made_at: datetime | None) -> Self:
-        """Read the report's CSV. Raises AWSReadError if it cannot tell who may sign in."""
+        """Read the report's CSV. Raises AWSReadError if it does not say who may sign in."""
         text = io.StringIO(content.decode("utf-8-sig", errors="replace"), newline="")
         try:
             header, *rows = list(csv.reader(text)) or [[]]

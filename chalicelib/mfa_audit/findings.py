@@ -67,7 +67,7 @@ class MfaFindings:
         )
 
     def to_event(self, cause: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the findings as a report, which the notifier tells or parks.
+        """Write the findings as a report, which the notifier posts or parks.
 
         `cause` is the schedule's event: its id and time become the report's.
         """

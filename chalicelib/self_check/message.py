@@ -109,8 +109,8 @@ def _heartbeat(findings: Findings, week: Week, wording: Wording) -> Iterator[str
 
 def _fault(result: CheckResult, wording: Wording) -> list[str]:
     remedies = result.remedy.splitlines()[:_REMEDIES]
-    told = sentence(result, wording.phrases, _quoting(wording))
-    return [told, *(_code(remedy) for remedy in remedies)]
+    described = sentence(result, wording.phrases, _quoting(wording))
+    return [described, *(_code(remedy) for remedy in remedies)]
 
 
 def _code(remedy: str) -> str:

@@ -1,4 +1,4 @@
-"""The sign-ins that AWS recorded and nobody told, and why they were not."""
+"""The sign-ins that AWS recorded and no function posted, and why not."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ OVERLAP: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=6)
 # A stage that was deployed now is answerable for the sign-ins of this last while as well.
 BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
-# What one run can hold, at some 7 kB each, and tell.
+# What one run can hold, at some 7 kB each, and post.
 MOST: Final = 10_000
 _MOST_WAITING: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A sign-in that nobody told, the region whose history has it, and the word for the cause."""
+    """A sign-in that was not posted, the region whose history has it, and the word for the cause."""
 
     event: Event
     assessed: AssessedSignIn

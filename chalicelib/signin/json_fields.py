@@ -1,4 +1,4 @@
-"""Reads fields of JSON that nobody vouches for: a field of the wrong type is None or empty."""
+"""Reads fields of untrusted JSON: a field of the wrong type is None or empty."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -193,10 +193,10 @@ def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> l
             done[region] = progress
             if page.refusal:
                 refusals.append(unread_history(page.refusal))
-    told = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
+    reasons = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
     if len(refusals) == len(windows):
-        raise OpsError(f"CloudTrail cannot be read: {told[0]}.")
-    for one in told:
+        raise OpsError(f"CloudTrail cannot be read: {reasons[0]}.")
+    for one in reasons:
         click.secho(f"Not read to the end: {one}.", fg="yellow", err=True)
     return sorted(events, key=lambda event: str(event["time"]))
 

@@ -53,13 +53,13 @@ def replay(
                     f"{deployment.deploy_command}"
                 ) from None
             raise
-        told = json.loads(answer["Payload"].read())
+        decision = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
-            why = told.get("errorMessage", "") if isinstance(told, dict) else ""
+            why = decision.get("errorMessage", "") if isinstance(decision, dict) else ""
             raise OpsError(
                 f"The function failed after {number} of {len(events)} sign-ins: {why} "
                 f"{deployment.ops_command('doctor')} shows what is wrong."
             )
-        decisions[told["decision"]] += 1
+        decisions[decision["decision"]] += 1
         on_each()
     return decisions

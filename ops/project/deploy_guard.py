@@ -2,7 +2,7 @@
 
 Chalice imports app.py before it reaches AWS, so the app calls `guard` when Chalice's command line
 imports it; this module never runs in Lambda. Without it Chalice would take the shell's region,
-and a wrong setting or policy would show only when nobody is told of a sign-in.
+and a wrong setting or policy would show only when a sign-in is not posted.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The alarms that tell by e-mail what signin-monitor cannot tell in Slack: its own failures."""
+"""The alarms that report by email what signin-monitor cannot post: its own failures."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -40,7 +40,7 @@ class Alarms:
         )
 
     def steps(self, settings: Settings, email: str | None) -> Iterator[Step]:
-        """Return the steps to the alarms of what the stage deploys, told to `email` as well."""
+        """Return the steps to the alarms of what the stage deploys, sent to `email` as well."""
         if not self._has_topic:
             yield Step(
                 f"make the SNS topic {self.topic}",
@@ -79,7 +79,7 @@ class Alarms:
 
     @property
     def heard_by(self) -> list[str]:
-        """Who is told of them; whoever has not followed the link that AWS sent gets nothing."""
+        """Who gets them; whoever has not followed the link that AWS sent gets nothing."""
         return [
             one["Endpoint"]
             for one in self._subscriptions()

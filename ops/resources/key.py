@@ -196,11 +196,11 @@ class StageKey:
                 f"There is no key {key} in {region}. "
                 f"aws kms list-aliases --region {region} shows those."
             )
-        told = {
+        wanted = {
             "customer managed": found.get("KeyManager") == "CUSTOMER",
             "symmetric": found.get("KeySpec") == "SYMMETRIC_DEFAULT",
             "enabled": found.get("KeyState") == "Enabled",
         }
-        if lacking := [word for word, holds in told.items() if not holds]:
+        if lacking := [word for word, holds in wanted.items() if not holds]:
             raise OpsError(f"The key {key} is not {' and '.join(lacking)}: bring another.")
         return found

@@ -95,7 +95,7 @@ def plan_webhooks(
 
 
 def _kept(kms: "KMSClient", settings: Settings, setting: str) -> _Kept | None:
-    """Look whether a setting's ciphertext is good; None if its webhook must be given anew."""
+    """Look whether a setting's ciphertext is good; None if its webhook must be given again."""
     ciphertext = (
         settings.critical_webhook_url_encrypted
         if setting == CRITICAL
