@@ -34,7 +34,7 @@ _MOST_WAITING: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A sign-in that was not posted, the region whose history has it, and the word for the cause."""
+    """A sign-in that was not posted, the region of its record, and the word for the cause."""
 
     event: Event
     assessed: AssessedSignIn
