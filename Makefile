@@ -21,7 +21,7 @@ EVENT ?= playground/events/iam-user-with-mfa.json
 
 .PHONY: help demo tour local test test-unit check golden mutants setup deploy doctor logs invoke bench profile scaling storm clean
 
-help:  ## say what there is
+help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
@@ -69,7 +69,7 @@ check: $(READY)  ## linters and types
 	$(BIN)/python -m pytest -q tests/test_import_rules.py
 	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
 
-golden: $(READY)  ## write the golden messages anew
+golden: $(READY)  ## rewrite the golden messages
 	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/mfa_audit \
 	  tests/self_check tests/playground/test_page.py -k "golden or routine"
 
@@ -90,9 +90,11 @@ doctor: $(OPS)  ## check every step from a sign-in to the channel: STAGE=prod
 	@$(BIN)/python -m ops doctor --stage $(STAGE)
 
 logs: $(OPS)  ## follow the log of a deployed stage: STAGE=prod
+	@$(BIN)/python -m ops policies --stage $(STAGE) > /dev/null
 	AWS_DEFAULT_REGION=$(HOME_REGION) $(BIN)/chalice logs --stage $(STAGE) --name on_sign_in --follow
 
 invoke: $(OPS)  ## send an event to a deployed stage: STAGE=prod EVENT=file.json
+	@$(BIN)/python -m ops policies --stage $(STAGE) > /dev/null
 	AWS_DEFAULT_REGION=$(HOME_REGION) $(BIN)/chalice invoke --stage $(STAGE) --name on_sign_in < $(EVENT)
 
 bench: $(READY)  ## measure speed and cost against four other variants, in six minutes
