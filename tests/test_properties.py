@@ -23,7 +23,7 @@ from tests.support.slack_validator import faults
 from tests.support.stage import LANGUAGES, stage
 
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-settings.register_profile("short", deadline=None, max_examples=80, suppress_health_check=UNHURRIED)
+settings.register_profile("short", deadline=None, max_examples=50, suppress_health_check=UNHURRIED)
 settings.register_profile("long", parent=settings.get_profile("short"), max_examples=4_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
@@ -142,7 +142,7 @@ def test_no_markup_from_outside_is_rendered(
     assert faults(message.payload) == []
 
 
-@given(many=st.lists(EVENT, min_size=1, max_size=12), chosen=st.sampled_from(sorted(STAGES)))
+@given(many=st.lists(EVENT, min_size=1, max_size=6), chosen=st.sampled_from(sorted(STAGES)))
 def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
     many: list[object], chosen: tuple[str, str]
 ) -> None:

@@ -3,10 +3,15 @@
 import json
 import os
 import zipfile
+from contextlib import chdir
 from pathlib import Path
+from unittest import mock
 
+import click
 import pytest
+from chalice.cli import cli as chalice_cli
 
+from ops.project.deploy_guard import guard
 from playground.aws.deployment import ChaliceFailed, ProjectCopy
 from playground.aws.embedded import EmbeddedAws
 from tests.support.cli import Cli
@@ -16,8 +21,22 @@ SHELL = "eu-west-3"
 
 
 def refusal(project: ProjectCopy, aws: EmbeddedAws, *arguments: str, stage: str = "prod") -> str:
-    with pytest.raises(ChaliceFailed) as refused:
-        project.chalice(*(arguments or ("deploy",)), "--stage", stage, aws=aws)
+    """Return what the guard says to a command line, read by Chalice, in this process: quicker."""
+    rest = [*(arguments or ("deploy",)), "--stage", stage]
+    context = click.Context(chalice_cli, info_name="chalice", obj={})
+    context.params["project_dir"] = str(project.path)
+    while isinstance(context.command, click.Group):
+        name, command, rest = context.command.resolve_command(context, rest)
+        assert command
+        context = command.make_context(name, rest, parent=context)
+        rest = [*context._protected_args, *context.args]
+    with (
+        chdir(project.path),
+        mock.patch.dict(os.environ, aws.environment | {"AWS_DEFAULT_REGION": SHELL}),
+        context,
+        pytest.raises(SystemExit) as refused,
+    ):
+        guard()
     return str(refused.value)
 
 
@@ -36,10 +55,10 @@ def ready(project: ProjectCopy) -> ProjectCopy:
     return project
 
 
-@pytest.mark.parametrize("home", ["us-east-1", "ap-northeast-2"])
 def test_deploy_and_delete_work_in_the_home_region_whatever_the_shell_says(
-    ready: ProjectCopy, aws: EmbeddedAws, home: str
+    ready: ProjectCopy, aws: EmbeddedAws
 ) -> None:
+    home = "ap-northeast-2"
     ready.configure("prod", {"SIGN_IN_REGION": home})
     functions = aws.client("lambda", home)
 
@@ -81,16 +100,8 @@ def test_functions_that_would_share_a_policy_are_refused_until_each_has_its_own(
     text = refusal(ready, aws, stage="team")
     assert ".chalice/policy-team.json would serve several functions." in text
     assert cli.ops("policies", "--stage", "team").status == 0
-    ready.chalice("deploy", "--stage", "team", aws=aws)
-
-
-def test_a_deployed_role_has_the_rights_of_its_policy_file(
-    ready: ProjectCopy, aws: EmbeddedAws
-) -> None:
-    ready.chalice("deploy", "--stage", "prod", aws=aws)
-    name = "signin-monitor-prod-on_sign_in"
-    given = aws.client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
-    assert given == json.loads((ready.path / ".chalice/policy-prod.json").read_text())
+    deployment = ready.deploy("team", aws=aws)
+    assert set(deployment.functions) == {"on_sign_in", "on_undelivered"}
 
 
 @pytest.mark.parametrize("command", [("deploy",), ("dev", "plan")])
@@ -98,7 +109,9 @@ def test_every_wrong_setting_is_named_at_once_and_nothing_is_made(
     project: ProjectCopy, aws: EmbeddedAws, command: tuple[str, ...]
 ) -> None:
     project.configure("prod", {"MESSAGE_LANGUAGE": "fr", "FAILURE": "digest"})
-    text = refusal(project, aws, *command)
+    with pytest.raises(ChaliceFailed) as refused:
+        project.chalice(*command, "--stage", "prod", aws=aws)
+    text = str(refused.value)
     assert "MESSAGE_LANGUAGE must be one of en, ja, ko." in text
     assert "FAILURE is not a setting of signin-monitor. Did you mean FAILURES?" in text
     assert "python -m ops setup --stage prod" in text
@@ -127,16 +140,6 @@ def test_a_stage_that_is_not_in_the_file_is_refused_with_those_that_are(
     text = refusal(project, aws, stage="pord")
     assert "has no stage pord, only local, dev, prod." in text
     assert "python -m ops setup --stage pord" in text
-
-
-def test_a_stage_of_ones_own_can_be_deployed(
-    project: ProjectCopy, aws: EmbeddedAws, cli: Cli
-) -> None:
-    name = "signin-monitor-team-a-on_sign_in"
-    project.configure("team-a", CIPHERTEXT | {"STAGE": "team-a"})
-    cli.ops("policies", "--stage", "team-a")
-    project.chalice("deploy", "--stage", "team-a", aws=aws)
-    assert aws.client("lambda").get_function(FunctionName=name)
 
 
 def test_the_stage_local_is_not_deployed(project: ProjectCopy, aws: EmbeddedAws) -> None:
@@ -180,9 +183,12 @@ def test_a_deploy_writes_the_policies_that_its_settings_ask_for(
 ) -> None:
     aws.make_queue("parked", {"VisibilityTimeout": "420"})
     ready.configure("prod", {"UNDELIVERED_QUEUE": "parked"})
-    deployment = ready.deploy("prod", aws=aws)
-    assert set(deployment.functions) == {"on_sign_in", "on_undelivered"}
-    assert "arn:*:sqs:*:*:parked" in (ready.path / ".chalice/policy-prod.json").read_text()
+    ready.deploy("prod", aws=aws)
+    written = json.loads((ready.path / ".chalice/policy-prod.json").read_text())
+    assert "arn:*:sqs:*:*:parked" in json.dumps(written)
+    name = "signin-monitor-prod-on_sign_in"
+    given = aws.client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    assert given == written
 
 
 @pytest.mark.parametrize("by", ["option", "file"])
