@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,12 +48,17 @@ class Import(NamedTuple):
         return any(f"{self.module}.".startswith(f"{module}.") for module in modules)
 
 
+@cache
+def parse(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
     for folder in folders:
         place = PROJECT / folder
         for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
             name = file.relative_to(PROJECT).as_posix()
-            yield name, ast.parse(file.read_text(encoding="utf-8"))
+            yield name, parse(file)
 
 
 def imports(*folders: str) -> Iterator[Import]:

@@ -484,11 +484,9 @@ def test_of_a_query_only_the_credentials_are_redacted() -> None:
     }
 
 
-@pytest.mark.parametrize("inner", [7, {"a": {"b": [1]}}])
-def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt(
-    inner: object,
-) -> None:
-    detail = {"first": [inner] * 2_000, "second": [inner] * 40_000}
+def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt() -> None:
+    inner = {"a": {"b": [1]}}
+    detail = {"first": [inner] * 2_000, "second": [inner] * 8_000}
     tracemalloc.start()
     try:
         excerpt = read_sign_in({"detail": detail}).excerpt
