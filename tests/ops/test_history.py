@@ -58,6 +58,7 @@ def words(line: str) -> list[str]:
 def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
     cli: Cli,
 ) -> None:
+    cli.shell["COLUMNS"] = "160"
     run = cli.process("history", "--since", "7d")
     assert run.status == 0, run.text
     header, *rows, summary = run.text.splitlines()
@@ -257,7 +258,7 @@ def test_a_slow_function_is_waited_for_and_not_asked_twice(
 
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
     hasty = Config(read_timeout=1, retries={"total_max_attempts": 2})
-    monkeypatch.setattr("chalicelib.aws.clients._CONFIG", hasty)
+    monkeypatch.setattr("chalicelib.aws.clients.CONFIG", hasty)
     arguments = ("--since", "90m", "--stage", "prod", "--post", "--yes")
     answer = cli.ops("history", *arguments)
     assert answer.text.endswith("posted: 1\n")
