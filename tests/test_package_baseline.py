@@ -1,11 +1,11 @@
 """The deployed package with a baseline, against DynamoDB's API."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from playground.aws.deployment import Deployment
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import provision_baseline
 from tests.support.notifier_harness import event
@@ -15,13 +15,13 @@ Start = Callable[[], LambdaFunction]
 
 
 @pytest.fixture
-def start(deployment: Deployment, bed: StageHarness) -> Start:
+def start(package: Path, bed: StageHarness) -> Start:
     """Give what starts another function of the stage, cold."""
     bed.settings |= provision_baseline("prod", aws=bed.aws)
     bed.settings["FAMILIAR_SIGN_INS"] = "ignore"
 
     def start() -> LambdaFunction:
-        function = LambdaFunction(deployment.package, "app.on_sign_in", bed.environment)
+        function = LambdaFunction(package, "app.on_sign_in", bed.environment)
         return bed.enter(function)
 
     return start
