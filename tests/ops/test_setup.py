@@ -65,13 +65,18 @@ def test_the_queue_keeps_a_megabyte_for_14_days_encrypted(cli: Cli, aws: Embedde
     assert queue["VisibilityTimeout"] == str(6 * 60 + 60)
 
 
-def test_only_the_stages_own_functions_may_send_to_the_queue(cli: Cli, aws: EmbeddedAws) -> None:
+def test_only_the_stages_own_functions_may_send_to_the_queue_or_take_from_it(
+    cli: Cli, aws: EmbeddedAws
+) -> None:
     cli.set_up()
-    allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
+    allow, deny, taking = json.loads(attributes(aws)["Policy"])["Statement"]
     role = f"arn:aws:iam::{ACCOUNT_ID}:role/signin-monitor-prod-on_sign_in"
     assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sqs:SendMessage")
     assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert (taking["Effect"], "sqs:PurgeQueue" in taking["Action"]) == ("Deny", True)
+    (taker,) = taking["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert taker.endswith(":role/signin-monitor-prod-on_undelivered")
 
 
 def test_a_role_of_the_operators_own_may_send_to_the_queue(cli: Cli, aws: EmbeddedAws) -> None:
@@ -81,7 +86,7 @@ def test_a_role_of_the_operators_own_may_send_to_the_queue(cli: Cli, aws: Embedd
     config["stages"]["prod"]["lambda_functions"]["on_sign_in"] |= own
     cli.config_file.write_text(json.dumps(config))
     cli.set_up()
-    allow, deny = json.loads(attributes(aws)["Policy"])["Statement"]
+    allow, deny, _ = json.loads(attributes(aws)["Policy"])["Statement"]
     assert role in allow["Condition"]["ArnEquals"]["aws:PrincipalArn"]
     assert role in deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
 

@@ -74,7 +74,13 @@ class Cli:
     @property
     def environment(self) -> dict[str, str]:
         shell = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        return {**shell, **self.aws.environment, "PYTHONDONTWRITEBYTECODE": "1", **self.shell}
+        return {
+            **shell,
+            **self.aws.environment,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "200",
+            **self.shell,
+        }
 
     @property
     def config_file(self) -> Path:
