@@ -74,7 +74,9 @@ def test_the_record_is_read_anew_in_the_same_command(clone: Clone) -> None:
     do(clone(), "deploy")
     second = clone()
     (second.project.path.parent / "elsewhere").mkdir()
-    answer = second.chalice("--project-dir", "../project", "dev", "plan", *PROD, cwd="../elsewhere")
+    answer = second.chalice(
+        "--project-dir", f"../{second.project.path.name}", "dev", "plan", *PROD, cwd="../elsewhere"
+    )
     assert answer.status == 0, answer.text
     assert "create_event_source" not in answer.text
     assert "update_lambda_event_source" in answer.text
