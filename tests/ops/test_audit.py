@@ -28,8 +28,8 @@ def test_it_names_those_without_mfa_and_says_what_it_covers(cli: Cli) -> None:
     answer = cli.process("audit")
     assert answer.status == 0, answer.text
     first, _, heading, *lines = answer.text.splitlines()
-    assert first == f"Account {ACCOUNT_ID}: 2 of the 3 who can sign in to the console have no MFA."
-    assert heading.split() == ["user", "last", "sign-in", "password", "since"]
+    assert first == f"Account {ACCOUNT_ID}: 2 of 3 console users have no MFA."
+    assert heading.split() == ["USER", "LAST", "SIGN-IN", "PASSWORD", "SINCE"]
     assert [line.split()[:2] for line in lines[:2]] == [["=sum", "never"], ["careless", "never"]]
     assert "not IAM Identity Center (SSO) users" in answer.text
     assert "no row for root" in answer.text

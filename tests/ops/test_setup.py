@@ -183,6 +183,8 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
         terminal.type("security@example.com")
         terminal.wait_for("without MFA?")
         terminal.type("y")
+        terminal.wait_for("each person signs in?")
+        terminal.type("n")
         terminal.wait_for("Do it? [y/N]")
         assert nothing_was_made(aws)
         terminal.type("y")
@@ -200,7 +202,7 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
 def test_without_a_yes_nothing_is_made(cli: Cli, aws: EmbeddedAws) -> None:
     written = cli.config_file.read_bytes()
     with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
-        for question in ("E-mail address", "without MFA?", "Do it?"):
+        for question in ("E-mail address", "without MFA?", "each person", "Do it?"):
             terminal.wait_for(question)
             terminal.type("" if "mail" in question else "n")
         assert terminal.wait() == 130
