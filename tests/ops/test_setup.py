@@ -408,6 +408,7 @@ def test_a_new_stage_may_live_in_another_region(cli: Cli, aws: EmbeddedAws) -> N
     assert {one["FunctionName"] for one in functions} == {
         "signin-monitor-team-a-on_sign_in",
         "signin-monitor-team-a-on_undelivered",
+        "signin-monitor-team-a-self_check",
     }
 
 

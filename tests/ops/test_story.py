@@ -171,6 +171,7 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
         "settings",
         "forward",
         "rule",
+        "read_only_rule",
         "function",
         "key",
         "logs",
@@ -179,7 +180,7 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
     make_trail(aws)
     follow(found["settings"], cli, aws)
     found = faults(cli)
-    assert set(found) == {"rule", "function", "logs"}
+    assert set(found) == {"rule", "function", "logs"}, found
     follow(found["function"], cli, aws)
     assert faults(cli) == {}
 

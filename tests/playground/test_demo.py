@@ -20,7 +20,7 @@ def test_the_demo_shows_what_arrives_and_stops_at_ctrl_c(tmp_path: Path) -> None
     with running_demo(tmp_path) as demo:
         status = demo.end()
 
-    assert demo.screen.count("signin-monitor  ") == len(SIGN_INS)
+    assert demo.screen.count("signin-monitor\x1b[0m") == len(SIGN_INS)
     assert_that_it_ended_well(demo, status)
 
 

@@ -191,11 +191,11 @@ def test_a_record_that_cloudtrail_brings_late_is_found_all_the_same(stage: Stage
     assert len(stage.check()) == 1
 
 
-def test_the_gravest_is_told_first(stage: Stage) -> None:
+def test_criticals_and_successes_are_posted_before_failures(stage: Stage) -> None:
     stage.happened("iam-user-with-mfa", minutes_ago=50)
     stage.happened("iam-user-wrong-password", minutes_ago=40)
     stage.happened("root-without-mfa", minutes_ago=30)
-    assert [text.partition(" ")[0] for text in stage.check()] == ["[Critical]", "[Warning]", "IAM"]
+    assert [text.partition(" ")[0] for text in stage.check()] == ["[Critical]", "IAM", "[Warning]"]
 
 
 Break = Callable[[Stage], object]
