@@ -100,7 +100,7 @@ def _remedy(forward: Forward, deployment: Deployment) -> str:
     of_rule = f"--region {forward.region} --name {forward.rule}"
     is_ours = forward.rule == resource_names.forward(deployment.stage)
     match forward.code:
-        case "forward_disabled":
+        case "forward_disabled" if not is_ours:
             return f"aws events enable-rule {of_rule}"
         case "forward_without_reads" if not is_ours:
             pattern = json.dumps(deployment.pattern)

@@ -127,11 +127,16 @@ def _lacking(arn: str, grant: Grant, deployment: Deployment, iam: "IAMClient") -
 
 
 def _here(resource: str, deployment: Deployment) -> str:
-    """Fill in what a grant leaves open: partition, region and account."""
+    """Return a grant's ARN with what it leaves open: partition, region and account.
+
+    A field that is empty stays so: an identity store, for one, has no region.
+    """
     if resource == "*":
         return resource
-    _, _, service, _, _, name = resource.split(":", 5)
-    return deployment.arn(service, name)
+    _, _, service, region, account, name = resource.split(":", 5)
+    region = deployment.region if region == "*" else region
+    account = deployment.account_id if account == "*" else account
+    return f"arn:{deployment.partition}:{service}:{region}:{account}:{name}"
 
 
 def _context(grant: Grant) -> Iterator["ContextEntryTypeDef"]:
