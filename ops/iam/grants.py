@@ -18,17 +18,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One statement: `actions` on `resources` under `condition`.
-
-    Without a `vital` grant the function cannot do its work, so a deploy without it is refused.
-    The others it can miss: it says then what it could not see.
-    """
+    """One statement: `actions` on `resources` under `condition`."""
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    vital: bool = True
 
 
 def file_name(stage: str, handler: str) -> str:
@@ -109,7 +104,7 @@ def _write_own_log(stage: str, handler: str) -> tuple[Grant, ...]:
             resources=group,
         ),
         # Chalice makes the group; without this a group deleted by hand would stay away.
-        Grant(sid="MakeItsLogAnew", actions=("logs:CreateLogGroup",), resources=group, vital=False),
+        Grant(sid="MakeItsLogAnew", actions=("logs:CreateLogGroup",), resources=group),
     )
 
 
@@ -131,13 +126,11 @@ def _take_what_is_parked(settings: Settings) -> tuple[Grant, ...]:
     )
 
 
-def _on_queue(
-    settings: Settings, sid: str, actions: tuple[str, ...], *, vital: bool = True
-) -> tuple[Grant, ...]:
+def _on_queue(settings: Settings, sid: str, actions: tuple[str, ...]) -> tuple[Grant, ...]:
     if not settings.undelivered_queue:
         return ()
     queue = f"arn:*:sqs:*:*:{settings.undelivered_queue}"
-    return (Grant(sid=sid, actions=actions, resources=(queue,), vital=vital),)
+    return (Grant(sid=sid, actions=actions, resources=(queue,)),)
 
 
 def _remember(settings: Settings) -> tuple[Grant, ...]:
@@ -153,18 +146,15 @@ def _name_users(settings: Settings) -> tuple[Grant, ...]:
             sid="NameUsers",
             actions=("identitystore:DescribeUser",),
             resources=(store, "arn:*:identitystore:::user/*"),
-            vital=False,
         ),
     )
 
 
-def _on_table(
-    settings: Settings, sid: str, actions: tuple[str, ...], *, vital: bool = True
-) -> tuple[Grant, ...]:
+def _on_table(settings: Settings, sid: str, actions: tuple[str, ...]) -> tuple[Grant, ...]:
     if not settings.baseline_table:
         return ()
     table = f"arn:*:dynamodb:*:*:table/{settings.baseline_table}"
-    return (Grant(sid=sid, actions=actions, resources=(table,), vital=vital),)
+    return (Grant(sid=sid, actions=actions, resources=(table,)),)
 
 
 # What AWSLambdaVPCAccessExecutionRole grants (AWS Managed Policy Reference). Lambda asks for these
@@ -200,8 +190,8 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
     by_alias = {
         "ForAnyValue:StringEquals": {"kms:ResourceAliases": resource_names.key_alias(stage)}
     }
-    queue = _on_queue(settings, "LookAtTheQueue", SELF_CHECK_ACTIONS["Queue"], vital=False)
-    table = _on_table(settings, "LookAtTheTable", SELF_CHECK_ACTIONS["Table"], vital=False)
+    queue = _on_queue(settings, "LookAtTheQueue", SELF_CHECK_ACTIONS["Queue"])
+    table = _on_table(settings, "LookAtTheTable", SELF_CHECK_ACTIONS["Table"])
     return (
         _look("Account", "*"),
         _look("Trail", "arn:*:cloudtrail:*:*:trail/*"),
@@ -227,7 +217,6 @@ def _look(
         actions=SELF_CHECK_ACTIONS[at],
         resources=resources,
         condition=condition or {},
-        vital=False,
     )
 
 
