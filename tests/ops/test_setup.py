@@ -191,6 +191,7 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
         terminal.wait_for("it is not shown")
         terminal.type("htps://hooks.slack.com/services/T0/B0/fake")
         terminal.wait_for("that is no webhook's URL")
+        terminal.wait_for("it is not shown")  # what is typed before the question is discarded
         terminal.type(WEBHOOK)
         assert terminal.wait() == 0
     assert "fake" not in terminal.screen

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from select import select
 from typing import Any
 
 from click.testing import CliRunner
@@ -36,11 +37,16 @@ class Terminal:
     process: "subprocess.Popen[bytes]"
     file: int
     screen: str = ""
+    _found: int = 0  # how far it has been waited for
 
     def wait_for(self, text: str) -> None:
-        """Read until the terminal shows a text; raise EOFError if the command ends before."""
-        while text not in self.screen:
+        """Read until the terminal shows a text after the last one that was waited for.
+
+        Raises EOFError if the command ends before, and TimeoutError if it says nothing more.
+        """
+        while (at := self.screen.find(text, self._found)) < 0:
             self._read()
+        self._found = at + len(text)
 
     def type(self, line: str) -> None:
         """Type a line."""
@@ -54,6 +60,9 @@ class Terminal:
         return self.process.wait(_SECONDS)
 
     def _read(self) -> None:
+        if not select([self.file], [], [], _SECONDS)[0]:
+            self.process.kill()
+            raise TimeoutError(self.screen)
         try:
             piece = os.read(self.file, 65536)
         except OSError:  # Linux's way to say that the other end is closed
