@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
@@ -115,12 +114,12 @@ def record_of(sign_in: SignIn) -> str:
         sign_in.event_id,
         sign_in.event_name,
         sign_in.account_id,
-        astuple(sign_in.principal),
+        sign_in.principal,
         sign_in.outcome,
         sign_in.mfa,
         sign_in.source_ip,
     )
-    return hashlib.sha256(json.dumps(fields, default=str).encode()).hexdigest()
+    return hashlib.sha256(repr(fields).encode()).hexdigest()
 
 
 def authenticated(line: Mapping[str, Any], key: bytes | None) -> dict[str, Any]:

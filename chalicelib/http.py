@@ -1,7 +1,9 @@
 """A connection to one host: opened ahead, kept for reuse, given up when it is too old.
 
-requests does the talking. What is added: one TLS context that is loaded once, no look at the
-environment for every request, a bound on the whole exchange, and errors that do not know the URL.
+requests does the talking, by an adapter of our own and without a session: nothing is kept from one
+request to the next but the connection. What is added: one TLS context that is loaded once, no look
+at the environment for every request, a bound on the whole exchange, and errors that do not know the
+URL.
 """
 
 import io
@@ -77,13 +79,13 @@ class Connection:
         self._url = url
         self._ca_bundles = ca_bundles
         self._clock = clock
-        self._session: requests.Session | None = None
+        self._adapter: _Adapter | None = None
         self._last_used = 0.0
 
     @property
     def is_kept(self) -> bool:
         """Whether a connection is open that is young enough to be trusted."""
-        return self._session is not None and 0 <= self._clock() - self._last_used < _KEEP_SECONDS
+        return self._adapter is not None and 0 <= self._clock() - self._last_used < _KEEP_SECONDS
 
     def open(self) -> None:
         """Connect to the host, and ask nothing of it. Raises NoAnswer."""
@@ -95,19 +97,19 @@ class Connection:
         content = _Body(body)
         return self._exchange(
             min(EXCHANGE_SECONDS, seconds),
-            lambda session: self._post(session, content, headers),
+            lambda adapter: self._post(adapter, content, headers),
             content,
         )
 
     def _exchange(
-        self, seconds: float, call: Callable[[requests.Session], T], body: "_Body | None" = None
+        self, seconds: float, call: "Callable[[_Adapter], T]", body: "_Body | None" = None
     ) -> T:
         was_kept = self.is_kept
         if not was_kept:
             self._close()
         try:
-            session = self._session = self._session or self._new_session()
-            answer = call_with_timeout(seconds, lambda: call(session))
+            adapter = self._adapter = self._adapter or self._new_adapter()
+            answer = call_with_timeout(seconds, lambda: call(adapter))
         except Exception as error:  # noqa: BLE001 — whatever a library raises may quote the URL
             failure = _no_answer(error, body or _Body(), was_kept=was_kept)
         else:
@@ -116,23 +118,19 @@ class Connection:
         self._close()
         raise failure  # outside of the `except`: no error that knows the URL hangs on ours
 
-    def _post(
-        self, session: requests.Session, body: "_Body", headers: Mapping[str, str]
-    ) -> Response:
-        with session.post(
-            self._url(),
-            data=body,
-            headers=headers,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
+    def _post(self, adapter: "_Adapter", body: "_Body", headers: Mapping[str, str]) -> Response:
+        request = requests.Request("POST", self._url(), headers, data=body).prepare()
+        with adapter.send(
+            request,
             stream=True,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            proxies=adapter.proxies,
         ) as response:
             content = response.raw.read(_LONGEST_BODY, decode_content=True)
             return Response(response.status_code, response.headers, content)
 
-    def _open(self, session: requests.Session) -> None:
-        adapter = session.get_adapter(self._origin)
-        if select_proxy(self._origin, session.proxies) or not isinstance(adapter, _Adapter):
+    def _open(self, adapter: "_Adapter") -> None:
+        if select_proxy(self._origin, adapter.proxies) or not self._origin.startswith("https:"):
             return
         request = requests.Request(url=self._origin).prepare()
         pool = adapter.get_connection_with_tls_context(request, verify=True)
@@ -142,20 +140,16 @@ class Connection:
         connection.connect()
         pool._put_conn(connection)  # noqa: SLF001
 
-    def _new_session(self) -> requests.Session:
-        """Return a session that has asked the environment once, not for every request."""
-        session = requests.Session()
-        session.trust_env = False
-        session.proxies = dict(get_environ_proxies(self._origin))
-        if self._origin.startswith("https:"):
-            bundles = filter(None, map(os.environ.get, self._ca_bundles))
-            session.mount("https://", _Adapter(tls_context(next(bundles, None))))
-        return session
+    def _new_adapter(self) -> "_Adapter":
+        """Return an adapter that has asked the environment once, not for every request."""
+        bundles = filter(None, map(os.environ.get, self._ca_bundles))
+        tls = tls_context(next(bundles, None)) if self._origin.startswith("https:") else None
+        return _Adapter(tls, get_environ_proxies(self._origin))
 
     def _close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        if self._adapter is not None:
+            self._adapter.close()
+            self._adapter = None
 
 
 class _Body(io.BytesIO):
@@ -229,8 +223,9 @@ class _Pool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Uses one TLS context that is loaded once; requests would load the CA bundle per host."""
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, proxies: Mapping[str, str]) -> None:
         self._tls = tls
+        self.proxies = dict(proxies)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401

@@ -36,6 +36,8 @@ def redact(value: Any, *, most: int = sys.maxsize) -> Any:  # noqa: ANN401 — a
 def _redact(value: Any, depth: int, left: Iterator[None]) -> Any:  # noqa: ANN401 — any JSON
     if depth > _DEEPEST:
         return "[too deep]"
+    if isinstance(value, str):  # most are
+        return _QUERY_ITEM.sub(_redact_item, value) if "=" in value else value
     if isinstance(value, Mapping):
         return {
             key: "[redacted]"
@@ -45,8 +47,6 @@ def _redact(value: Any, depth: int, left: Iterator[None]) -> Any:  # noqa: ANN40
         }
     if isinstance(value, list):
         return [_redact(inner, depth + 1, left) for inner, _ in zip(value, left, strict=False)]
-    if isinstance(value, str) and "=" in value:
-        return _QUERY_ITEM.sub(_redact_item, value)
     return value
 
 

@@ -143,7 +143,7 @@ def test_an_ok_counts_however_it_is_framed(answer: bytes) -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", NoAnswer),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", NoAnswer),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnope", WebhookDead),
-        (b"HTTP/1.1 302 Found\r\nLocation: https://[\r\nContent-Length: 0\r\n\r\n", NoAnswer),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://[\r\nContent-Length: 0\r\n\r\n", WebhookDead),
         (b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n", WebhookDead),
         (b"HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nnew_words", PayloadInvalid),
         (b"HTTP/1.1 599 What\r\nContent-Length: 0\r\n\r\n", RefusedForNow),
