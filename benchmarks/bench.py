@@ -45,7 +45,7 @@ def main() -> None:
 def measure(
     variants: list[Variant], rounds: int, harness: Harness, quota: Quota | None
 ) -> list[Result]:
-    """Take a sample of each variant at each size in turn, as many times as there are rounds."""
+    """Measure each variant at each size in turn, as many times as there are rounds."""
     sizes = MEMORY_SIZES if quota else (FULL_PROCESSOR_MB,)
     samples: dict[tuple[int, str], list[Sample]] = defaultdict(list)
     for number in range(rounds):

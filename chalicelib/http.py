@@ -69,7 +69,7 @@ class Connection:
         ca_bundles: tuple[str, ...] = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the URL's scheme and host, what returns it whole, and a clock in seconds.
+        """Connect to an origin, the URL's scheme and host; `url` returns the URL whole.
 
         The URL may be a secret, which no error here holds. `ca_bundles` are the variables that may
         name a CA bundle, the first that is set. The clock is the wall's: the monotonic one may

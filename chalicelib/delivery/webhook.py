@@ -43,7 +43,9 @@ _BUSY: Final = frozenset(
 )
 _SERVER_ERROR: Final = 500
 # KMS answers so instead of NotFoundException where it may not reveal whether there is such a key.
-_NO_SUCH_KEY: Final = "refers to a customer master key that does not exist"
+# In both of KMS's sentences for a key that is gone, of another region or account, or not to be used
+# ("Decrypt", AWS KMS API Reference, names NotFoundException, which practically never comes).
+_NO_KEY: Final = "does not exist in this region"
 
 mute_logger("botocore.parsers", up_to=logging.DEBUG)  # a client's logs KMS's answer
 
@@ -167,6 +169,11 @@ def replacement(setting: str, settings: Settings) -> str:
     return f"{ops_command(stage, 'setup', SETUP_FLAG[setting])}, then {deploy_command(stage)}"
 
 
+def says_no_key(message: str) -> bool:
+    """Return whether KMS refuses because it knows no such key here, or for want of a right."""
+    return _NO_KEY in message.lower()
+
+
 def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookError:
     """Return what KMS's refusal means and what to do. Source: "Decrypt" (AWS KMS API Reference)."""
     code = error.code
@@ -196,7 +203,7 @@ def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookEr
                 f"The key that encrypted {setting} is disabled or waits for its deletion. Enable "
                 "it: aws kms cancel-key-deletion, then aws kms enable-key.",
             )
-        case "AccessDeniedException" if _NO_SUCH_KEY in error.message:
+        case "AccessDeniedException" if says_no_key(error.message):
             return WebhookUnusable(
                 "kms_key_not_found",
                 f"KMS finds no key for {setting} in region {settings.sign_in_region} of this "

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import code_of, is_missing
-from chalicelib.delivery.webhook import CRITICAL, MAIN, SETUP_FLAG, Webhook
+from chalicelib.delivery.webhook import CRITICAL, MAIN, SETUP_FLAG, Webhook, says_no_key
 from chalicelib.errors import WebhookUnusable
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
@@ -70,7 +70,7 @@ def check_ciphertext(deployment: Deployment, clients: Clients) -> Iterator[Check
             )
         except ClientError as error:
             code = code_of(error)
-            if code in _WRONG:
+            if code in _WRONG or says_no_key(str(error)):
                 yield CheckResult.fault("ciphertext", "ciphertext_wrong", remedy, setting)
             elif code not in _KEY_AT_FAULT:  # reported with the key
                 raise

@@ -112,7 +112,7 @@ def _digest(
 
 
 def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
-    """Say who got in, what failed and what that looks like, and how much there was besides."""
+    """Return who got in, what failed and what that looks like, and how much there was besides."""
     entries = [sign_in for sign_in in sign_ins if sign_in.is_entry]
     failures = [sign_in for sign_in in sign_ins if sign_in.outcome is Outcome.FAILURE]
     sentences = []

@@ -16,7 +16,7 @@ _NO_SUCH_USER: Final = "failure.ConsoleLogin.hidden"
 
 
 def sentence(assessed: AssessedSignIn, wording: Wording, late: timedelta | None = None) -> str:
-    """Say in one sentence what happened, as `text` may hold it.
+    """Return in one sentence what happened, as `text` may hold it.
 
     A fact for which the sentence of a language has a place of its own stands there, any other in
     the parenthesis at its end: facts have a phrase for either.

@@ -240,7 +240,7 @@ class Wording:
         return self.phrases("duration.days", n=hours // 24)
 
     def period(self, times: Iterable[datetime | None]) -> str:
-        """Say from when to when, in UTC; the day once where both are of one day."""
+        """Return from when to when, in UTC; the day once where both are of one day."""
         known = sorted(time for time in times if time)
         if not known:
             return self.phrases("period.unknown")

@@ -27,7 +27,7 @@ class StageKey:
     """
 
     def __init__(self, account: Account, stage: str, brought: str | None = None) -> None:
-        """Take the stage and the id or ARN of a key that the operator brings.
+        """Manage the key of a stage; `brought` is the id or ARN of one that the operator brings.
 
         Raises OpsError if that key cannot serve.
         """

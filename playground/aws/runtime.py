@@ -158,7 +158,7 @@ class LambdaFunction:
 
 
 def _failed(report: Report, sandbox: Sandbox, when_late: str) -> Result:
-    """Tell of an invocation that got no answer, in Lambda's words."""
+    """Return the result of an invocation that got no answer, in Lambda's words."""
     errors = {
         "init_error": report.body,
         "exit": {

@@ -135,7 +135,7 @@ class _Request(HttpHandler):
         self._answer(200, event.body, event.headers())
 
     def do_POST(self) -> None:
-        """Take a response, an error, or an error at INIT."""
+        """Receive a response, an error, or an error at INIT."""
         at = time.perf_counter()
         body = json.loads(self.body() or b"null")
         kind = self.path.removeprefix(API).rpartition("/")[2]

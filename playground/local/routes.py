@@ -55,7 +55,7 @@ logging.getLogger("botocore").setLevel(logging.WARNING)  # chalice local logs al
 
 
 def _let_go(server: ThreadedHTTPServer, request: Any, client_address: Any) -> None:  # noqa: ANN401
-    """Say nothing of a browser that went away, as when its tab is closed or loaded again."""
+    """Log nothing of a browser that went away, as when its tab is closed or loaded again."""
     if not isinstance(sys.exception(), OSError):
         super(ThreadedHTTPServer, server).handle_error(request, client_address)
 

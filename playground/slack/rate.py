@@ -28,7 +28,7 @@ class Bucket:
         self.hits_while_limited = 0  # posts that came before the time they were told to wait for
 
     def seconds_to_wait(self) -> int:
-        """Take one post: give 0 if it may pass, else the whole seconds to wait before the next."""
+        """Count one post; return 0 if it may pass, else the whole seconds to wait."""
         now = self._clock()
         refilled = (now - self._filled_at) * self._rate.per_second
         self._tokens = min(self._rate.burst, self._tokens + refilled)

@@ -541,26 +541,44 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
     assert "T0" not in str(fault)
 
 
-def doubt_where_denied(
-    aws: EmbeddedAws, deployment: Deployment, service: str, operation: str, region: str
+def with_denied(  # noqa: PLR0913 — an account, a call and AWS's words
+    aws: EmbeddedAws,
+    deployment: Deployment,
+    service: str,
+    operation: str,
+    region: str,
+    message: str = "",
 ) -> CheckResult:
-    """Look with an action denied in a region; give the one link that is in doubt then."""
+    """Check with an action denied in a region; return the one result that is not ok then."""
 
     def deny(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+        raise ClientError(
+            {"Error": {"Code": "AccessDeniedException", "Message": message}}, operation
+        )
 
     calls = deployed_stage.clients(aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
     calls.unregister(f"before-call.*.{operation}", deny)
-    (doubt,) = [result for result in results if result.status is Status.UNKNOWN]
-    return doubt
+    (other,) = [result for result in results if result.status is not Status.OK]
+    return other
+
+
+def test_a_ciphertext_that_kms_knows_no_key_for_is_a_fault(
+    aws: EmbeddedAws, deployment: Deployment
+) -> None:
+    said = (
+        "The ciphertext refers to a customer master key that does not exist, does not exist in "
+        "this region, or you are not allowed to access."
+    )
+    fault = with_denied(aws, deployment, "kms", "Decrypt", "us-east-1", said)
+    assert (fault.status, fault.code) == (Status.FAULT, "ciphertext_wrong")
 
 
 def test_a_region_where_an_action_is_denied_is_named(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    doubt = doubt_where_denied(aws, deployment, "events", "ListRuleNamesByTarget", "eu-west-1")
+    doubt = with_denied(aws, deployment, "events", "ListRuleNamesByTarget", "eu-west-1")
     assert (doubt.check, doubt.region) == ("forward", "eu-west-1")
     assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
 
@@ -568,7 +586,7 @@ def test_a_region_where_an_action_is_denied_is_named(
 def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
-    doubt = doubt_where_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
+    doubt = with_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
     assert (doubt.check, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
 
 

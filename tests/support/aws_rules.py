@@ -3,6 +3,7 @@
 A rule's check gets a call before it is passed on and returns AWS's words if AWS would refuse it.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -90,6 +91,17 @@ def _no_network_interface(client: Clients, call: Call) -> str | None:
     return None
 
 
+def _no_such_key(client: Clients, call: Call) -> str | None:
+    """Look for the key that moto names in the first 36 bytes of a ciphertext."""
+    key = base64.b64decode(call.parameters["CiphertextBlob"])[:36].decode(errors="replace")
+    if key in {one["KeyId"] for one in client("kms", call.region).list_keys()["Keys"]}:
+        return None
+    return (
+        "The ciphertext refers to a customer master key that does not exist, does not exist in "
+        "this region, or you are not allowed to access."
+    )
+
+
 def _unknown_role(message: str) -> Check:
     def check(client: Clients, call: Call) -> str | None:
         known = {role["Arn"] for role in client("iam").list_roles()["Roles"]}
@@ -167,6 +179,13 @@ RULES: Final = (
         "MalformedPolicyDocument",
         _PRINCIPAL_PAGE,
         _unknown_role('Invalid principal in policy: "AWS":"{}"'),
+    ),
+    Rule(
+        "a ciphertext whose key is gone, or of another region or account",
+        ("kms:Decrypt",),
+        "AccessDeniedException",
+        "aws/aws-sdk-php #1937",
+        _no_such_key,
     ),
     Rule(
         "more than two look-ups a second in one region",

@@ -53,7 +53,7 @@ TOUCHING_MARK = re.compile(f"`[{CHINESE_JAPANESE_KOREAN}]|[{CHINESE_JAPANESE_KOR
 
 
 def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[str]:
-    """Say all that Slack would refuse or misread; `mention` is the one that is expected."""
+    """List all that Slack would refuse or misread; `mention` is the one that is expected."""
     try:
         json.dumps(payload).encode()
         json.dumps(payload, ensure_ascii=False).encode()

@@ -103,7 +103,7 @@ class StageHarness:
         return [json.loads(record["body"]) for record in self.records()]
 
     def records(self) -> list[dict[str, Any]]:
-        """Take a batch out of the undelivered queue, as Lambda's poller does."""
+        """Receive a batch from the undelivered queue, as Lambda's poller does."""
         batch: list[dict[str, Any]] = []
         while len(batch) < MOST_IN_BATCH:
             answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
