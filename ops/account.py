@@ -20,22 +20,28 @@ _CONFIG = Config(
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An account as the operator's credentials see it; `session` is bound to the home region."""
+    """An account as the operator's credentials see it; `session` is bound to the home region.
+
+    `tags` are the operator's own, for all that is made. `boundary` is the ARN of the policy that
+    bounds the rights of each role that is made, empty if there is none.
+    """
 
     session: boto3.Session
     account_id: str
     partition: str
     region: str
     tags: "Mapping[str, str]" = field(default_factory=dict)
+    boundary: str = ""
 
     @classmethod
     def open(
-        cls, profile: str | None, region: str, tags: "Mapping[str, str] | None" = None
+        cls,
+        profile: str | None,
+        region: str,
+        tags: "Mapping[str, str] | None" = None,
+        boundary: str = "",
     ) -> Self:
-        """Find the credentials as the AWS CLI does, and ask AWS whose they are.
-
-        `tags` are the operator's own, for all that is made.
-        """
+        """Find the credentials as the AWS CLI does, and ask AWS whose they are."""
         core = botocore.session.Session(profile=profile)
         core.set_default_client_config(_CONFIG)
         session = boto3.Session(botocore_session=core, region_name=region)
@@ -50,6 +56,7 @@ class Account:
             partition=arn.split(":")[1],
             region=region,
             tags=tags or {},
+            boundary=boundary,
         )
 
     def client(self, service: str, region: str) -> Any:  # noqa: ANN401  # any service's

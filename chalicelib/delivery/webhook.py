@@ -215,7 +215,8 @@ def _refused(error: AWSCallError, setting: str, settings: Settings) -> WebhookEr
                 "kms_access_denied",
                 f"KMS does not let the function's role decrypt {setting} under the encryption "
                 f"context {context}. Its policy file in .chalice and the key's own policy must "
-                f"allow it: {policies}. Or the key is another than the stage's, or not in region "
+                f"allow it: {policies}. A change of the key's tags or aliases takes up to five "
+                "minutes to count. Or the key is another than the stage's, or not in region "
                 f"{settings.sign_in_region}: correct SIGN_IN_REGION. Or: {again}",
             )
     return WebhookUnusable(
@@ -247,8 +248,9 @@ def _faults(url: str, settings: Settings, setting: str) -> Iterator[WebhookUnusa
     if host not in settings.webhook_hosts:
         yield WebhookUnusable(
             "webhook_host_not_allowed",
-            f"The webhook of {setting} is on the host {host}, which WEBHOOK_HOSTS does not "
-            f"name. Add the host there, or encrypt another webhook: {replace}.",
+            # Not named: of a plaintext that is no webhook, the host may be the secret.
+            f"The webhook of {setting} is on another host than WEBHOOK_HOSTS names. Add its host "
+            f"there, or encrypt another webhook: {replace}.",
         )
     if scheme == "http" and not _is_loopback(host):
         yield WebhookUnusable(

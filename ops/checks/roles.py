@@ -6,7 +6,7 @@ What each function needs stands in `policies`, where its policy file is written 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,20 +18,12 @@ from chalicelib.health.function import configuration
 from chalicelib.health.result import CheckResult, Status
 from ops.iam import grants
 from ops.iam.grants import Grant, as_list
+from ops.resources.role import EVENTS, LAMBDA, trust_in
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-    from mypy_boto3_iam.type_defs import ContextEntryTypeDef
+    from mypy_boto3_iam.type_defs import ContextEntryTypeDef, EvaluationResultTypeDef
     from mypy_boto3_lambda import LambdaClient
-
-_LAMBDA: Final = "lambda.amazonaws.com"
-_EVENTS: Final = "events.amazonaws.com"
-_LAMBDA_MAY: Final = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": _LAMBDA}, "Action": "sts:AssumeRole"}
-    ],
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,7 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
         if found:  # else reported with the function
             yield _Use(
                 arn=found["Role"],
-                service=_LAMBDA,
+                service=LAMBDA,
                 grants=grants.grants(
                     deployment.settings,
                     handler,
@@ -73,20 +65,20 @@ def _uses(deployment: Deployment, clients: Clients) -> Iterator[_Use]:
                 trust_remedy=(  # Chalice leaves the trust of a role that is there alone
                     f"aws iam update-assume-role-policy --region {deployment.region} "
                     f"--role-name {found['Role'].rpartition('/')[2]} "
-                    f"--policy-document '{json.dumps(_LAMBDA_MAY)}'"
+                    f"--policy-document '{json.dumps(trust_in(LAMBDA))}'"
                 ),
             )
     send = Grant(sid="Send", actions=("events:PutEvents",), resources=(deployment.bus_arn,))
     forwards = [one for one in check_forward(deployment, clients) if one.status is Status.OK]
     apply = deployment.ops_command("regions", "--apply")
     for arn in dict.fromkeys(result.facts["role"] for result in forwards):
-        yield _Use(arn=arn, service=_EVENTS, grants=[send], remedy=apply, trust_remedy=apply)
+        yield _Use(arn=arn, service=EVENTS, grants=[send], remedy=apply, trust_remedy=apply)
 
 
 def _result_of(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResult:
     try:
         trust: Any = iam.get_role(RoleName=use.name)["Role"]["AssumeRolePolicyDocument"]
-        lacking = [one for grant in use.grants for one in _lacking(use.arn, grant, deployment, iam)]
+        refused = [one for grant in use.grants for one in _refused(use.arn, grant, deployment, iam)]
     except ClientError as error:
         if is_missing(error):
             return CheckResult.fault("role", "role_missing", use.remedy, use.name)
@@ -95,9 +87,22 @@ def _result_of(use: _Use, deployment: Deployment, iam: "IAMClient") -> CheckResu
         return CheckResult.fault(
             "role", "role_untrusted", use.trust_remedy, use.name, service=use.service
         )
-    if lacking:
-        return CheckResult.fault(
-            "role", "role_lacks", use.remedy, use.name, actions=", ".join(lacking)
+    by_organization, others = _split(refused, "OrganizationsDecisionDetail")
+    by_boundary, others = _split(others, "PermissionsBoundaryDecisionDetail")
+    if others:
+        lacking = ", ".join(dict.fromkeys(one["EvalActionName"] for one in others))
+        return CheckResult.fault("role", "role_lacks", use.remedy, use.name, actions=lacking)
+    if by_boundary:
+        look = f"aws iam get-role --role-name {use.name} --query Role.PermissionsBoundary"
+        return CheckResult.fault("role", "role_bounded", look, use.name, actions=by_boundary)
+    if by_organization:
+        # It may be one with a condition that the simulation knows nothing of.
+        return CheckResult(
+            check="role",
+            status=Status.UNKNOWN,
+            code="role_denied_above",
+            resource=use.name,
+            facts={"actions": by_organization},
         )
     return CheckResult.ok("role", use.name)
 
@@ -110,20 +115,29 @@ def _trusts(trust: Mapping[str, Any], service: str) -> bool:
     )
 
 
-def _lacking(arn: str, grant: Grant, deployment: Deployment, iam: "IAMClient") -> Sequence[str]:
-    """Name the actions of a grant that the role's policies do not allow on its resources."""
+def _refused(
+    arn: str, grant: Grant, deployment: Deployment, iam: "IAMClient"
+) -> "list[EvaluationResultTypeDef]":
+    """Return the simulation's results for those actions of a grant that are not allowed."""
     answer = iam.simulate_principal_policy(
         PolicySourceArn=arn,
         ActionNames=list(grant.actions),
         ResourceArns=[_here(resource, deployment) for resource in grant.resources],
-        ContextEntries=list(_context(grant)),
+        ContextEntries=list(_context(arn, grant, deployment)),
     )
-    refused = [
-        one["EvalActionName"]
-        for one in answer["EvaluationResults"]
-        if one["EvalDecision"] != "allowed"
-    ]
-    return list(dict.fromkeys(refused))
+    return [one for one in answer["EvaluationResults"] if one["EvalDecision"] != "allowed"]
+
+
+def _split(
+    refused: "Sequence[EvaluationResultTypeDef]", detail: str
+) -> "tuple[str, list[EvaluationResultTypeDef]]":
+    """Name the actions that what stands above the role does not allow; return the other results.
+
+    Source: "EvaluationResult" (IAM API Reference): each kind of policy has a detail of its own.
+    """
+    denied = [one for one in refused if False in one.get(detail, {}).values()]  # type: ignore[attr-defined]
+    others = [one for one in refused if one not in denied]
+    return ", ".join(dict.fromkeys(one["EvalActionName"] for one in denied)), others
 
 
 def _here(resource: str, deployment: Deployment) -> str:
@@ -139,8 +153,17 @@ def _here(resource: str, deployment: Deployment) -> str:
     return f"arn:{deployment.partition}:{service}:{region}:{account}:{name}"
 
 
-def _context(grant: Grant) -> Iterator["ContextEntryTypeDef"]:
-    """Return the keys of the request under which the function will ask."""
+def _context(arn: str, grant: Grant, deployment: Deployment) -> Iterator["ContextEntryTypeDef"]:
+    """Return the keys of the request under which the function will ask.
+
+    Without its region a service control policy that denies regions would seem to deny all.
+    """
+    for key, value in (
+        ("aws:PrincipalAccount", deployment.account_id),
+        ("aws:PrincipalArn", arn),
+        ("aws:RequestedRegion", deployment.region),
+    ):
+        yield {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}
     for test, conditions in grant.condition.items():
         several = test.startswith("ForAnyValue:")
         for key, value in conditions.items():

@@ -56,6 +56,7 @@ def command(stage: str, folder: Path) -> None:
         resources,
         package=ARCHIVE,
         tags=config.tags(stage),
+        boundary=config.boundary(stage),
         description=f"{resource_names.APP}, stage {stage}: console sign-ins to a chat channel",
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,12 @@
 """`policies`: writes the policy files of a stage, or shows what would change."""
 
 import difflib
+import json
 
 import click
 
 from ops.command import Command, stage_option
+from ops.iam.deployer import deployer_policy
 from ops.project import policy_files
 from ops.project.config_file import ConfigFile
 
@@ -16,11 +18,15 @@ from ops.project.config_file import ConfigFile
 Examples:
   python -m ops policies --stage prod
   python -m ops policies --stage prod --diff
+  python -m ops policies --stage prod --deployer > deployer.json    for whoever deploys
 """,
 )
 @stage_option
 @click.option("--diff", is_flag=True, help="Show what would change, and write nothing.")
-def command(*, stage: str, diff: bool) -> None:
+@click.option(
+    "--deployer", is_flag=True, help="Print the policy that setup and deployment need instead."
+)
+def command(*, stage: str, diff: bool, deployer: bool) -> None:
     """Write a stage's policy files from its settings.
 
     One file for each function, in .chalice/, with the rights it needs and no others, and the
@@ -28,6 +34,11 @@ def command(*, stage: str, diff: bool) -> None:
     """
     config = ConfigFile.read()
     config.expect(stage)
+    if deployer:
+        if diff:
+            raise click.UsageError("--diff and --deployer exclude each other.")
+        click.echo(json.dumps(deployer_policy(config.boundary(stage)), indent=2))
+        return
     for place, name in policy_files.unnamed(config, stage).items():
         config.set(place, name)
     settings = config.settings(stage)

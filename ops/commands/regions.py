@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     config = ConfigFile.read()
     config.expect(stage)
     home = region or config.home_region(stage)
-    account = Account.open(profile, home, config.tags(stage))
+    account = Account.open(profile, home, config.tags(stage), config.boundary(stage))
     account.expect_home_of(stage)
     forwards = Forwards(account, stage)
     complete = True

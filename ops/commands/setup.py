@@ -1,5 +1,6 @@
 """`setup`: everything a stage needs in its account, but for what Chalice deploys itself."""
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -35,6 +36,12 @@ from ops.resources.webhook_ciphertext import plan_webhooks
 _AUDIT = "cron(0 9 ? * MON *)"
 
 
+def _policy_arn(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text and not re.fullmatch(r"arn:[\w-]+:iam::(\d{12}|aws):policy/[!-~]+", text):
+        raise click.BadParameter("the ARN of an IAM policy looks like arn:aws:iam::…:policy/NAME.")
+    return text
+
+
 @click.command(
     "setup",
     cls=Command,
@@ -63,6 +70,12 @@ Then: chalice deploy --stage prod
     default=None,
     help="Do not forward sign-ins of other regions; remembered.",
 )
+@click.option(
+    "--permissions-boundary",
+    metavar="ARN",
+    callback=_policy_arn,
+    help="Bound the rights of the roles by this IAM policy; remembered. Empty for none.",
+)
 @yes_option
 @dry_run_option
 @profile_option
@@ -76,6 +89,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     alarm_email: str | None,
     baseline: bool,
     home_region_only: bool | None,
+    permissions_boundary: str | None,
     yes: bool,
     dry_run: bool,
     profile: str | None,
@@ -89,7 +103,8 @@ def command(  # noqa: PLR0913  # one argument for each option
     """
     config = ConfigFile.read()
     files = StageFiles(config, stage, region)
-    account = Account.open(profile, files.settings.sign_in_region, config.tags(stage))
+    boundary = files.remember("permissions_boundary", permissions_boundary, default="")
+    account = Account.open(profile, files.settings.sign_in_region, config.tags(stage), boundary)
     account.expect_home_of(stage)
     click.echo(f"Stage {stage}, account {account.account_id}, home region {account.region}.")
     is_asking = sys.stdin.isatty() and not (yes or dry_run)
@@ -116,14 +131,14 @@ def command(  # noqa: PLR0913  # one argument for each option
         replaced=[name for name, is_replaced in replaced.items() if is_replaced],
     )
     webhooks: dict[str, Webhook] = {}
-    at_home_only = files.remember_home_region_only(home_region_only)
+    at_home_only = files.remember("home_region_only", home_region_only, default=False)
     forwards = None if at_home_only else Forwards(account, stage)
     settings = files.settings
     steps = [
         *stage_key.steps(),
         *_queue_steps(UndeliveredQueue(account, config, stage), settings),
         *(StageTable(account, config, stage).steps() if settings.baseline_table else ()),
-        *files.steps(kms, plan.changing, webhooks),
+        *files.steps(stage_key, plan.changing, webhooks),
         *alarms.steps(settings, alarm_email),
         *ReadOnlyRule(account, stage).steps(),
         *(forwards.steps() if forwards else ()),

@@ -15,7 +15,7 @@ from chalicelib.settings import DEFAULT_REGION, Settings
 from ops.errors import OpsError
 
 FOLDER: Final = Path(".chalice")
-HOME_REGION_ONLY: Final = ("setup", "home_region_only")  # in a stage; Chalice passes it over
+CHOICES: Final = "setup"  # a section of a stage, which Chalice passes over
 
 
 class ConfigFile:
@@ -96,11 +96,13 @@ class ConfigFile:
             merged.update(_object(level.get("tags")))
         return merged
 
-    def is_home_region_only(self, stage: str) -> bool:
-        """Return whether the operator chose not to forward the other regions' sign-ins."""
-        of_stage = _object(_object(self._tree.get("stages")).get(stage))
-        section, name = HOME_REGION_ONLY
-        return _object(of_stage.get(section)).get(name) is True
+    def choices(self, stage: str) -> Mapping[str, Any]:
+        """Return what the operator once told `setup` and no setting holds."""
+        return _object(_object(_object(self._tree.get("stages")).get(stage)).get(CHOICES))
+
+    def boundary(self, stage: str) -> str:
+        """Return the ARN of the policy that bounds a stage's roles; empty if there is none."""
+        return str(self.choices(stage).get("permissions_boundary") or "")
 
     def home_region(self, stage: str) -> str:
         """Return the region that a stage lives in."""

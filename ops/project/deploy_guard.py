@@ -29,6 +29,7 @@ from ops.project.deployed_resources import VERSION_TAG, DeployedResources, as_nu
 from ops.project.packing import prepare_packing
 from ops.resources.queue import UndeliveredQueue
 from ops.resources.read_only_rule import ReadOnlyRule
+from ops.resources.role import LAMBDA, Role, trust_in
 
 _GUARDED: Final = frozenset({"delete", "deploy", "package", "plan"})
 _STARTED_AGAIN: Final = "SIGNIN_MONITOR_STARTED_AGAIN"
@@ -81,8 +82,12 @@ def _prepare_deploy(context: click.Context, stage: str) -> None:
     region = config.home_region(stage)
     take_settings(config.environment(stage), region)
     with _asking_aws(stage):
-        account = Account.open(context.params["profile"], region)
+        account = Account.open(
+            context.params["profile"], region, config.tags(stage), config.boundary(stage)
+        )
         account.expect_home_of(stage)
+        if account.boundary and context.command.name == "deploy":
+            _make_roles(account, config, stage)
         deployed = _deployed(account, config, stage)
         if write_record(stage, deployed.resources):
             _start_again(context, stage)
@@ -94,6 +99,16 @@ def _prepare_deploy(context: click.Context, stage: str) -> None:
         context.call_on_close(lambda: _finish_deploy(account, config, stage))
 
 
+def _make_roles(account: Account, config: ConfigFile, stage: str) -> None:
+    """Make the functions' roles under the boundary, so that Chalice finds them there."""
+    for handler in resource_names.deployed_handlers(config.settings(stage)):
+        if not config.own_role(stage, handler):
+            name = resource_names.function(stage, handler)
+            role = Role(account, stage, name, trust=trust_in(LAMBDA), policy=None)
+            for step in role.steps():
+                step.apply()
+
+
 @contextmanager
 def _asking_aws(stage: str) -> Iterator[None]:
     """Raise OpsError if AWS does not answer."""
@@ -101,8 +116,7 @@ def _asking_aws(stage: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise OpsError(
-            f"What is deployed of the stage {stage} is not known, so nothing was changed. "
-            f"{sentence(error)}"
+            f"Nothing of the stage {stage} was deployed or deleted. {sentence(error)}"
         ) from None
 
 

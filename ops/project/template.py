@@ -21,13 +21,18 @@ _TARGET_ID: Final = "1"  # Chalice's own, so that a rule can pass from one to th
 
 
 def stage_template(
-    resources: Iterable[models.Model], *, package: str, tags: Mapping[str, str], description: str
+    resources: Iterable[models.Model],
+    *,
+    package: str,
+    tags: Mapping[str, str],
+    boundary: str,
+    description: str,
 ) -> Properties:
     """Return the template of a stage's resources.
 
     `package` is the path of the functions' archive, beside the template: `aws cloudformation
     package` uploads it and puts the object's place there. `tags` go on everything, on the functions
-    with the release.
+    with the release. `boundary` bounds the roles, unless it is empty.
     """
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     release = {"Key": VERSION_TAG, "Value": __version__}
@@ -35,7 +40,8 @@ def stage_template(
     for resource in resources:
         match resource:
             case models.ManagedIAMRole():
-                made[_id(resource)] = _resource("IAM::Role", _role(resource), listed)
+                bounded = {"PermissionsBoundary": boundary} if boundary else {}
+                made[_id(resource)] = _resource("IAM::Role", _role(resource) | bounded, listed)
             case models.LogGroup():
                 made[_id(resource)] = _resource("Logs::LogGroup", _log_group(resource), listed)
             case models.LambdaFunction():

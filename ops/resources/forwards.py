@@ -20,7 +20,7 @@ from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
 from ops.plan import PartialFailure, Step
-from ops.resources.forward_role import ForwardRole
+from ops.resources.role import EVENTS, Role, document, trust_in
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -55,7 +55,14 @@ class Forwards:
         self._mark = tags_of(stage)
         self._tags = account.tags_for(stage)
         self._bus_arn = account.arn("events", "event-bus/default")
-        self._role = ForwardRole(account, stage, self._name, self._bus_arn)
+        source = {"StringEquals": {"aws:SourceAccount": account.account_id}}
+        self._role = Role(
+            account,
+            stage,
+            self._name,
+            trust=trust_in(EVENTS, Condition=source),
+            policy=document(Action="events:PutEvents", Resource=self._bus_arn),
+        )
         self._events: dict[str, EventBridgeClient] = {
             region: account.client("events", region)
             for region in enabled_regions(account.client, account.region)

@@ -1,21 +1,29 @@
 """The KMS key that a stage's webhook is encrypted with, under the stage's alias."""
 
+import base64
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
+import click
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
 from chalicelib.aws.error_codes import is_denied, is_missing
 from ops.account import Account, tags_of
-from ops.errors import OpsError
+from ops.errors import OpsError, sentence
 from ops.plan import PartialFailure, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_kms.type_defs import KeyMetadataTypeDef
 
+_T = TypeVar("_T")
+
+PATIENCE: Final = 300.0  # seconds until a new tag or alias counts ("ABAC for AWS KMS")
+_PAUSE: Final = 10.0
 _WAIT_DAYS: Final = 30  # before KMS deletes a key: the longest, since it cannot be undone
 
 
@@ -39,6 +47,7 @@ class StageKey:
         self._brought = self._usable(brought, account.region) if brought else None
         self._default_principal = f"arn:{account.partition}:iam::{account.account_id}:root"
         self._left = self._without_alias() if not (self._now or self._brought) else None
+        self._has_changed = False  # in this run
 
     @property
     def arn(self) -> str | None:
@@ -58,13 +67,13 @@ class StageKey:
             if self._now is None:
                 yield Step(
                     f"give the key {key_id} the alias {self.alias}",
-                    lambda: self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id),
+                    partial(self._name, self._kms.create_alias, key_id),
                     kind="change",
                 )
             elif self._now["KeyId"] != key_id:
                 yield Step(
                     f"move the alias {self.alias} from the key {self._now['KeyId']} to {key_id}",
-                    lambda: self._kms.update_alias(AliasName=self.alias, TargetKeyId=key_id),
+                    partial(self._name, self._kms.update_alias, key_id),
                     kind="change",
                 )
         elif self._now is None:
@@ -76,6 +85,26 @@ class StageKey:
             yield Step(describe, self._make)
         else:
             yield from self._mending(self._now)
+
+    def encrypt(self, secret: str, context: Mapping[str, str]) -> str:
+        """Encrypt a text under the alias's key, bound to a context; give base64.
+
+        Raises OpsError if that is denied.
+        """
+        try:
+            answer = self._patiently(
+                lambda: self._kms.encrypt(
+                    KeyId=self.alias, Plaintext=secret.encode(), EncryptionContext=context
+                )
+            )
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            raise OpsError(
+                f"{sentence(error)} A change of the key's tags or aliases takes up to five "
+                "minutes to count: if there was one, run the same command again."
+            ) from None
+        return base64.b64encode(answer["CiphertextBlob"]).decode()
 
     def removal_steps(self) -> Iterator[Step]:
         """Return the steps that take away the alias and, if `setup` made it, the key."""
@@ -142,8 +171,26 @@ class StageKey:
                 )["KeyMetadata"]["KeyId"]
             )
         )
-        self._kms.enable_key_rotation(KeyId=key_id)
-        self._kms.create_alias(AliasName=self.alias, TargetKeyId=key_id)
+        self._has_changed = True
+        self._patiently(lambda: self._kms.enable_key_rotation(KeyId=key_id))
+        self._name(self._kms.create_alias, key_id)
+
+    def _name(self, change: Callable[..., object], key_id: str) -> None:
+        self._patiently(lambda: change(AliasName=self.alias, TargetKeyId=key_id))
+        self._has_changed = True
+
+    def _patiently(self, call: Callable[[], _T]) -> _T:
+        """Ask KMS, and again while it does not know yet what this run has changed."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return call()
+            except ClientError as error:
+                is_early = self._has_changed and (is_denied(error) or is_missing(error))
+                if not is_early or time.monotonic() >= until:
+                    raise
+            click.echo("AWS does not know the new key yet, which takes up to 5 min … ", nl=False)
+            time.sleep(_PAUSE)
 
     def _without_alias(self) -> str | None:
         """Find a key that an interrupted run left: of the stage's tag, with the default policy.

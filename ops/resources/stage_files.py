@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeVar
 
 from chalicelib import resource_names
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
@@ -11,13 +11,10 @@ from chalicelib.settings import Settings
 from ops.errors import OpsError
 from ops.plan import Step
 from ops.project import policy_files
-from ops.project.config_file import HOME_REGION_ONLY, ConfigFile, read_settings
-from ops.resources import webhook_ciphertext
+from ops.project.config_file import CHOICES, ConfigFile, read_settings
+from ops.resources.key import StageKey
 
-if TYPE_CHECKING:
-    from mypy_boto3_kms import KMSClient
-
-
+_Choice = TypeVar("_Choice", bool, str)
 _WEBHOOKS: Final = {MAIN: "the webhook", CRITICAL: "the webhook of critical messages"}
 
 
@@ -42,18 +39,18 @@ class StageFiles:
         self._stage = stage
         self._config = config
         self._now = now
-        self._home_region_only = config.is_home_region_only(stage)
-        self._is_choice_new = False
+        self._chosen: dict[str, object] = {}
         self._wanted = {"STAGE": stage, "SIGN_IN_REGION": region or home}
         if self.is_new and not now.get("UNDELIVERED_QUEUE", "").strip():
             self._wanted["UNDELIVERED_QUEUE"] = resource_names.undelivered_queue(stage)
 
-    def remember_home_region_only(self, choice: bool | None) -> bool:  # noqa: FBT001
-        """Return whether the other regions are left alone: as chosen now, or before."""
-        if choice is not None and choice != self._home_region_only:
-            self._home_region_only = choice
-            self._is_choice_new = True
-        return self._home_region_only
+    def remember(self, name: str, choice: _Choice | None, *, default: _Choice) -> _Choice:
+        """Return an operator's choice, as made now or before; it is written with the settings."""
+        before: _Choice = self._config.choices(self._stage).get(name, default)
+        if choice is None or choice == before:
+            return before
+        self._chosen[name] = choice
+        return choice
 
     def want(self, **settings: str) -> None:
         """Add settings that the stage lacks; one that it has stays."""
@@ -67,7 +64,7 @@ class StageFiles:
         return _settings({**self._now, **self._wanted})
 
     def steps(
-        self, kms: "KMSClient", changing: Collection[str], webhooks: Mapping[str, Webhook]
+        self, key: StageKey, changing: Collection[str], webhooks: Mapping[str, Webhook]
     ) -> Iterator[Step]:
         """Return the steps that write what is missing.
 
@@ -81,8 +78,7 @@ class StageFiles:
         names = [*changed]
         if policy_files.unnamed(self._config, self._stage):
             names.append("iam_policy_file")
-        if self._is_choice_new:
-            names.append("home_region_only")
+        names += self._chosen
         if names:
             yield Step(
                 f"write settings into {self._config.path}",
@@ -94,8 +90,8 @@ class StageFiles:
             verb = "replace" if name in self.held else "encrypt"
             yield Step(
                 f"{verb} {_WEBHOOKS[name]}",
-                partial(self._encrypt, kms, name, webhooks),
-                f"{name} in {self._config.path}, under {resource_names.key_alias(self._stage)}",
+                partial(self._encrypt, key, name, webhooks),
+                f"{name} in {self._config.path}, under {key.alias}",
                 kind="change" if name in self.held else "make",
             )
 
@@ -104,14 +100,12 @@ class StageFiles:
             self._set(name, value)
         for place, file in policy_files.unnamed(self._config, self._stage).items():
             self._config.set(place, file)
-        if self._is_choice_new:
-            self._config.set(("stages", self._stage, *HOME_REGION_ONLY), self._home_region_only)
+        for name, choice in self._chosen.items():
+            self._config.set(("stages", self._stage, CHOICES, name), choice)
         self._save()
 
-    def _encrypt(self, kms: "KMSClient", name: str, webhooks: Mapping[str, Webhook]) -> None:
-        alias = resource_names.key_alias(self._stage)
-        context = _context(self._stage)
-        self._set(name, webhook_ciphertext.encrypt(kms, alias, webhooks[name], context))
+    def _encrypt(self, key: StageKey, name: str, webhooks: Mapping[str, Webhook]) -> None:
+        self._set(name, key.encrypt(webhooks[name].reveal(), _context(self._stage)))
         self._save()
 
     def _save(self) -> None:

@@ -1,8 +1,6 @@
-"""A stage's webhooks on their way into KMS: asked for, checked, encrypted. Never shown."""
+"""A stage's webhooks on their way into KMS: asked for and checked. Never shown."""
 
-import base64
 import sys
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,15 +12,13 @@ from chalicelib.aws.error_codes import code_of, is_denied, is_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook
 from chalicelib.errors import WebhookUnusable
 from chalicelib.settings import Settings
-from ops.errors import OpsError, sentence
+from ops.errors import OpsError
 from ops.resources.key import StageKey
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 _SLACK_APPS: Final = "https://api.slack.com/apps, Incoming Webhooks"
-_TRIES: Final = 10  # a new alias is known everywhere within seconds
-_PAUSE: Final = 3.0  # seconds between them
 _WRONG: Final = frozenset(
     {"IncorrectKeyException", "InvalidCiphertextException", "ValidationException"}
 )
@@ -150,30 +146,3 @@ def _checked(text: str, which: str, setting: str, settings: Settings) -> Webhook
                 "https://hooks.slack.com/services/…, on one line."
             ) from None
         raise OpsError(str(fault)) from None
-
-
-def encrypt(kms: "KMSClient", alias: str, webhook: Webhook, context: Mapping[str, str]) -> str:
-    """Encrypt a webhook under the key of an alias, bound to a context; give base64.
-
-    Raises OpsError if that is denied, be it that a right by alias or tag does not count yet
-    ("ABAC for AWS KMS", AWS KMS Developer Guide).
-    """
-    for left in reversed(range(_TRIES)):
-        try:
-            answer = kms.encrypt(
-                KeyId=alias,
-                Plaintext=webhook.reveal().encode(),
-                EncryptionContext=dict(context),
-            )
-        except ClientError as error:
-            if is_denied(error):
-                raise OpsError(
-                    f"{sentence(error)} If the key or its alias is new, it may take five minutes "
-                    "until a policy knows it: then run the same command again."
-                ) from None
-            if not is_missing(error) or not left:
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return base64.b64encode(answer["CiphertextBlob"]).decode()
-    raise AssertionError  # the last try returns or raises

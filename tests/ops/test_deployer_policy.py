@@ -5,6 +5,7 @@ from typing import Any
 
 import botocore.session
 
+from ops.iam.deployer import deployer_policy
 from playground.aws import cloudtrail, iam
 from playground.aws.deployment import PROJECT
 from tests.support.cli import WEBHOOK, Cli
@@ -49,6 +50,7 @@ EVERYWHERE = {
 }
 MODELS = {"sso": "sso-admin"}  # where botocore has another name than IAM
 FREE = {"sts:GetCallerIdentity"}  # nobody needs a right for it
+BOUNDARY = "arn:aws:iam::123456789012:policy/signin-monitor-boundary"
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -62,8 +64,9 @@ def actions() -> set[str]:
 def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, aws: StrictAws) -> None:
     organization = ("--organization", "o-a1b2c3d4e5")
     prod = ("--stage", "prod")
+    chosen = ("--baseline", "--alarm-email", "a@example.com", "--permissions-boundary", BOUNDARY)
     life = [
-        (cli.ops, ("setup", *prod, "--yes", "--baseline", "--alarm-email", "a@example.com")),
+        (cli.ops, ("setup", *prod, "--yes", *chosen)),
         (cli.chalice, ("deploy", *prod)),
         (cli.ops, ("regions", *prod, "--apply", "--yes", *organization)),
         (cli.ops, ("setup", *prod, "--rotate-webhook", "--yes")),
@@ -82,6 +85,31 @@ def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, aws: StrictAws) -
         answer = command(*arguments, **stdin)
         assert answer.status == (1 if arguments[0] == "doctor" else 0), answer.text
     assert {call.action for call in aws.calls} - actions() == FREE | {"kms:ScheduleKeyDeletion"}
+    made = [call.parameters for call in aws.calls if call.action == "iam:CreateRole"]
+    assert {one.get("PermissionsBoundary") for one in made} == {BOUNDARY}
+    assert len(made) == 4  # three functions' and the forwards'
+
+
+def test_with_a_boundary_it_makes_and_changes_only_roles_under_it(cli: Cli, aws: StrictAws) -> None:
+    setup = ("setup", "--stage", "prod", "--yes")
+    assert cli.ops(*setup, stdin=WEBHOOK).status == 0
+    assert "looks like" in cli.ops(*setup, "--permissions-boundary", "boundary").text
+    answer = cli.ops(*setup, "--permissions-boundary", BOUNDARY)
+    assert f"put the IAM role signin-monitor-prod-forward under {BOUNDARY}: done" in answer.text
+    (role,) = aws.client("iam").list_roles()["Roles"]
+    bounded = aws.client("iam").get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]
+    assert bounded["PermissionsBoundaryArn"] == BOUNDARY
+    printed = json.loads(cli.ops("policies", "--stage", "prod", "--deployer").text)
+    assert printed == deployer_policy(BOUNDARY)
+    changing = [
+        one
+        for one in printed["Statement"]
+        if {"iam:CreateRole", "iam:PutRolePolicy"} & set(listed(one["Action"]))
+    ]
+    (under,) = [one["Condition"]["StringEquals"] for one in changing]
+    assert under == {"iam:PermissionsBoundary": BOUNDARY}
+    assert len(json.dumps(printed, separators=(",", ":"))) <= 6144
+    assert "iam:DeleteRolePermissionsBoundary" not in str(printed)
 
 
 def test_it_deletes_no_key_for_a_tag_that_its_holder_can_set() -> None:

@@ -106,6 +106,34 @@ def test_a_role_without_its_policy_is_named(
 
 
 @pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("kind", "status", "said"),
+    [
+        ("Organizations", "?", "a service control policy of the organization denies kms:Decrypt"),
+        ("PermissionsBoundary", "FAULT", "The permissions boundary of the role signin-monitor-"),
+    ],
+)
+def test_what_stands_above_a_role_is_blamed_and_not_the_role(
+    cli: Cli, aws: StrictAws, kind: str, status: str, said: str
+) -> None:
+    detail = (
+        f"<{kind}DecisionDetail><AllowedBy{kind}>false</AllowedBy{kind}></{kind}DecisionDetail>"
+    )
+    answer = (
+        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>"
+        "<member><EvalActionName>kms:Decrypt</EvalActionName><EvalDecision>implicitDeny"
+        f"</EvalDecision>{detail}</member></EvaluationResults></SimulatePrincipalPolicyResult>"
+        "</SimulatePrincipalPolicyResponse>"
+    )
+    headers = {"Content-Type": "text/xml"}
+    aws.answer("iam:SimulatePrincipalPolicy", 200, headers, answer.encode())
+    lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
+    assert {tuple(one.split()[:2]) for one in lines if said in one} == {(status, "role")}
+    asked = next(one for one in aws.calls if one.action == "iam:SimulatePrincipalPolicy")
+    assert {"aws:RequestedRegion", "aws:PrincipalArn"} < set(asked.parameters.values())
+
+
+@pytest.mark.usefixtures("deployment")
 def test_a_role_that_is_gone_is_named(aws: EmbeddedAws, cli: Cli) -> None:
     role = deployed_stage.FORWARD_ROLE
     aws.client("iam").delete_role_policy(RoleName=role, PolicyName=role)

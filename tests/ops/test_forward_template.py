@@ -23,11 +23,14 @@ NAME = "signin-monitor-prod-org-forward"
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")
 
 
-def stack(aws: EmbeddedAws, region: str, bus: str = BUS) -> None:
+def stack(aws: EmbeddedAws, region: str, bus: str = BUS, **parameters: str) -> None:
     aws.client("cloudformation", region).create_stack(
         StackName="forward",
         TemplateBody=TEMPLATE.read_text(),
-        Parameters=[{"ParameterKey": "HomeBusArn", "ParameterValue": bus}],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value}
+            for key, value in {"HomeBusArn": bus, **parameters}.items()
+        ],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
 
@@ -68,12 +71,13 @@ def test_no_regions_forward_depends_on_another_regions_stack(aws: EmbeddedAws) -
     assert granted.count("Action") == granted.count("events:PutEvents") == granted.count(BUS) == 1
 
 
-def test_the_role_of_the_release_before_stays_while_its_regions_are_updated(
-    aws: EmbeddedAws,
+@pytest.mark.parametrize("role_region", ["us-east-1", "none"])
+def test_the_role_of_the_release_before_stays_only_for_an_update(
+    aws: EmbeddedAws, role_region: str
 ) -> None:
-    stack(aws, "us-east-1")
-    names = [role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]]
-    assert sorted(names) == ["signin-monitor-prod-forward", "signin-monitor-prod-us-east-1"]
+    stack(aws, "us-east-1", RoleRegion=role_region)
+    names = {role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]}
+    assert ("signin-monitor-prod-forward" in names) == (role_region == "us-east-1")
 
 
 def test_any_stage_that_can_be_deployed_fits_the_template() -> None:
@@ -96,5 +100,7 @@ def test_the_example_of_a_service_control_policy_fits_and_spares_stacksets() -> 
     assert len(json.dumps(policy, separators=(",", ":"))) <= 5_120  # "Quotas", AWS Organizations
     for statement in policy["Statement"]:
         excepted = str(statement["Condition"]["ArnNotLike"])
+        if "events:RemovePermission" in statement["Action"]:
+            assert statement["Resource"] == "*"  # it knows no other
         makes_forwards = {"events:PutRule", "iam:PutRolePolicy"} & set(statement["Action"])
         assert ("stacksets-exec-*" in excepted) == bool(makes_forwards)

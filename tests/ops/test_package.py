@@ -25,6 +25,7 @@ from tests.support.records import event
 
 SCHEDULES = {"SELF_CHECK_SCHEDULE": "rate(1 hour)", "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)"}
 STACK = "signin-monitor-prod"
+BOUNDARY = "arn:aws:iam::123456789012:policy/signin-monitor-boundary"
 
 # moto leaves out what it cannot make, and says so
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")
@@ -41,6 +42,7 @@ def team(cli: Cli, receiver: Receiver) -> Cli:
     """Return an operator whose stage has every handler, and has been packaged into `build`."""
     settings = provision("prod", aws=cli.aws, receiver=receiver) | SCHEDULES
     cli.project.configure("prod", settings)
+    cli.edit_stage(setup={"permissions_boundary": BOUNDARY})
     answer = cli.process("package", "--stage", "prod")
     assert answer.status == 0, answer.text
     return cli
@@ -76,7 +78,10 @@ def deployed(aws: EmbeddedAws) -> dict[str, Any]:
             for one in functions.list_functions()["Functions"]
         },
         "roles": {
-            name: ast.literal_eval(str(policy["PolicyDocument"]))  # moto quotes a stack's
+            name: [
+                ast.literal_eval(str(policy["PolicyDocument"])),  # moto quotes a stack's
+                iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"],
+            ]
             for name in (one["RoleName"] for one in iam.list_roles()["Roles"])
             for policy in [iam.get_role_policy(RoleName=name, PolicyName=name)]
         },

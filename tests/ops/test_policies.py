@@ -14,6 +14,7 @@ from ops.iam import grants
 from ops.project.config_file import ConfigFile, read_settings
 from ops.project.default_config import default_config
 from playground.aws.deployment import PROJECT
+from playground.aws.policy_evaluation import faults
 from tests.support.cli import Cli
 
 ENVIRONMENT = {
@@ -233,6 +234,20 @@ def test_who_posts_sign_ins_may_update_the_baseline_and_do_nothing_else_to_it(
     looks = {"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"}
     expected = {"dynamodb:UpdateItem", *(looks if handler == "self_check" else ())}
     assert of_table == dict.fromkeys(expected, table)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_the_example_of_a_permissions_boundary_leaves_each_function_its_rights(
+    handler: str,
+) -> None:
+    bounds = json.loads((PROJECT / "docs/examples/permissions-boundary.json").read_text())
+    everything = settings(
+        UNDELIVERED_QUEUE="signin-monitor-prod-undelivered",
+        BASELINE_TABLE="signin-monitor-prod-baseline",
+        IDENTITY_STORE_ID="d-1234567890",
+        ORGANIZATION_ID="o-a1b2c3d4e5",
+    )
+    assert faults(bounds, grants.grants(everything, handler, in_vpc=True)) == []
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

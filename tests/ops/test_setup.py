@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from ops.resources import key
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.cli import WEBHOOK, Cli
 from tests.support.strict_aws import StrictAws
@@ -50,9 +51,9 @@ def test_the_webhook_is_encrypted_under_a_key_of_the_stages_own_and_its_context(
     kms = aws.client("kms")
     assert decrypted(aws, cli) == WEBHOOK
     assert json.loads(cli.settings()["WEBHOOK_ENCRYPTION_CONTEXT"]) == CONTEXT
-    key = kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"]
-    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
-    assert keys(aws) == [key]
+    key_id = kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"]
+    assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"]
+    assert keys(aws) == [key_id]
 
 
 def test_the_queue_keeps_a_megabyte_for_14_days_encrypted(cli: Cli, aws: EmbeddedAws) -> None:
@@ -302,8 +303,9 @@ def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
     ],
 )
 def test_a_run_that_broke_off_is_repeated_to_the_same_end(
-    cli: Cli, aws: StrictAws, action: str
+    cli: Cli, aws: StrictAws, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(key, "PATIENCE", 0)
     aws.deny(action)
     arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
     new = cli.ops(*arguments, stdin=f"{WEBHOOK}\n")
@@ -318,36 +320,40 @@ def test_a_run_that_broke_off_is_repeated_to_the_same_end(
     assert "Nothing to do" in cli.set_up().text
 
 
-def test_a_right_that_hangs_on_the_new_alias_may_need_five_minutes(
-    cli: Cli, aws: StrictAws
+@pytest.mark.parametrize("action", ["kms:EnableKeyRotation", "kms:CreateAlias", "kms:Encrypt"])
+def test_a_right_to_a_new_key_is_waited_for_and_one_to_an_old_key_is_not(
+    cli: Cli, aws: StrictAws, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    aws.deny(action)
+    monkeypatch.setattr(key.time, "sleep", lambda _: aws.clear())  # type: ignore[attr-defined]
+    assert "AWS does not know the new key yet" in cli.set_up().text
     aws.deny("kms:Encrypt")
-    arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only")
-    denied = cli.ops(*arguments, stdin=f"{WEBHOOK}\n").text
-    assert "it may take five minutes" in denied
-    assert "run the same command again" in denied
+    arguments = ("setup", "--stage", "prod", "--yes", "--home-region-only", "--rotate-webhook")
+    denied = cli.ops(*arguments, stdin=f"{ANOTHER}\n")
+    assert denied.status == 2
+    assert "takes up to five minutes to count" in denied.text
 
 
 def test_a_key_that_is_there_gets_the_alias_and_nothing_else(cli: Cli, aws: EmbeddedAws) -> None:
     kms = aws.client("kms")
-    key = kms.create_key()["KeyMetadata"]
-    cli.set_up("--key", key["Arn"])
-    assert kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"] == key["KeyId"]
-    assert not kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+    own = kms.create_key()["KeyMetadata"]
+    cli.set_up("--key", own["Arn"])
+    assert kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["KeyId"] == own["KeyId"]
+    assert not kms.get_key_rotation_status(KeyId=own["KeyId"])["KeyRotationEnabled"]
     assert decrypted(aws, cli) == WEBHOOK
     assert "Nothing to do" in cli.set_up().text
 
 
 def test_another_key_takes_over_with_the_webhook_that_is_there(cli: Cli, aws: EmbeddedAws) -> None:
     cli.set_up()
-    key = aws.client("kms").create_key()["KeyMetadata"]
+    other = aws.client("kms").create_key()["KeyMetadata"]
     answer = cli.ops(
-        *("setup", "--stage", "prod", "--home-region-only", "--yes", "--key", key["KeyId"])
+        *("setup", "--stage", "prod", "--home-region-only", "--yes", "--key", other["KeyId"])
     )
     assert answer.status == 0, answer.text
     blob = base64.b64decode(cli.settings()["WEBHOOK_URL_ENCRYPTED"])
     opened = aws.client("kms").decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT)
-    assert (opened["KeyId"], opened["Plaintext"].decode()) == (key["Arn"], WEBHOOK)
+    assert (opened["KeyId"], opened["Plaintext"].decode()) == (other["Arn"], WEBHOOK)
 
 
 @pytest.mark.parametrize("wrong", ["missing", "disabled", "asymmetric"])
