@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(tmp_path: Path) -> "ProjectCopy":
-    from playground.aws.deployment import ProjectCopy  # noqa: PLC0415 — unit tests do without moto
+    # unit tests do without moto
+    from tests.support.chalice_command import Project  # noqa: PLC0415
 
-    return ProjectCopy(tmp_path)
+    return Project(tmp_path)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from ops.__main__ import main
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
+from tests.support.chalice_command import run_chalice
 
 _SECONDS = 60
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/fake"
@@ -108,20 +109,18 @@ class Cli:
             )
         return Answer(result.output, result.exit_code)
 
-    def process(self, *arguments: str, stdin: str = "") -> Answer:
-        """Run one of our commands as a shell does."""
-        return self._run(sys.executable, "-m", "ops", *arguments, stdin=stdin)
-
     def chalice(self, *arguments: str, stdin: str = "", cwd: str = ".") -> Answer:
-        """Run one of Chalice's, in a folder that is named from the project's."""
-        return self._run(
-            str(Path(sys.executable).with_name("chalice")), *arguments, stdin=stdin, cwd=cwd
+        """Run one of Chalice's in this process, in a folder that is named from the project's."""
+        folder = self.project.path / cwd
+        return Answer(
+            *run_chalice(*arguments, folder=folder, environment=self.environment, stdin=stdin)
         )
 
-    def _run(self, *command: str, stdin: str = "", cwd: str = ".") -> Answer:
+    def process(self, *arguments: str, stdin: str = "") -> Answer:
+        """Run one of our commands as a shell does."""
         run = subprocess.run(
-            command,
-            cwd=self.project.path / cwd,
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=self.project.path,
             env=self.environment,
             input=stdin,
             stdout=subprocess.PIPE,

@@ -8,13 +8,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 
 from ops.iam.grants import Grant
 from playground.aws.deployed_stage import few_regions
@@ -63,19 +66,26 @@ class StrictAws(EmbeddedAws):
         self.beyond_policy: list[Call] = []  # what `limit` has denied
         self._policies: dict[str, Mapping[str, Any]] = {}
         self._released = threading.Event()
-        self._few_regions = few_regions()
+        self._stack = ExitStack()
         super().__init__()
 
     def start(self) -> None:
-        """Begin to serve an account with few regions, to save time."""
-        self._few_regions.__enter__()
+        """Begin to serve an account with few regions, and read each service's model once.
+
+        Both save time: a command would read its models for half as long as it runs.
+        """
+        read = cache(JSONFileLoader().load_file)
+        self._stack.enter_context(few_regions())
+        self._stack.enter_context(
+            mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(path))
+        )
         super().start()
 
     def stop(self) -> None:
         """Serve no more; what hangs gets an error."""
         self.clear()
         super().stop()
-        self._few_regions.__exit__(None, None, None)
+        self._stack.close()
 
     @property
     def environment(self) -> dict[str, str]:
