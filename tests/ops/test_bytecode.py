@@ -31,8 +31,9 @@ def test_what_the_app_imports_gets_bytecode() -> None:
 
 
 def test_bytecode_of_an_earlier_deployment_is_gone() -> None:
-    old = plant("vendor/requests/__pycache__/api.cpython-311.pyc")
-    other = plant("vendor/urllib3/__pycache__/planted.cpython-311.pyc")
+    tag = sys.implementation.cache_tag
+    old = plant(f"vendor/requests/__pycache__/api.{tag}.pyc")
+    other = plant(f"vendor/urllib3/__pycache__/planted.{tag}.pyc")
     write_bytecode()
     assert old.read_bytes() != b"planted"
     assert not other.exists()
