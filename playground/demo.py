@@ -15,7 +15,8 @@ from typing import Final
 from ops.terminal import Screen
 from playground import catalogue
 from playground.local.stage import NotStarted, local_stage
-from playground.slack.receiver import Post, Receiver
+from playground.slack.inbox import Post
+from playground.slack.receiver import Receiver
 
 SIGN_INS: Final = (
     "iam-user-with-mfa",

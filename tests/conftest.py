@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-golden",
         action="store_true",
-        help="write the messages under tests/golden anew instead of comparing with them",
+        help="rewrite the messages under tests/golden instead of comparing with them",
     )
 
 

@@ -1,6 +1,6 @@
 """Every message as Slack gets it, in every language, beside the one that a person has read.
 
-`make golden` writes them anew; the difference is for a person to read before it is committed.
+`make golden` rewrites them; the difference is for a person to read before it is committed.
 """
 
 import json

@@ -302,10 +302,10 @@ def test_an_answer_that_is_no_text_is_still_an_answer() -> None:
     assert answer == Answer(200, "\ufffd\ufffd", None)
 
 
-def test_a_slow_answer_is_waited_for(connection: Connection, receiver: Receiver) -> None:
-    receiver.drip_seconds = 0.001
-    receiver.behave("drip")
-    assert post(connection) == OK
+def test_a_slow_answer_is_waited_for(certificates: Certificates) -> None:
+    with Receiver(tls=certificates.good, path="/fake", drip_seconds=0.001) as receiver:
+        receiver.behave("drip")
+        assert post(to(receiver.url)) == OK
 
 
 def test_a_port_where_nobody_listens_is_no_answer_and_certainly_unsent() -> None:

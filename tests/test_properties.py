@@ -202,6 +202,6 @@ def test_the_essence_of_an_event_is_small_json_and_reads_as_the_same_sign_in(fou
     cut = trim(found)
     assert len(json.dumps(cut)) < 256 * 1024
     whole, small = read_sign_in(found), read_sign_in(cut)
-    # An excerpt shows the record as it came: of the essence, the essence.
+    # An excerpt shows the record as it came: of what is trimmed, the trimmed part.
     assert replace(whole, excerpt=None) == replace(small, excerpt=None)
     assert (whole.excerpt is None) == (small.excerpt is None)

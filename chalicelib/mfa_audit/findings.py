@@ -34,7 +34,7 @@ class MfaFindings:
 
     @classmethod
     def of(cls, report: CredentialReport, account_id: str | None) -> Self:
-        """Judge the credential report of an account."""
+        """Assess the credential report of an account."""
         able = able_to_sign_in(report)
         without_mfa = [person for person in able if not person.has_mfa]
         return cls(

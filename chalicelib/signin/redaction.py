@@ -55,7 +55,7 @@ def _redact_item(item: re.Match[str]) -> str:
 
 
 def _is_credential(key: str, value: object) -> bool:
-    """Judge by the name; what AWS writes as an outcome under an event's name is none."""
+    """Decide by the name; what AWS writes as an outcome under an event's name is none."""
     name = key.replace("_", "").replace("-", "").lower()
     is_named_so = name in _CREDENTIALS or name.endswith(_CREDENTIAL_ENDINGS)
     return is_named_so and Outcome.from_word(value) is None

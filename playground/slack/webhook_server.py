@@ -12,19 +12,19 @@ import json
 import socket
 import ssl
 import struct
+import threading
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from playground.hosts import is_own
 from playground.server import LOOPBACK, HttpHandler, TcpServer
 from playground.slack.answers import ANSWERS, WIRE_FAULTS, Answer
-
-if TYPE_CHECKING:
-    from playground.slack.receiver import Receiver
+from playground.slack.inbox import Inbox
 
 CONTROL = "/_control/"
+DRIP_SECONDS = 1.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
 
 
@@ -38,7 +38,7 @@ class _Connection(HttpHandler):
         self.number = self.server.number_of[self.request]
 
     def do_POST(self) -> None:
-        name, answer = self.server.receiver.take(
+        name, answer = self.server.inbox.take(
             path=self.path,
             headers={name.title(): value for name, value in self.headers.items()},
             body=self.body(),
@@ -55,7 +55,7 @@ class _Connection(HttpHandler):
         if self.path.startswith(CONTROL):
             self._control(body)
             return
-        self.server.receiver.keep_visit(method=self.command, path=self.path, connection=self.number)
+        self.server.inbox.keep_visit(method=self.command, path=self.path, connection=self.number)
         # "ok" here is a trap for a client that follows a redirect and takes the page for success.
         ok = ANSWERS["ok"]
         self._send(ok.head() if self.command == "HEAD" else ok.whole())
@@ -63,7 +63,6 @@ class _Connection(HttpHandler):
     do_GET = do_HEAD = do_OPTIONS = do_PUT = do_DELETE = _do_other  # the base's names
 
     def _fail(self, name: str, answer: Answer) -> None:
-        receiver = self.server.receiver
         half = answer.whole()[:-1]
         if name in ("reset_in_answer", "hang_in_answer"):
             self._send(half)
@@ -72,17 +71,17 @@ class _Connection(HttpHandler):
             self.connection.setsockopt(*linger, _RESET_ON_CLOSE)
             socket.close(self.connection.detach())
         elif name in ("hang", "hang_in_answer"):
-            receiver.stopping.wait()
+            self.server.stopping.wait()
         elif name == "drip":
             for byte in answer.whole():
                 self._send(bytes([byte]))
-                if receiver.stopping.wait(receiver.drip_seconds):
+                if self.server.stopping.wait(self.server.drip_seconds):
                     return
         elif name == "close_idle":
             self._send(answer.whole())
 
     def _control(self, body: bytes) -> None:
-        receiver = self.server.receiver
+        inbox = self.server.inbox
         address = urlsplit(self.path)
         if not is_own(self.headers.get("Host")):
             self._send_json(403, {"error": "not asked for by this machine's own name"})
@@ -90,20 +89,20 @@ class _Connection(HttpHandler):
         match self.command, address.path.removeprefix(CONTROL):
             case "GET", "posts":
                 after = int(parse_qs(address.query).get("after", ["0"])[0])
-                shown = [asdict(post) for post in receiver.posts if post.number > after]
+                shown = [asdict(post) for post in inbox.posts if post.number > after]
                 self._send_json(200, shown)
             case "DELETE", "posts":
-                receiver.forget()
+                inbox.forget()
                 self._send_json(200, [])
             case "PUT", "behaviour":
                 try:
-                    receiver.behave(**json.loads(body))
+                    inbox.behave(**json.loads(body))
                 except (TypeError, ValueError) as error:
                     self._send_json(400, {"error": str(error)})
                 else:
-                    self._send_json(200, asdict(receiver.behaviour))
+                    self._send_json(200, asdict(inbox.behaviour))
             case "GET", "behaviour":
-                self._send_json(200, asdict(receiver.behaviour))
+                self._send_json(200, asdict(inbox.behaviour))
             case _:
                 self._send_json(404, {"error": "no such control"})
 
@@ -118,9 +117,13 @@ class _Connection(HttpHandler):
 class WebhookServer(TcpServer):
     """Numbers its connections, and ends them all when it is closed."""
 
-    def __init__(self, receiver: "Receiver", port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, inbox: Inbox, port: int, tls: ssl.SSLContext | None, drip_seconds: float
+    ) -> None:
         super().__init__((LOOPBACK, port), _Connection)
-        self.receiver = receiver
+        self.inbox = inbox
+        self.drip_seconds = drip_seconds
+        self.stopping = threading.Event()
         self.opened = 0
         self.number_of: dict[socket.socket, int] = {}
         self._tls = tls

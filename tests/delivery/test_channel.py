@@ -1,4 +1,4 @@
-"""How a message gets to its channel: which webhook, which text, and what is looked up anew."""
+"""How a message gets to its channel: which webhook, which text, and what is looked up again."""
 
 import json
 import socket

@@ -541,7 +541,7 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
     assert "T0" not in str(fault)
 
 
-def with_denied(  # noqa: PLR0913 — an account, a call and AWS's words
+def with_denied(
     aws: EmbeddedAws,
     deployment: Deployment,
     service: str,

@@ -1,6 +1,6 @@
 """The messages of MFA audits, whole, in every language: tests/golden/mfa-audit-*.json.
 
-`make golden` writes them anew.
+`make golden` rewrites them.
 """
 
 import base64

@@ -375,7 +375,7 @@ ROUTINE = (
 def test_twelve_routine_sign_ins_fit_and_a_critical_one_is_seen_at_once(
     open_page: Open, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """`make golden` takes the README's picture anew."""
+    """`make golden` takes the README's picture again."""
     is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
     page = open_page(viewport={"width": 1440, "height": 900}, device_scale_factor=2)
     before = page.locator(".message").count()

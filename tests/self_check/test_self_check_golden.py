@@ -1,6 +1,6 @@
 """The messages of self-checks, whole, in every language: tests/golden/self-check-*.json.
 
-`make golden` writes them anew.
+`make golden` rewrites them.
 """
 
 import json

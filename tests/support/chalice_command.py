@@ -75,7 +75,7 @@ class Project(ProjectCopy):
 
 @contextmanager
 def _one_app() -> Iterator[None]:
-    """Let the app be imported anew, and undo what a command does to its process."""
+    """Let the app be imported again, and undo what a command does to its process."""
     umask = os.umask(0o022)
     os.umask(umask)
     sys.modules.pop("app", None)
