@@ -15,7 +15,13 @@ from chalicelib.health.baseline import check_baseline
 from chalicelib.health.bus import check_bus
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.forward import check_forward
-from chalicelib.health.function import check_concurrency, check_errors, check_function, check_logs
+from chalicelib.health.function import (
+    check_concurrency,
+    check_errors,
+    check_function,
+    check_logs,
+    check_retries,
+)
 from chalicelib.health.key import check_ciphertext, check_key
 from chalicelib.health.queue import check_queue, check_redelivery
 from chalicelib.health.result import CheckResult, Status
@@ -51,6 +57,7 @@ CHECKS: Final = (
     Check("permission", check_permission),
     Check("function", check_function),
     Check("concurrency", check_concurrency),
+    Check("retries", check_retries),
     Check("errors", check_errors),
     Check("key", check_key),
     Check("ciphertext", check_ciphertext),

@@ -12,13 +12,15 @@ from chalicelib.settings import Settings
 class Deployment:
     """A stage in its AWS account, and the names that Chalice and `ops setup` gave its parts.
 
-    `pattern` is the event pattern that the app asks EventBridge for.
+    `pattern` is the event pattern that the app asks EventBridge for, `environment` all variables
+    that the stage's configuration gives its functions, where that is known.
     """
 
     settings: Settings
     account_id: str
     pattern: Mapping[str, list[str]]
     partition: str = "aws"
+    environment: Mapping[str, str] | None = None
 
     @property
     def stage(self) -> str:

@@ -9,20 +9,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib import resource_names
 from chalicelib.aws.clients import Clients
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.regions import check_other_regions
-from chalicelib.health.result import CheckResult
-from chalicelib.health.rule import changes_event, covers, is_off
+from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unknown
+from chalicelib.health.role import Right, RoleUse, result_of_role
+from chalicelib.health.rule import changes_event, covers, is_off, retries_less
 from chalicelib.signin.events import ALL_EVENTS
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
 
 _BEST_FIRST: Final = (
     "",
     "forward_without_reads",
+    "forward_retries_less",
     "forward_changes_event",
     "forward_without_role",
     "forward_disabled",
@@ -77,13 +83,15 @@ def _forward_by(
         code = "forward_without_role"
     elif any(map(changes_event, to_bus)):
         code = "forward_changes_event"
+    elif any(map(retries_less, to_bus)):
+        code = "forward_retries_less"
     elif rule.get("State") != ALL_EVENTS:
         code = "forward_without_reads"
     return Forward(region=region, code=code, rule=name, role=next(filter(None, roles), ""))
 
 
 def check_forward(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """See that each other region forwards its sign-ins to the home region's bus."""
+    """See that each other region forwards its sign-ins to the home region's bus, by a role."""
 
     def look(region: str) -> CheckResult:
         forward = forward_of(region, deployment.bus_arn, deployment.pattern, clients)
@@ -92,7 +100,46 @@ def check_forward(deployment: Deployment, clients: Clients) -> Iterator[CheckRes
         remedy = _remedy(forward, deployment)
         return CheckResult.fault("forward", forward.code, remedy, forward.rule, region=region)
 
-    yield from check_other_regions("forward", deployment.region, clients, look)
+    by_role: dict[str, list[CheckResult]] = {}
+    for result in check_other_regions("forward", deployment.region, clients, look):
+        yield result
+        if result.status is Status.OK:
+            by_role.setdefault(result.facts["role"], []).append(result)
+    yield from _check_roles(by_role, deployment, clients)
+
+
+def _check_roles(
+    by_role: Mapping[str, Sequence[CheckResult]], deployment: Deployment, clients: Clients
+) -> Iterator[CheckResult]:
+    """See that EventBridge may use each role of forwards that are well, and the role send."""
+    apply = deployment.ops_command("regions", "--apply")
+    send = Right(actions=("events:PutEvents",), resources=(deployment.bus_arn,))
+    iam: IAMClient = clients("iam", deployment.region)
+    for arn, forwards in by_role.items():
+        use = RoleUse(
+            arn=arn,
+            service="events.amazonaws.com",
+            sources=[_source_of(forward, deployment) for forward in forwards],
+            rights=[send],
+            remedy=apply,
+            trust_remedy=apply,
+        )
+        try:
+            yield result_of_role(
+                use,
+                deployment,
+                iam,
+                regions=", ".join(filter(None, (one.region for one in forwards))),
+            )
+        except (ClientError, BotoCoreError) as error:
+            yield unknown("role", error)
+
+
+def _source_of(forward: CheckResult, deployment: Deployment) -> Mapping[str, str]:
+    """Return what EventBridge says of a rule when it takes its role."""
+    account = deployment.account_id
+    rule = f"arn:{deployment.partition}:events:{forward.region}:{account}:rule/{forward.resource}"
+    return {"aws:sourceaccount": account, "aws:sourcearn": rule}
 
 
 def _remedy(forward: Forward, deployment: Deployment) -> str:

@@ -1,10 +1,10 @@
 """Do the functions run: their state, settings, concurrency, errors and logs."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -12,7 +12,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
-from chalicelib.settings import Settings
+from chalicelib.settings import NAMES, Settings
 from chalicelib.timeout import EXCHANGE_SECONDS, LOOKUP_SECONDS, RESERVE_SECONDS
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
+
+T = TypeVar("T")
 
 # When Lambda stops mending a runtime. Source: "Lambda runtimes" (AWS Lambda Developer Guide).
 _SUPPORTED_UNTIL: Final = {
@@ -37,30 +39,57 @@ _SHORTEST_TIMEOUT: Final = math.ceil(LOOKUP_SECONDS + EXCHANGE_SECONDS + RESERVE
 # Levels at which Lambda drops what is no warning, decisions and the self-check's checkpoint among
 # it, and what has no timestamp. Source: "Log-level filtering" (AWS Lambda Developer Guide).
 _DROPPING_LEVELS: Final = ("WARN", "ERROR", "FATAL")
-# The others may well have settings of their own, such as another channel.
-_SET_AS_THE_STAGE: Final = ("on_sign_in", "on_undelivered")
+# How often, and for how long, Lambda tries an event again that a function failed to handle, unless
+# it is told otherwise ("Error handling for asynchronous invocation", AWS Lambda Developer Guide).
+_RETRIES: Final = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600}
 _ERRORS_SINCE: Final = timedelta(days=1)
 _FAILURES: Final = {"Errors": "errors", "Throttles": "throttles"}  # metric → our word
 
 
 def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
-    """See that each function is there, able to run, and set as the stage is."""
+    """See that each function is there, able to run, and as the stage's deployment made it."""
     functions: LambdaClient = clients("lambda", deployment.region)
-    for handler in deployment.handlers:
+    found = {
+        handler: configuration(functions, deployment.function(handler))
+        for handler in deployment.handlers
+    }
+    there = [one for one in found.values() if one]
+    code = _shared(one.get("CodeSha256") for one in there)
+    environment = deployment.environment or _shared_variables(there)
+    for handler, one in found.items():
         name = deployment.function(handler)
-        settings = deployment.settings if handler in _SET_AS_THE_STAGE else None
-        code, facts = _fault_of(configuration(functions, name), handler, settings)
-        if code:
-            remedy = deployment.deploy_command
-            if code == "log_level_high":
-                remedy = (
-                    f"aws lambda update-function-configuration --region {deployment.region} "
-                    f"--function-name {name} "
-                    "--logging-config LogFormat=JSON,ApplicationLogLevel=INFO"
-                )
-            yield CheckResult.fault("function", code, remedy, name, handler=handler, **facts)
-        else:
-            yield CheckResult.ok("function", name, handler=handler, **facts)
+        faults = list(_faults_of(one, handler, deployment))
+        if one and one.get("CodeSha256") != code:
+            faults.append(("code_differs", deployment.deploy_command, {}))
+        if one and (differing := _differing(_variables(one), environment)):
+            facts = {"settings": ", ".join(differing)}
+            faults.append(("settings_differ", deployment.deploy_command, facts))
+        for fault, remedy, facts in faults:
+            yield CheckResult.fault("function", fault, remedy, name, handler=handler, **facts)
+        if one and not faults:
+            runtime = one.get("Runtime", "")
+            yield CheckResult.ok("function", name, handler=handler, runtime=runtime)
+
+
+def _shared(values: Iterable[T]) -> T | None:
+    """Return what more than half of the functions have; None if there is no such value.
+
+    All functions of a stage are one archive with the same variables: who changes one of them
+    cannot hide it, and who changes all of them has changed the self-check as well.
+    """
+    counted = Counter(values)
+    value, count = max(counted.items(), key=lambda item: item[1], default=(None, 0))
+    return value if 2 * count > counted.total() else None
+
+
+def _shared_variables(there: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
+    names = dict.fromkeys(name for one in there for name in _variables(one))
+    return {name: _shared(_variables(one).get(name) for one in there) for name in names}
+
+
+def _variables(found: Mapping[str, Any]) -> Mapping[str, str]:
+    variables: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
+    return variables
 
 
 def configuration(
@@ -75,42 +104,93 @@ def configuration(
         raise
 
 
-def _fault_of(
-    found: Mapping[str, Any] | None, handler: str, settings: Settings | None
-) -> tuple[str, dict[str, str]]:
-    """Return the code of what is wrong with a function, or "", and the facts."""
+def _faults_of(
+    found: Mapping[str, Any] | None, handler: str, deployment: Deployment
+) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield what is wrong with a function by itself: codes, remedies and facts."""
+    deploy = deployment.deploy_command
     if found is None:
-        return "function_missing", {}
+        yield "function_missing", deploy, {}
+        return
+    update = (
+        f"aws lambda update-function-configuration --region {deployment.region} "
+        f"--function-name {deployment.function(handler)}"
+    )
     runtime: str = found.get("Runtime", "")
+    until = _SUPPORTED_UNTIL.get(runtime)
+    seconds: int = found.get("Timeout", 0)
+    logging = found.get("LoggingConfig", {})
+    level: str = logging.get("ApplicationLogLevel", "INFO")
+    group: str = logging.get("LogGroup", deployment.log_group(handler))
     if found.get("State") == "Failed" or found.get("LastUpdateStatus") == "Failed":
         why = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""
-        return "function_failed", {"why": why}
-    until = _SUPPORTED_UNTIL.get(runtime)
+        yield "function_failed", deploy, {"why": why}
     if until and until < datetime.now(UTC).date():
-        return "runtime_unsupported", {"runtime": runtime, "date": until.isoformat()}
-    if (seconds := found.get("Timeout", 0)) < _SHORTEST_TIMEOUT:
-        return "timeout_short", {"seconds": str(seconds), "least": str(_SHORTEST_TIMEOUT)}
-    level: str = found.get("LoggingConfig", {}).get("ApplicationLogLevel", "INFO")
+        yield "runtime_unsupported", deploy, {"runtime": runtime, "date": until.isoformat()}
+    if seconds < _SHORTEST_TIMEOUT:
+        yield "timeout_short", deploy, {"seconds": str(seconds), "least": str(_SHORTEST_TIMEOUT)}
     if level in _DROPPING_LEVELS:
-        return "log_level_high", {"level": level}
+        options = "--logging-config LogFormat=JSON,ApplicationLogLevel=INFO"
+        yield "log_level_high", f"{update} {options}", {"level": level}
+    if group != deployment.log_group(handler):
+        options = f"--logging-config LogGroup={deployment.log_group(handler)}"
+        yield "logs_elsewhere", f"{update} {options}", {"group": group}
     if found.get("Handler") != f"app.{handler}":
-        return "settings_differ", {"settings": "Handler"}
-    variables = found.get("Environment", {}).get("Variables", {})
-    if settings and (differing := _differing(variables, settings)):
-        return "settings_differ", {"settings": differing}
-    return "", {"runtime": runtime}
+        yield "settings_differ", deploy, {"settings": "Handler"}
+    if layers := found.get("Layers"):
+        arns = ", ".join(layer["Arn"] for layer in layers)
+        yield "layers_added", f"{update} --layers []", {"layers": arns}
 
 
-def _differing(variables: Mapping[str, str], settings: Settings) -> str:
-    """Return the names of the settings in which a function differs from the stage, no values."""
-    deployed, faults = Settings.read(variables)
-    if faults:
-        return ", ".join(dict.fromkeys(fault.setting for fault in faults))
-    return ", ".join(
-        field.name.upper()
-        for field in fields(Settings)
-        if getattr(deployed, field.name) != getattr(settings, field.name)
-    )
+def _differing(variables: Mapping[str, str], environment: Mapping[str, str | None]) -> list[str]:
+    """Return the names of the variables in which a function differs from the stage, no values."""
+    wanted = {name: value for name, value in environment.items() if value}
+    differing = [
+        name
+        for name in sorted({**wanted, **variables})
+        if (variables.get(name) or None) != wanted.get(name)
+    ]
+    (deployed, faults), (stage, _) = Settings.read(variables), Settings.read(wanted)
+    at_fault = {fault.setting for fault in faults}
+    return [
+        name
+        for name in differing
+        if name not in NAMES  # a setting may be spelt in more than one way
+        or name in at_fault
+        or getattr(deployed, name.lower()) != getattr(stage, name.lower())
+    ]
+
+
+def check_retries(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
+    """See that Lambda tries an event again as often, and for as long, as it does by default.
+
+    A queue's function is invoked otherwise, and has the queue's retries.
+    """
+    functions: LambdaClient = clients("lambda", deployment.region)
+    for handler in deployment.handlers:
+        name = deployment.function(handler)
+        if handler == "on_undelivered":
+            continue
+        try:
+            found: Mapping[str, Any] = functions.get_function_event_invoke_config(FunctionName=name)
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            found = {}  # nothing is set, or the function is not there, which is reported with it
+        if any(found.get(key, default) < default for key, default in _RETRIES.items()):
+            remedy = (
+                f"aws lambda delete-function-event-invoke-config --region {deployment.region} "
+                f"--function-name {name}"
+            )
+            facts = {
+                "retries": str(found.get("MaximumRetryAttempts", "")),
+                "seconds": str(found.get("MaximumEventAgeInSeconds", "")),
+            }
+            yield CheckResult.fault(
+                "retries", "retries_fewer", remedy, name, handler=handler, **facts
+            )
+        else:
+            yield CheckResult.ok("retries", name, handler=handler)
 
 
 def check_concurrency(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:

@@ -99,15 +99,17 @@ def check_redelivery(deployment: Deployment, clients: Clients) -> Iterator[Check
     answer = functions.list_event_source_mappings(EventSourceArn=deployment.queue_arn)
     mappings = [one for one in answer["EventSourceMappings"] if one.get("FunctionArn") == arn]
     queue = deployment.settings.undelivered_queue
-    disabled = [one["UUID"] for one in mappings if one.get("State") in ("Disabled", "Disabling")]
-    code = "redelivery_disabled" if disabled else "" if mappings else "redelivery_missing"
-    if not code:
+    off = [one["UUID"] for one in mappings if one.get("State") in ("Disabled", "Disabling")]
+    choosy = [one["UUID"] for one in mappings if one.get("FilterCriteria", {}).get("Filters")]
+    update = f"aws lambda update-event-source-mapping --region {deployment.region} --uuid"
+    remedy = deployment.deploy_command
+    if off:
+        code, remedy = "redelivery_disabled", f"{update} {off[0]} --enabled"
+    elif choosy:  # Lambda deletes what its filters do not match
+        code, remedy = "redelivery_filters", f"{update} {choosy[0]} --filter-criteria '{{}}'"
+    elif not mappings:
+        code = "redelivery_missing"
+    else:
         yield CheckResult.ok("redelivery", name, handler="on_undelivered", queue=queue)
         return
-    remedy = deployment.deploy_command
-    if disabled:
-        remedy = (
-            f"aws lambda update-event-source-mapping --region {deployment.region} "
-            f"--uuid {disabled[0]} --enabled"
-        )
     yield CheckResult.fault("redelivery", code, remedy, name, handler="on_undelivered", queue=queue)

@@ -25,9 +25,11 @@ SELF_CHECK_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
     "Bus": ("events:DescribeEventBus",),
     "Rules": ("events:DescribeRule", "events:ListTargetsByRule"),
+    "ForwardRoles": ("iam:GetRole", "iam:SimulatePrincipalPolicy"),
     "Functions": (
         "lambda:GetFunctionConcurrency",
         "lambda:GetFunctionConfiguration",
+        "lambda:GetFunctionEventInvokeConfig",
         "lambda:GetPolicy",
     ),
     "Logs": ("logs:FilterLogEvents",),
@@ -38,8 +40,6 @@ SELF_CHECK_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 # What the doctor reads besides, and what the functions may do anyway.
 _OTHER_ACTIONS: Final = (
     "cloudwatch:DescribeAlarms",
-    "iam:GetRole",
-    "iam:SimulatePrincipalPolicy",
     "kms:Decrypt",
     "sns:ListSubscriptionsByTopic",
     "sns:ListTopics",

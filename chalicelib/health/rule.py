@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -12,6 +11,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
+from chalicelib.health.policy import lets_in
 from chalicelib.health.result import CheckResult
 from chalicelib.signin.events import ALL_EVENTS, READ_ONLY_PATTERN
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import DescribeRuleResponseTypeDef
     from mypy_boto3_lambda import LambdaClient
 
-_POSITIVE: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
+# What EventBridge does for a target that does not say otherwise ("How EventBridge retries
+# delivering events", Amazon EventBridge User Guide).
+_RETRIES: Final = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
 
 
 def check_rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
@@ -70,7 +72,7 @@ def check_read_only_rule(deployment: Deployment, clients: Clients) -> Iterator[C
         and rule.get("State") == ALL_EVENTS
         and _read(rule.get("EventPattern")) == READ_ONLY_PATTERN
         and any(
-            target["Arn"] == arn and not changes_event(target)
+            target["Arn"] == arn and not changes_event(target) and not retries_less(target)
             for target in events.list_targets_by_rule(Rule=name)["Targets"]
         )
         and _may_invoke("on_sign_in", name, deployment, functions)
@@ -97,14 +99,19 @@ def check_target(deployment: Deployment, clients: Clients) -> Iterator[CheckResu
         function, remedy = deployment.function(handler), deployment.deploy_command
         ours = [one for one in targets if one["Arn"] == deployment.function_arn(handler)]
         changing = [one["Id"] for one in ours if changes_event(one)]
-        code = "target_changes_event" if changing else "" if ours else "target_missing"
+        differing = [one["Id"] for one in ours if retries_less(one) or "RoleArn" in one]
+        code = (
+            ("target_changes_event" if changing else "target_differs" if differing else "")
+            if ours
+            else "target_missing"
+        )
         if not code:
             yield CheckResult.ok("target", rule, handler=handler, function=function)
             continue
-        if changing:
+        if unfit := changing or differing:
             remedy = (
                 f"aws events remove-targets --region {deployment.region} --rule {rule} "
-                f"--ids {' '.join(changing)} && {remedy}"
+                f"--ids {' '.join(unfit)} && {remedy}"
             )
         yield CheckResult.fault("target", code, remedy, rule, handler=handler, function=function)
 
@@ -133,12 +140,18 @@ def _may_invoke(handler: str, rule: str, deployment: Deployment, functions: "Lam
         raise
     rule_arn = deployment.arn("events", f"rule/{rule}")
     source = {"aws:sourcearn": rule_arn, "aws:sourceaccount": deployment.account_id}
-    return any(_lets_invoke(statement, source) for statement in json.loads(policy)["Statement"])
+    return lets_in(json.loads(policy), "events.amazonaws.com", "lambda:InvokeFunction", source)
 
 
 def changes_event(target: Mapping[str, Any]) -> bool:
     """Return whether a rule's target gets something else than the event."""
     return not {"Input", "InputPath", "InputTransformer"}.isdisjoint(target)
+
+
+def retries_less(target: Mapping[str, Any]) -> bool:
+    """Return whether EventBridge gives up a rule's target sooner than it does by default."""
+    policy = target.get("RetryPolicy", {})
+    return any(policy.get(name, default) < default for name, default in _RETRIES.items())
 
 
 def is_off(rule: Mapping[str, Any]) -> bool:
@@ -183,34 +196,3 @@ def _described(events: "EventBridgeClient", name: str) -> "DescribeRuleResponseT
         if is_missing(error):
             return None
         raise
-
-
-def _lets_invoke(statement: Mapping[str, Any], source: Mapping[str, str]) -> bool:
-    """Return whether a statement of a function's policy lets EventBridge invoke it for a rule.
-
-    `source` is what EventBridge says of the rule, by condition key in lower case; a condition on
-    anything else, such as an organisation, excludes EventBridge.
-    """
-    principal = statement.get("Principal")
-    services = principal.get("Service", ()) if isinstance(principal, Mapping) else (principal,)
-    conditions = [
-        (operator.removesuffix("IfExists") in _POSITIVE, source.get(key.lower()), _listed(patterns))
-        for operator, condition in statement.get("Condition", {}).items()
-        for key, patterns in condition.items()
-    ]
-    return (
-        statement.get("Effect") == "Allow"
-        and any(one in ("events.amazonaws.com", "*") for one in _listed(services))
-        and any(
-            one in ("lambda:InvokeFunction", "lambda:*", "*")
-            for one in _listed(statement.get("Action"))
-        )
-        and all(
-            is_positive and value and any(fnmatchcase(value, one) for one in patterns)
-            for is_positive, value, patterns in conditions
-        )
-    )
-
-
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 — a policy has one value or a list of them
-    return list(value) if isinstance(value, list | tuple) else [value]

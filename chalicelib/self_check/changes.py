@@ -25,6 +25,31 @@ _OUTAGES: Final = frozenset(
         "key_pending_deletion",
     }
 )
+# The checks of the way from a sign-in to the channel, and the faults that leave it open.
+_ON_THE_WAY: Final = frozenset(
+    {
+        "trail",
+        "forward",
+        "role",
+        "rule",
+        "target",
+        "permission",
+        "function",
+        "concurrency",
+        "retries",
+        "key",
+        "ciphertext",
+    }
+)
+_MINOR: Final = frozenset(
+    {
+        "forward_without_reads",
+        "rule_schedule",
+        "runtime_unsupported",
+        "timeout_short",
+        "log_level_high",
+    }
+)
 # What serves a region may bear another name once it works again.
 _REGIONAL: Final = ("trail", "forward", "history")
 
@@ -34,15 +59,46 @@ def is_outage(fault: CheckResult) -> bool:
     return fault.code in _OUTAGES and fault.handler in (None, "on_sign_in")
 
 
+def regions_of(result: CheckResult) -> Collection[str] | None:
+    """Return the regions that a result is about; None if it is about all."""
+    if result.check == "role":  # of forwards
+        return result.facts.get("regions", "").split(", ")
+    return None if result.region is None else [result.region]
+
+
 def resolved_faults(known: Iterable[FaultId], results: Collection[CheckResult]) -> list[FaultId]:
-    """Return the faults of earlier runs that are no more, as far as the results show it."""
+    """Return the faults of earlier runs that are no more, as far as the results show it.
+
+    A part that works again is no news while another part of the same way is broken.
+    """
     return [fault for fault in known if _is_resolved(fault, results)]
 
 
 def _is_resolved(fault: FaultId, results: Iterable[CheckResult]) -> bool:
     """Return whether everything that the fault concerned was looked at again, and is well."""
+    results = list(results)
     concerned = [result for result in results if _concerns(result, fault)]
-    return bool(concerned) and all(result.status is Status.OK for result in concerned)
+    handlers = {result.handler or "on_sign_in" for result in concerned}
+    return (
+        bool(concerned)
+        and all(result.status is Status.OK for result in concerned)
+        and not (
+            fault.check in _ON_THE_WAY
+            and any(_breaks_way(result, fault.region, handlers) for result in results)
+        )
+    )
+
+
+def _breaks_way(result: CheckResult, region: str | None, handlers: Collection[str]) -> bool:
+    """Return whether a result is a fault on the way of a region's events to one of the handlers."""
+    regions = regions_of(result)
+    return (
+        result.status is Status.FAULT
+        and result.check in _ON_THE_WAY
+        and result.code not in _MINOR
+        and (regions is None or region in regions)
+        and (result.handler or "on_sign_in") in handlers
+    )
 
 
 def _concerns(result: CheckResult, fault: FaultId) -> bool:

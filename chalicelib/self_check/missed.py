@@ -10,7 +10,7 @@ from chalicelib.aws.event_history import Event, Window, read
 from chalicelib.decision import record_of
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.health.rights import unread_history
-from chalicelib.self_check.changes import is_outage
+from chalicelib.self_check.changes import is_outage, regions_of
 from chalicelib.self_check.checkpoint import Checkpoint, Progress, Span, Waiting
 from chalicelib.self_check.decision_log import Decision
 from chalicelib.settings import Settings
@@ -218,7 +218,7 @@ def _cause(
     deployed_at: datetime | None,
 ) -> str:
     if fault := _fault_on_the_way(region, faults):
-        return fault.check
+        return "forward" if fault.check == "role" else fault.check
     if deployed_at and sign_in.event_time and sign_in.event_time < deployed_at:
         return "before_deployment"
     return "read_only" if event["detail"].get("readOnly") is True else "unknown"
@@ -227,6 +227,9 @@ def _cause(
 def _fault_on_the_way(region: str, faults: Iterable[CheckResult]) -> CheckResult | None:
     """Return the first fault that a sign-in in a region meets on its way to the channel."""
     for result in faults:
-        if result.region in (None, region) and (result.check == "forward" or is_outage(result)):
+        regions = regions_of(result)
+        if (regions is None or region in regions) and (
+            result.check in ("forward", "role") or is_outage(result)
+        ):
             return result
     return None

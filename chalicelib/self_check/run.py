@@ -26,7 +26,7 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.regions import enabled_regions
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.notifier import Notifier
-from chalicelib.self_check.changes import resolved_faults
+from chalicelib.self_check.changes import regions_of, resolved_faults
 from chalicelib.self_check.checkpoint import Checkpoint
 from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
@@ -320,12 +320,11 @@ def _queue_is_empty(results: Sequence[CheckResult]) -> bool:
 
 def _uncovered(results: Sequence[CheckResult], regions: Sequence[str]) -> list[str]:
     """Return the regions whose sign-ins do not arrive, as far as the results show it."""
-    uncovered = {
-        result.region
-        for result in results
-        if result.check in ("trail", "forward") and result.status is Status.FAULT
-    }
-    return sorted(regions if None in uncovered else filter(None, uncovered))
+    uncovered: set[str] = set()
+    for result in results:
+        if result.check in ("trail", "forward", "role") and result.status is Status.FAULT:
+            uncovered.update(regions if (found := regions_of(result)) is None else found)
+    return sorted(uncovered)
 
 
 def _week(decisions: Sequence[Decision]) -> Week:

@@ -53,6 +53,7 @@ _DEPLOYED: Final = frozenset(
         "permission",
         "function",
         "concurrency",
+        "retries",
         "errors",
         "release",
         "role",
@@ -111,6 +112,7 @@ def command(  # one argument for each option
         account_id=account.account_id,
         pattern=SIGN_IN_PATTERN,
         partition=account.partition,
+        environment=config.environment(stage),
     )
     if wait and as_json:
         raise click.UsageError("--wait and --json exclude each other.")

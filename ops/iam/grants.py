@@ -201,6 +201,7 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
             else ()
         ),
         _look("Rules", "arn:*:events:*:*:rule/*"),
+        _look("ForwardRoles", "arn:*:iam::*:role/*"),  # whoever made the forward named its role
         _look("Functions", *functions),
         _look("Logs", *(_log_group(stage, one) for one in resource_names.HANDLERS)),
         *queue,
@@ -218,10 +219,3 @@ def _look(
         resources=resources,
         condition=condition or {},
     )
-
-
-def as_list(value: Any) -> list[Any]:  # noqa: ANN401  # IAM takes one or a list of them anywhere
-    """Return what a policy has as a list: one value, a list of them, or none."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import resource_names
+from chalicelib.health.policy import as_list
 from chalicelib.settings import Settings
 from ops.errors import OpsError
 from ops.iam import grants
@@ -89,7 +90,7 @@ def _extra_statements(config: ConfigFile, stage: str) -> list[Any]:
     if not isinstance(statements, list) or not all(isinstance(it, dict) for it in statements):
         raise OpsError(f"{file} must be an IAM policy: an object with a list, Statement.")
     for statement in statements:
-        for action in grants.as_list(statement.get("Action")):
+        for action in as_list(statement.get("Action")):
             if statement.get("Effect") == "Allow" and "*" in str(action):
                 raise OpsError(f"{file} allows {action}: name each action, without *.")
     return statements

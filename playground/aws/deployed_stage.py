@@ -141,7 +141,7 @@ def _function(
 ) -> None:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("app.py", "")
+        archive.writestr(zipfile.ZipInfo("app.py"), "")  # the same archive for all of them
     clients(aws)("lambda", HOME).create_function(
         FunctionName=deployment.function(handler),
         Role=role,

@@ -11,7 +11,8 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any, Final
 
-from ops.iam.grants import Grant, as_list
+from chalicelib.health.policy import as_list
+from ops.iam.grants import Grant
 
 _CONTEXT: Final = "kms:encryptioncontext:"
 

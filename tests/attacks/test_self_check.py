@@ -12,6 +12,7 @@ from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
 from tests.self_check.test_run import Stage, denied, stage
+from tests.support import deployed_stage
 from tests.support.records import changed, event
 
 __all__ = ["stage"]
@@ -109,3 +110,65 @@ def test_the_logs_are_deleted(stage: Stage, root: dict[str, Any]) -> None:
         group = stage.deployment.log_group(handler)
         stage.aws.client("logs").delete_log_group(logGroupName=group)
         stage.aws.client("logs").create_log_group(logGroupName=group)
+
+
+def tampered(stage: Stage, part: str) -> None:
+    """Change one part of the way from the sign-in to the channel, as whoever may, would."""
+    functions, events = stage.aws.client("lambda"), stage.aws.client("events", "eu-west-1")
+    name = stage.deployment.function("on_sign_in")
+    (to_home,) = events.list_targets_by_rule(Rule="forward")["Targets"]
+    match part:
+        case "another code":
+            functions.update_function_code(FunctionName=name, ZipFile=b"PK\5\6" + bytes(18))
+        case "a wrapper":
+            variables = deployed_stage.variables(stage.aws, stage.deployment)
+            wrapped = {**variables, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/steal"}
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": wrapped}
+            )
+        case "no retries":
+            functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+        case "an organisation's permission":
+            functions.remove_permission(FunctionName=name, StatementId="events")
+            functions.add_permission(
+                FunctionName=name,
+                StatementId="events",
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                PrincipalOrgID="o-a1b2c3d4e5",
+            )
+        case "a forward's path":
+            target = {**to_home, "InputPath": "$.detail.nothing"}
+            events.put_targets(Rule="forward", Targets=[target])
+        case "a forward's role":
+            target = {**to_home, "RoleArn": to_home["RoleArn"] + "-nobody"}
+            events.put_targets(Rule="forward", Targets=[target])
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        ("another code", "runs other code than the stage's other functions"),
+        ("a wrapper", "with other settings than the stage's: AWS_LAMBDA_EXEC_WRAPPER"),
+        ("no retries", "again less often"),
+        ("an organisation's permission", "EventBridge may not invoke the function"),
+        ("a forward's path", "which forwards the sign-ins in eu-west-1, changes the event"),
+        ("a forward's role", "The role signin-monitor-prod-forward-nobody is missing"),
+    ],
+)
+def test_a_part_of_the_way_is_changed(stage: Stage, part: str, named: str) -> None:
+    tampered(stage, part)
+    stage.check()
+    assert named in shown(stage)
+
+
+def test_a_forward_is_mended_in_one_place_and_broken_in_another(stage: Stage) -> None:
+    tampered(stage, "a forward's path")
+    stage.check()
+    tampered(stage, "another code")
+    events = stage.aws.client("events", "eu-west-1")
+    (target,) = events.list_targets_by_rule(Rule="forward")["Targets"]
+    del target["InputPath"]
+    events.put_targets(Rule="forward", Targets=[target])
+    stage.check()
+    assert "Fixed" not in shown(stage)

@@ -1,8 +1,10 @@
 """Each part of a stage, broken in turn in an embedded account: exactly that part is named."""
 
 import base64
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -126,6 +128,36 @@ def forward_rewrites_the_event(aws: EmbeddedAws, _: Deployment) -> None:
     events.put_targets(Rule="forward", Targets=[{**target, "Input": '{"nothing": 1}'}])
 
 
+@breaks("forward_retries_less", "python -m ops regions --stage prod --apply")
+def forward_gives_up_at_once(aws: EmbeddedAws, _: Deployment) -> None:
+    events = aws.client("events", "eu-west-1")
+    (target,) = events.list_targets_by_rule(Rule="forward")["Targets"]
+    policy = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    events.put_targets(Rule="forward", Targets=[{**target, "RetryPolicy": policy}])
+
+
+@breaks("role_missing", "python -m ops regions --stage prod --apply")
+def forward_names_a_role_that_does_not_exist(aws: EmbeddedAws, deployment: Deployment) -> None:
+    events = aws.client("events", "eu-west-1")
+    role = f"arn:aws:iam::{deployment.account_id}:role/nobody"
+    target = {"Id": "home", "Arn": deployment.bus_arn, "RoleArn": role}
+    events.put_targets(Rule="forward", Targets=[target])
+
+
+@breaks("role_untrusted", "python -m ops regions --stage prod --apply")
+def forwards_role_trusts_events_of_another_account(aws: EmbeddedAws, _: Deployment) -> None:
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    aws.client("iam").update_assume_role_policy(
+        RoleName=deployed_stage.FORWARD_ROLE, PolicyDocument=document
+    )
+
+
 @breaks("forward_without_reads", "aws events put-rule --region eu-west-1 --name forward --state")
 def forward_without_read_only_events(aws: EmbeddedAws, _: Deployment) -> None:
     aws.client("events", "eu-west-1").enable_rule(Name="forward")
@@ -221,6 +253,13 @@ def second_target_gives_another_input(aws: EmbeddedAws, deployment: Deployment) 
     aws.client("events").put_targets(Rule=deployment.rule("on_sign_in"), Targets=[target])
 
 
+@breaks("target_differs", "aws events remove-targets --region us-east-1 --rule")
+def target_is_given_up_at_once(aws: EmbeddedAws, deployment: Deployment) -> None:
+    arn = deployment.function_arn("on_sign_in")
+    target = {"Id": "1", "Arn": arn, "RetryPolicy": {"MaximumRetryAttempts": 0}}
+    aws.client("events").put_targets(Rule=deployment.rule("on_sign_in"), Targets=[target])
+
+
 @breaks("permission_missing", "chalice deploy --stage prod")
 def permission_for_another_account(aws: EmbeddedAws, deployment: Deployment) -> None:
     permission_removed(aws, deployment)
@@ -289,6 +328,38 @@ def setting_changed_by_hand(aws: EmbeddedAws, deployment: Deployment) -> None:
 @breaks("settings_differ", "chalice deploy --stage prod")
 def function_runs_another_handler(aws: EmbeddedAws, deployment: Deployment) -> None:
     configure(aws, deployment, Handler="app.audit_mfa")
+
+
+@breaks("settings_differ", "chalice deploy --stage prod")
+def variable_that_is_no_setting(aws: EmbeddedAws, deployment: Deployment) -> None:
+    variables = deployed_stage.variables(aws, deployment)
+    changed = {**variables, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/steal"}
+    configure(aws, deployment, Environment={"Variables": changed})
+
+
+@breaks("code_differs", "chalice deploy --stage prod")
+def code_of_one_function_changed(aws: EmbeddedAws, deployment: Deployment) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "on_sign_in = lambda *_: {'decision': 'posted'}")
+    aws.client("lambda").update_function_code(
+        FunctionName=deployment.function("on_sign_in"), ZipFile=package.getvalue()
+    )
+
+
+@breaks("layers_added", "aws lambda update-function-configuration --region us-east-1")
+def layer_added(aws: EmbeddedAws, deployment: Deployment) -> None:
+    layer = aws.client("lambda").publish_layer_version(LayerName="opt", Content={"ZipFile": b"opt"})
+    configure(aws, deployment, Layers=[layer["LayerVersionArn"]])
+
+
+@breaks("retries_fewer", "aws lambda delete-function-event-invoke-config --region us-east-1")
+def failures_not_tried_again(aws: EmbeddedAws, deployment: Deployment) -> None:
+    aws.client("lambda").put_function_event_invoke_config(
+        FunctionName=deployment.function("on_sign_in"),
+        MaximumRetryAttempts=0,
+        MaximumEventAgeInSeconds=60,
+    )
 
 
 @breaks("settings_differ", "chalice deploy --stage prod")
@@ -400,6 +471,14 @@ def redelivery_disabled(aws: EmbeddedAws, _: Deployment) -> None:
     aws.client("lambda").update_event_source_mapping(UUID=mapping_id(aws), Enabled=False)
 
 
+@breaks("redelivery_filters", "aws lambda update-event-source-mapping --region us-east-1 --uuid")
+def redelivery_of_nothing(aws: EmbeddedAws, _: Deployment) -> None:
+    filters = [{"Pattern": '{"body": ["nothing"]}'}]
+    aws.client("lambda").update_event_source_mapping(
+        UUID=mapping_id(aws), FilterCriteria={"Filters": filters}
+    )
+
+
 @breaks("redelivery_missing", "chalice deploy --stage prod")
 def redelivery_removed(aws: EmbeddedAws, _: Deployment) -> None:
     aws.client("lambda").delete_event_source_mapping(UUID=mapping_id(aws))
@@ -423,12 +502,14 @@ def test_a_whole_chain_has_no_fault_and_nothing_in_doubt(
     assert list(dict.fromkeys(result.check for result in results)) == [
         "trail",
         "forward",
+        "role",
         "rule",
         "read_only_rule",
         "target",
         "permission",
         "function",
         "concurrency",
+        "retries",
         "errors",
         "key",
         "ciphertext",
@@ -537,7 +618,7 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
     deployment = deployed_stage.build(aws, "https://example.com/services/T0/B0/fake")
     (fault,) = faults(deployment, aws)
     assert fault.code == "webhook_unusable"
-    assert "on the host example.com, which WEBHOOK_HOSTS does not name" in fault.facts["why"]
+    assert "on another host than WEBHOOK_HOSTS names" in fault.facts["why"]
     assert "T0" not in str(fault)
 
 
@@ -667,6 +748,7 @@ def test_a_denied_action_is_named_and_says_nothing_of_the_link(
         "permission": "lambda:GetPolicy",
         "function": "lambda:GetFunctionConfiguration",
         "concurrency": "lambda:GetFunctionConcurrency",
+        "retries": "lambda:GetFunctionEventInvokeConfig",
         "errors": "cloudwatch:GetMetricData",
         "key": "kms:DescribeKey",
         "ciphertext": "kms:Decrypt",

@@ -25,7 +25,7 @@ ENVIRONMENT = {
     "SELF_CHECK_SCHEDULE": "rate(1 hour)",
 }
 IAM_NAMES = {"monitoring": "cloudwatch"}  # where IAM has another name than the endpoint
-LOOKS = ("Describe", "Filter", "Get", "List", "Lookup")
+LOOKS = ("Describe", "Filter", "Get", "List", "Lookup", "Simulate")
 
 
 def settings(**changes: str) -> Settings:

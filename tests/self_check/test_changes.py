@@ -50,6 +50,36 @@ def test_what_nobody_looked_at_is_not_resolved() -> None:
 
 
 @pytest.mark.parametrize(
+    "broken",
+    [
+        CheckResult.fault("trail", "trail_stopped", "", "all"),
+        CheckResult.fault("role", "role_missing", "", "forward", regions="eu-west-1, sa-east-1"),
+        CheckResult.fault("function", "code_differs", "", "x", handler="on_sign_in"),
+    ],
+    ids=lambda result: result.code,
+)
+def test_a_part_is_not_resolved_while_another_of_the_same_way_is_broken(
+    broken: CheckResult,
+) -> None:
+    forward = CheckResult.fault("forward", "forward_missing", "", region="eu-west-1")
+    well = CheckResult.ok("forward", "a-rule", region="eu-west-1")
+    assert resolved(forward, well)
+    assert not resolved(forward, well, broken)
+
+
+def test_a_part_is_resolved_while_another_way_or_a_lesser_thing_is_broken() -> None:
+    rule = CheckResult.fault("rule", "rule_disabled", "", "a-rule", handler="on_sign_in")
+    well = CheckResult.ok("rule", "a-rule", handler="on_sign_in")
+    others = [
+        CheckResult.fault("permission", "permission_missing", "", "x", handler="audit_mfa"),
+        CheckResult.fault("forward", "forward_missing", "", region="eu-west-1"),
+        CheckResult.fault("function", "timeout_short", "", "x", handler="on_sign_in"),
+        CheckResult.fault("queue", "queue_stuck", "", "q"),
+    ]
+    assert resolved(rule, well, *others)
+
+
+@pytest.mark.parametrize(
     ("handler", "expected"), [("on_sign_in", True), (None, True), ("self_check", False)]
 )
 def test_an_outage_is_a_fault_on_the_way_of_sign_ins(
