@@ -1,6 +1,7 @@
 """The webhook's path shows nowhere, whatever fails and however much is logged."""
 
 import base64
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from chalicelib.errors import SettingsError
 from chalicelib.settings import Settings
 from playground.catalogue import renewed
 from tests.support.records import event
-from tests.support.secrecy import every_repr, raised_by, shows_secret
+from tests.support.secrecy import every_repr, everything_logged, raised_by, shows_secret
 from tests.support.stage_harness import StageHarness
 from tests.support.webhook import SECRET_PATH
 
@@ -27,6 +28,15 @@ def test_a_leak_in_base64_would_be_found(alignment: int) -> None:
     assert shows_secret(f"answer: {leak}")
     assert shows_secret(URL)
     assert not shows_secret("hooks.slack.com")
+
+
+def test_a_library_that_is_not_muted_would_be_found(
+    bed: StageHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "filters", [])
+    with everything_logged() as logged:
+        bed.app.notify(sign_in(), 6)
+    assert any(map(shows_secret, logged))
 
 
 @pytest.mark.parametrize("name", ["ok", "no_service", "reset"])

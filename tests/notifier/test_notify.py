@@ -236,13 +236,6 @@ def test_a_receiver_that_takes_a_message_and_answers_late_gets_it_once(
     assert [body["possibly_posted"] for body in harness.parked] == [True]
 
 
-def test_a_receiver_that_hangs_leaves_time_to_park(harness: NotifierHarness) -> None:
-    harness.receiver.behave("hang")
-    decision = harness.notifier().notify(event("iam-user-with-mfa"), seconds_left=5)
-    assert (decision["decision"], decision["reason"]) == ("parked", "timeout_error")
-    assert len(harness.parked) == 1
-
-
 def test_only_a_critical_message_waits_long_for_its_turn(harness: NotifierHarness) -> None:
     notifier = harness.notifier()
     harness.receiver.behave("rate_limited", times=1, retry_after=30)

@@ -9,6 +9,7 @@ from chalicelib.errors import SettingsError, WebhookDead
 from chalicelib.notifier import notifier, warm_up
 from playground.slack.receiver import Receiver
 from tests.support.notifier_harness import KEY, SECONDS, NotifierHarness, decided, event
+from tests.support.strict_aws import StrictAws
 
 
 @pytest.fixture
@@ -93,6 +94,18 @@ def test_warming_up_without_a_webhook_warns_and_is_made_good_by_the_first_event(
     (line,) = harness.log()
     assert (line["level"], line["reason"]) == ("WARNING", "kms_invalid_ciphertext")
     assert line["message"].startswith("Not ready yet. KMS cannot decrypt WEBHOOK_URL_ENCRYPTED")
+
+
+def test_warming_up_ends_though_kms_hangs(
+    environ: dict[str, str],
+    harness: NotifierHarness,
+    embedded: StrictAws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chalicelib.delivery.channel.INIT_LOOKUP_SECONDS", 0.2)
+    embedded.hang("kms:Decrypt")
+    warm_up(environ | {"AWS_ACCESS_KEY_ID": "function"})
+    assert [line["reason"] for line in harness.log()] == ["kms_timeout"]
 
 
 def test_warming_up_with_wrong_settings_logs_them(harness: NotifierHarness) -> None:

@@ -94,7 +94,8 @@ def _no_network_interface(client: Clients, call: Call) -> str | None:
 def _no_such_key(client: Clients, call: Call) -> str | None:
     """Look for the key that moto names in the first 36 bytes of a ciphertext."""
     key = base64.b64decode(call.parameters["CiphertextBlob"])[:36].decode(errors="replace")
-    if key in {one["KeyId"] for one in client("kms", call.region).list_keys()["Keys"]}:
+    known = {one["KeyId"] for one in client("kms", call.region).list_keys()["Keys"]}
+    if key in known or not re.fullmatch(r"[0-9a-f-]{36}", key):  # moto refuses what is none
         return None
     return (
         "The ciphertext refers to a customer master key that does not exist, does not exist in "

@@ -58,11 +58,11 @@ ANSWERS: Mapping[str, Fault] = {
         cause=_answer("reset_in_answer"), reason="protocol_error", possibly_posted=True
     ),
     "close": Fault(cause=_answer("close"), reason="connection_error", possibly_posted=True),
-    "hang": Fault(cause=_answer("hang"), reason="timeout_error", seconds=2, possibly_posted=True),
+    "hang": Fault(cause=_answer("hang"), reason="timeout_error", seconds=1, possibly_posted=True),
     "hang_in_answer": Fault(
-        cause=_answer("hang_in_answer"), reason="timeout_error", seconds=2, possibly_posted=True
+        cause=_answer("hang_in_answer"), reason="timeout_error", seconds=1, possibly_posted=True
     ),
-    "drip": Fault(cause=_answer("drip"), reason="timeout_error", seconds=2, possibly_posted=True),
+    "drip": Fault(cause=_answer("drip"), reason="timeout_error", seconds=1, possibly_posted=True),
 }
 """What the receiver can do with a post."""
 
@@ -96,7 +96,7 @@ CONNECTIONS: Mapping[str, Fault] = {
     "refused": Fault(
         cause=lambda bed: bed.lead_to_host(closed_port()), reason="new_connection_error"
     ),
-    "handshake hangs": Fault(cause=_silent_server, reason="timeout_error", seconds=2),
+    "handshake hangs": Fault(cause=_silent_server, reason="timeout_error", seconds=1),
     "certificate for another host": Fault(cause=_certificate("wrong_host"), reason="ssl_error"),
     "certificate expired": Fault(cause=_certificate("expired"), reason="ssl_error"),
     "certificate of an unknown CA": Fault(cause=_certificate("unknown_ca"), reason="ssl_error"),
@@ -104,7 +104,7 @@ CONNECTIONS: Mapping[str, Fault] = {
     "name not found": Fault(
         cause=lambda bed: bed.lead_to_host("nowhere.invalid"),
         reason="name_resolution_error",
-        seconds=20,
+        seconds=10,
     ),
     "proxy down": Fault(cause=_proxy_down, reason="proxy_error"),
     "not HTTP": Fault(
@@ -157,7 +157,7 @@ LOOKUPS: Mapping[str, Fault] = {
     "KMS denied": _kms(_refused_by_kms("AccessDeniedException"), "kms_access_denied"),
     "KMS throttled": _kms(_refused_by_kms("ThrottlingException"), "kms_busy", "nobody"),
     "KMS broken": _kms(_refused_by_kms("KMSInternalException", 500), "kms_busy", "nobody"),
-    "KMS slow": _kms(lambda bed: bed.aws.hang(DECRYPT), "kms_timeout", "nobody", seconds=2),
+    "KMS slow": _kms(lambda bed: bed.aws.hang(DECRYPT), "kms_timeout", "nobody", seconds=1),
     "KMS unreachable": _kms(_kms_unreachable, "kms_unreachable", "nobody"),
     "KMS behind a portal": _kms(lambda bed: bed.aws.portal(DECRYPT), "kms_unreachable", "nobody"),
     "key disabled": _kms(_refused_by_kms("DisabledException"), "kms_key_disabled"),
@@ -165,7 +165,7 @@ LOOKUPS: Mapping[str, Fault] = {
     "key deleted": _kms(_refused_by_kms("NotFoundException"), "kms_key_not_found"),
     "unknown refusal": _kms(_refused_by_kms("UnrecognizedClientException"), "kms_refused"),
     "another context": _kms(_other_context, "kms_invalid_ciphertext"),
-    "another region": _kms(_other_region, "kms_access_denied"),
+    "another region": _kms(_other_region, "kms_key_not_found"),
     "not a URL": _kms(_plaintext(f"see{SECRET_PATH}"), "webhook_not_a_url"),
     "host not allowed": _kms(
         _plaintext(f"https://elsewhere.example{SECRET_PATH}"), "webhook_host_not_allowed"
