@@ -7,35 +7,35 @@ from chalicelib.health.result import CheckResult, Status
 from chalicelib.messages.phrases import Phrases
 
 
-def fold(results: Iterable[CheckResult]) -> list[CheckResult]:
+def fold(results: Iterable[CheckResult], join: str = ", ") -> list[CheckResult]:
     """Return one result for all that differ in their region only, and one for all that are well.
 
-    The regions, resources and facts of a folded result are lists; its remedies are lines.
+    The regions, resources and facts of a folded result are lists, with `join` between their items;
+    its remedies are lines.
     """
     alike: dict[object, list[CheckResult]] = {}
     for result in results:
         one_each = () if result.status is Status.OK else (result.resource, *result.facts.items())
         kind = (result.check, result.status, result.code, one_each)
         alike.setdefault(kind, []).append(result)
-    return [_folded(group) for group in alike.values()]
+    return [_folded(group, join) for group in alike.values()]
 
 
-def _folded(results: list[CheckResult]) -> CheckResult:
+def _folded(results: list[CheckResult], join: str) -> CheckResult:
+    def listed(values: Iterable[str]) -> str:
+        return join.join(dict.fromkeys(filter(None, values)))
+
     facts: dict[str, list[str]] = {}
     for result in results:
         for name, value in result.facts.items():
             facts.setdefault(name, []).append(value)
     return replace(
         results[0],
-        resource=_listed(result.resource for result in results),
-        region=_listed(result.region or "" for result in results) or None,
-        facts={name: _listed(values) for name, values in facts.items()},
+        resource=listed(result.resource for result in results),
+        region=listed(result.region or "" for result in results) or None,
+        facts={name: listed(values) for name, values in facts.items()},
         remedy="\n".join(dict.fromkeys(result.remedy for result in results)),
     )
-
-
-def _listed(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(filter(None, values)))
 
 
 def sentence(result: CheckResult, phrases: Phrases, safe: Callable[[str], str]) -> str:

@@ -14,7 +14,7 @@ from chalicelib.messages.payload import header, mrkdwn, section
 from chalicelib.messages.wording import Wording, mfa_kind
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
-from chalicelib.signin.model import Outcome, SignIn
+from chalicelib.signin.model import Outcome, Principal, SignIn
 from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.
@@ -186,10 +186,14 @@ def _line(group: Sequence[AssessedSignIn], settings: Settings) -> str:
 
 def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     assessed, first = group[0], group[0].sign_in
+    people = list(dict.fromkeys(one.sign_in.principal for one in group))
+    key, who = "digest.line", wording.who_with_role(first)
+    if len(people) > 1:
+        key, who = "digest.line.several", _several(group, people, wording)
     return wording.phrases(
-        "digest.line",
+        key,
         count=len(group),
-        who=_who(group, wording),
+        who=who,
         account=wording.accounts(first),
         event=wording.event(first),
         outcome=_outcome(assessed, wording),
@@ -198,10 +202,7 @@ def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     )
 
 
-def _who(group: Sequence[AssessedSignIn], wording: Wording) -> str:
-    people = dict.fromkeys(one.sign_in.principal for one in group)
-    if len(people) == 1:
-        return wording.who_with_role(group[0].sign_in)
+def _several(group: Sequence[AssessedSignIn], people: Sequence[Principal], wording: Wording) -> str:
     names = [wording.who(one) for one in people]
     listed = wording.phrases("list.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
     counted = _spread((one.sign_in for one in group), wording)["names"]

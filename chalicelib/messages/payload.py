@@ -104,9 +104,11 @@ def format_utc(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def format_local(time: datetime) -> str:
-    """Write a moment so that Slack shows it in each reader's own zone."""
-    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time_secs}}|{format_utc(time)}>"
+def format_local(
+    time: datetime, parts: str = "{date_short_pretty} {time_secs}", utc: str = ""
+) -> str:
+    """Write a moment so that Slack shows it in each reader's own zone, or else `utc`."""
+    return f"<!date^{int(time.timestamp())}^{parts}|{utc or format_utc(time)}>"
 
 
 def link(address: str, label: str) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.messages.payload import clean, safe
+from chalicelib.messages.payload import clean, format_local, safe
 from chalicelib.messages.phrases import phrases_in
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.user_agent import browser_of, system_of
 
 _LIMIT: Final = 150
+_DAY: Final = "{date_short_pretty}"
 _STEPS: Final = ("CredentialChallenge", "CredentialVerification")
 _ADDRESS: Final = re.compile(r"[0-9a-fA-F.:]+")
 _HOST: Final = re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII)
@@ -240,17 +241,19 @@ class Wording:
         return self.phrases("duration.days", n=hours // 24)
 
     def period(self, times: Iterable[datetime | None]) -> str:
-        """Return from when to when, in UTC; the day once where both are of one day."""
+        """Return from when to when, in the reader's zone; the day once where both are of one day."""
         known = sorted(time for time in times if time)
         if not known:
             return self.phrases("period.unknown")
         first, last = known[0], known[-1]
-        begin, end = first.strftime("%Y-%m-%d %H:%M"), last.strftime("%Y-%m-%d %H:%M")
-        if begin == end:
-            return f"{begin} UTC"
+        begin = format_local(first, f"{_DAY} {{time}}", f"{first:%Y-%m-%d %H:%M} UTC")
+        if first.replace(second=0) == last.replace(second=0):
+            return begin
         if first.date() == last.date():
-            end = last.strftime("%H:%M")
-        return self.phrases("period", first=begin, last=f"{end} UTC")
+            end = format_local(last, "{time}", f"{last:%H:%M} UTC")
+        else:
+            end = format_local(last, f"{_DAY} {{time}}", f"{last:%Y-%m-%d %H:%M} UTC")
+        return self.phrases("period", first=begin, last=end)
 
     def _known(self, key: str, said: str | None) -> str:
         """Return our words for something AWS says, or AWS's own."""

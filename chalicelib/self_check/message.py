@@ -26,6 +26,7 @@ _SHOWN: Final = 15  # faults; each is a block
 _REMEDIES: Final = 3
 _FACT_LIMIT: Final = 600
 _REMEDY_LIMIT: Final = 300
+_RESOLVED_SHOWN: Final = 10
 
 
 def findings_report(event: Mapping[str, Any]) -> Report:
@@ -37,7 +38,9 @@ def findings_report(event: Mapping[str, Any]) -> Report:
 def findings_message(findings: Findings, settings: Settings) -> Message:
     """Return the message of a run."""
     wording = Wording(settings)
-    blocks = [header(wording.phrases("header.self_check")), *_blocks(findings, wording)]
+    blocks = list(_blocks(findings, wording))
+    if blocks:
+        blocks.insert(0, header(wording.phrases("header.self_check")))
     return build_message(_text(findings, wording), findings.severity, settings, blocks)
 
 
@@ -45,20 +48,22 @@ def _text(findings: Findings, wording: Wording) -> str:
     """Return the worst of it in one sentence."""
     account = wording.account(findings.account_id)
     for kind, results in (("new", findings.new), ("ongoing", findings.ongoing)):
-        if folded := fold(results):
+        if folded := _fold(results, wording):
             first = sentence(folded[0], wording.phrases, _quoting(wording))
             text = wording.phrases(f"self_check.{kind}", account=account, first=first)
-            more = len(folded) - 1
-            return (
-                wording.phrases("self_check.and_more", sentence=text, count=more) if more else text
-            )
+            return _and_more(text, len(folded) - 1, wording)
     if findings.resolved:
-        resolved = _named(findings.resolved, wording)
-        return wording.phrases("self_check.resolved", account=account, results=resolved)
+        return _resolved(findings, wording)
     if findings.week:
         week = _week(findings.week, wording)
         return wording.phrases("self_check.running", account=account, week=week)
     return wording.phrases("header.self_check")
+
+
+def _and_more(text: str, more: int, wording: Wording) -> str:
+    if more <= 0:
+        return text
+    return wording.phrases("self_check.and_more", sentence=text, count=more)
 
 
 def _week(week: Week, wording: Wording) -> str:
@@ -77,15 +82,11 @@ def _week(week: Week, wording: Wording) -> str:
 
 def _blocks(findings: Findings, wording: Wording) -> Iterator[Block]:
     """Return what the text does not say, or not in full."""
-    account = wording.account(findings.account_id)
-    faults = fold((*findings.new, *findings.ongoing))
+    faults = _fold((*findings.new, *findings.ongoing), wording)
     for result in faults[:_SHOWN]:
         yield section(mrkdwn("\n".join(_fault(result, wording))))
     if findings.resolved and faults:
-        resolved = _named(findings.resolved, wording)
-        yield section(
-            mrkdwn(wording.phrases("self_check.resolved", account=account, results=resolved))
-        )
+        yield section(mrkdwn(_resolved(findings, wording)))
     if findings.week:
         lines = list(_heartbeat(findings, findings.week, wording))
         if faults or findings.resolved:
@@ -118,18 +119,28 @@ def _code(remedy: str) -> str:
     return f"<{text}>" if remedy.startswith("https://") else f"`{text}`"
 
 
-def _named(resolved: Sequence[FaultId], wording: Wording) -> str:
-    """Return the names of the checks that are well again, with their regions."""
-    well = [CheckResult.ok(fault.check, region=fault.region) for fault in resolved]
-    return wording.phrases("list.join").join(_name(result, wording) for result in fold(well))
+def _resolved(findings: Findings, wording: Wording) -> str:
+    """Say what was wrong and is no more."""
+    faults = [
+        CheckResult.fault(fault.check, fault.code, "", fault.resource, region=fault.region)
+        for fault in findings.resolved
+    ]
+    were = [_was(fault, wording) for fault in _fold(faults, wording)]
+    text = wording.phrases(
+        "self_check.resolved",
+        account=wording.account(findings.account_id),
+        results=wording.phrases("notes.join").join(were[:_RESOLVED_SHOWN]),
+    )
+    return _and_more(text, len(were) - _RESOLVED_SHOWN, wording)
 
 
-def _name(result: CheckResult, wording: Wording) -> str:
-    name = wording.phrases(f"check.{result.check}")
-    if not result.region:
-        return name
-    region = wording.quote(result.region, _FACT_LIMIT)
-    return wording.phrases("check_in_region", result=name, region=region)
+def _was(fault: CheckResult, wording: Wording) -> str:
+    """Say in a few words what a fault was; name the check alone for one of another release."""
+    key, check = f"resolved.{fault.code}", wording.phrases(f"check.{fault.check}")
+    if key not in wording.phrases:
+        return check
+    gaps = {"resource": wording.quote(fault.resource), "region": wording.quote(fault.region)}
+    return wording.phrases(key, check=check, **gaps)
 
 
 def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
@@ -139,9 +150,13 @@ def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
             result=wording.phrases(f"check.{result.check}"),
             why=sentence(result, wording.phrases, _quoting(wording)),
         )
-        for result in fold(results)[:_SHOWN]
+        for result in _fold(results, wording)[:_SHOWN]
     ]
     return wording.phrases("self_check.unknown", results="; ".join(described))
+
+
+def _fold(results: Sequence[CheckResult], wording: Wording) -> list[CheckResult]:
+    return fold(results, wording.phrases("list.join"))
 
 
 def _quoting(wording: Wording) -> Callable[[str], str]:

@@ -59,7 +59,8 @@ def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
     ((line,),) = told(many)
     assert line == (
         "2 × IAM user alice · prod (111122223333) · Console sign-in · Failure"
-        " · 198.51.100.202 · 2026-06-01 10:02 – 10:17 UTC"
+        " · 198.51.100.202 · <!date^1780308120^{date_short_pretty} {time}|2026-06-01 10:02 UTC>"
+        " – <!date^1780309020^{time}|10:17 UTC>"
     )
 
 
@@ -83,7 +84,8 @@ def test_sign_ins_that_differ_in_what_a_line_tells_have_a_line_each(
 def test_failures_from_one_address_share_a_line_with_their_names() -> None:
     ((line,),) = told([*people(FAILURE, 2), *people(FAILURE, 4)])
     assert line.startswith(
-        "6 × 4 user names (IAM user person-0., IAM user person-1., IAM user person-2., …) · prod"
+        "198.51.100.202: 6 × Failure, 4 user names "
+        "(IAM user person-0., IAM user person-1., IAM user person-2., …) · prod"
     )
     there = changed(FAILURE, "detail", "sourceIPAddress", to="203.0.113.99")
     assert len(told([assessed(FAILURE), assessed(there)])[0]) == 2
@@ -122,7 +124,7 @@ def test_who_got_in_comes_first_then_who_may_have_the_password_then_the_most_fre
         "1 × IAM user alice",
         "1 × an unknown user",
         "1 × IAM user alice",
-        "1 × root user",
+        "1 × the root user",
         "3 × IAM user often",
         "1 × IAM user once",
     ]

@@ -84,7 +84,7 @@ def test_a_role_stands_for_whoever_uses_it() -> None:
 
 
 def test_root_is_called_so() -> None:
-    assert "New for root user: network" in message(NEW, "root-with-mfa")[0]
+    assert "New for the root user: network" in message(NEW, "root-with-mfa")[0]
 
 
 def test_what_is_usual_needs_no_words() -> None:

@@ -276,10 +276,10 @@ def test_a_name_that_aws_hides_is_said_not_to_exist() -> None:
     [
         ("en", "AWS Internal", "from an AWS service (address hidden by AWS)."),
         ("en", "sso.amazonaws.com", "from sso.amazonaws.com (address hidden by AWS)."),
-        ("ko", "AWS Internal", "접속 위치: AWS 서비스(주소는 AWS가 숨김)"),
-        ("ja", "sso.amazonaws.com", "接続元: sso.amazonaws.com（アドレスはAWSが非公開）"),
+        ("ko", "AWS Internal", "접속 위치: AWS 서비스(IP는 AWS가 비공개)"),
+        ("ja", "sso.amazonaws.com", "接続元: sso.amazonaws.com（IPアドレスはAWSが非公開）"),
         ("ko", "2001:db8::1", "접속 IP: 2001:db8::1"),
-        ("ja", "beef.example", "接続元: beef.example（アドレスはAWSが非公開）"),
+        ("ja", "beef.example", "接続元: beef.example（IPアドレスはAWSが非公開）"),
     ],
 )
 def test_a_name_in_place_of_an_address_is_said_to_hide_it(
@@ -291,7 +291,7 @@ def test_a_name_in_place_of_an_address_is_said_to_hide_it(
 
 def test_what_is_late_or_replayed_or_found_later_says_so() -> None:
     found = {**event("iam-user-with-mfa"), "replay-name": "june", "found-by": "self-check"}
-    assert sentence(found, timedelta(minutes=6)).endswith("(posted 6 min late; a replay).")
+    assert sentence(found, timedelta(minutes=6)).endswith("(posted 6 min late; replayed).")
     assert shown(found).endswith("Found by the self-check: AWS had not delivered this event.")
 
 

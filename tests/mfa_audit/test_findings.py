@@ -162,7 +162,7 @@ def test_a_report_of_unknown_age_is_told_without_it() -> None:
             "IAM user carol · last sign-in: never · ",
         ),
         (person("dave", password_since=None), "password set: unknown"),
-        (ROOT, "\nroot user · last sign-in: 2026-06-01 · "),
+        (ROOT, "\nthe root user · last sign-in: 2026-06-01 · "),
     ],
 )
 def test_a_person_is_listed_with_last_use_and_age_of_the_password(one: Person, line: str) -> None:

@@ -72,7 +72,7 @@ def test_a_replay_is_posted_again_and_says_so(harness: NotifierHarness) -> None:
     for one in (received, replay, replay):
         assert decided(notifier, one) == ("posted", None)
     texts = [post.payload["text"] for post in harness.receiver.messages]
-    assert ["(a replay)" in text for text in texts] == [False, True, True]
+    assert ["(replayed)" in text for text in texts] == [False, True, True]
 
 
 def test_only_so_many_events_are_remembered_the_newest(

@@ -189,7 +189,7 @@ def test_a_queue_that_would_lose_something_is_named(
     sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: value})
     run = cli.ops("doctor", "--stage", "prod")
     assert "undelivered" in faults(run.text)
-    (told,) = [line for line in run.text.splitlines() if "is not as setup makes it" in line]
+    (told,) = [line for line in run.text.splitlines() if "differs from what setup makes" in line]
     assert attribute in told
 
 
@@ -235,7 +235,7 @@ def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
         sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
-    assert "nobody is subscribed to signin-monitor-prod-alarms" in run.text
+    assert "signin-monitor-prod-alarms has no confirmed subscriber" in run.text
     assert "python -m ops setup --stage prod --alarm-email ADDRESS" in run.text
 
 
@@ -257,7 +257,7 @@ def test_a_test_message_is_posted_when_asked_for(cli: Cli, receiver: Receiver) -
     run = cli.ops("doctor", "--stage", "prod", "--post-test")
     assert run.status == 0, run.text
     (post,) = receiver.messages
-    assert post.payload["text"].startswith("A test: messages of signin-monitor (stage prod)")
+    assert post.payload["text"].startswith("Test message: signin-monitor (stage prod)")
 
 
 @pytest.mark.usefixtures("deployment")

@@ -65,7 +65,7 @@ def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
     assert [words(line)[1:5] for line in rows] == [
         ["info", "IAM user alice", "CheckMfa", "Success"],
         ["warning", "IAM user alice", "ConsoleLogin", "Failure"],
-        ["critical", "root user", "ConsoleLogin", "Success"],
+        ["critical", "the root user", "ConsoleLogin", "Success"],
         ["info", "IAM user alice", "ConsoleLogin", "Success"],
     ]
     assert "muted by IGNORED_EVENTS" in rows[0]
@@ -132,7 +132,7 @@ def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
         "time": (NOW - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "severity": "critical",
         "reasons": "root_signed_in without_mfa",
-        "who": "root user",
+        "who": "the root user",
         "principal_arn": "",
         "event": "ConsoleLogin",
         "failure_reason": "",
@@ -214,7 +214,7 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
         "[Critical] Root user",
         "IAM user alice",
     ]
-    assert all("a replay" in json.dumps(post.payload) for post in receiver.messages)
+    assert all("replayed" in json.dumps(post.payload) for post in receiver.messages)
 
 
 @pytest.mark.usefixtures("two_weeks")

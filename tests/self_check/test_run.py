@@ -298,7 +298,7 @@ def test_a_broken_forward_is_no_cause_in_another_region(stage: Stage) -> None:
 def test_an_event_that_only_reads_says_why_eventbridge_does_not_bring_it(stage: Stage) -> None:
     stage.happened("aws-login-authorized")
     stage.check()
-    assert any("brings read-only events" in text for text in footers(stage))
+    assert any("delivers read-only events" in text for text in footers(stage))
 
 
 def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage: Stage) -> None:
@@ -321,7 +321,9 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
     stage.now += DAY
     assert stage.check() == []
     stage.aws.client("events").enable_rule(Name=stage.deployment.rule("on_sign_in"))
-    assert stage.check() == ["Fixed in account 123456789012: rule."]
+    assert stage.check() == [
+        "Fixed in account 123456789012: the rule signin-monitor-prod-on_sign_in-event was disabled."
+    ]
     assert stage.check() == []
 
 
@@ -344,7 +346,7 @@ def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None
     )
     stage.aws.client("cloudtrail").start_logging(Name=deployed_stage.TRAIL)
     (resolved,) = stage.check()
-    assert resolved.startswith("Fixed in account 123456789012: trail")
+    assert resolved.startswith("Fixed in account 123456789012: the trail")
     assert stage.check() == []
 
 
@@ -358,7 +360,7 @@ def test_an_unknown_region_keeps_no_other_from_being_called_fixed(stage: Stage) 
         (report,) = stage.check()
     assert "events:ListRuleNamesByTarget is denied" in report
     shown = json.dumps(stage.receiver.messages[0].payload)
-    assert "Fixed in account 123456789012: forward (eu-west-1)." in shown
+    assert "Fixed in account 123456789012: the rule forward in eu-west-1 was disabled." in shown
 
 
 def test_a_fault_that_can_no_longer_be_seen_is_not_called_fixed(stage: Stage) -> None:
@@ -369,7 +371,7 @@ def test_a_fault_that_can_no_longer_be_seen_is_not_called_fixed(stage: Stage) ->
         (report,) = stage.check()
     assert "cloudtrail:DescribeTrails is denied" in report
     assert "Fixed" not in json.dumps(stage.receiver.messages[0].payload)
-    assert stage.check()[0].startswith("Fixed in account 123456789012: trail")
+    assert stage.check()[0].startswith("Fixed in account 123456789012: the trail")
 
 
 def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:

@@ -28,7 +28,7 @@ KEYS = {
     "username",
 }
 OWN_MARKUP = re.compile(
-    r"<(?:!date\^-?\d+\^\{date_short_pretty\} \{time_secs\}\|[-\d]+ [\d:]+ UTC"
+    r"<(?:!date\^-?\d+\^(?:\{date_short_pretty\} )?\{time(?:_secs)?\}\|(?:[-\d]+ )?[\d:]+ UTC"
     r"|https://[a-z0-9-]+\.console\.[a-z0-9.-]+/cloudtrailv2/home\?region=[a-z0-9-]+#/events"
     r"(?:/[\w-]+|\?Username=[\w.~%-]+)?\|[^<>|\n]+"
     r"|https://support\.aws\.amazon\.com/#/contacts/aws-account-support\|[^<>|\n]+"
