@@ -20,6 +20,11 @@ from tests.support.stage import LANGUAGES
 TRANSLATIONS = tuple(language for language in LANGUAGES if language != "en")
 # A fact that a sentence has no place for stands in the parenthesis at its end.
 FACTS = {"reason", "via", "mfa", "source"}
+# Faults that only doctor looks for.
+OF_DOCTOR = {
+    *("alarms_missing", "queue_differs", "queue_unfit", "settings_missing", "webhook_refused"),
+    *("role_bounded", "role_lacks", "role_missing", "role_untrusted"),
+}
 OUTCOMES = ("success", "failure", "unknown", "anomaly", "not_understood")
 # Particles that depend on the last sound of the name before them.
 UNSURE_PARTICLE = re.compile(r"\}(이|가|은|는|을|를|과|와|으로|로)(?=[\s,.:{(]|$)")
@@ -85,6 +90,14 @@ def test_every_reason_event_answer_and_kind_of_user_has_words(language: str) -> 
     }
     there = {key for key, phrase in phrases(language).items() if phrase}
     assert {key for key in wanted - there if f"{key}.root" not in there} == set()
+
+
+def test_each_fault_of_the_self_check_has_words_for_when_it_is_gone() -> None:
+    faults, resolved = (
+        {key.removeprefix(family) for key in phrases("en") if key.startswith(family)}
+        for family in ("fault.", "resolved.")
+    )
+    assert resolved == faults - OF_DOCTOR
 
 
 def test_no_phrase_is_unused() -> None:
