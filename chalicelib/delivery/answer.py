@@ -90,7 +90,7 @@ class Answer:
 
 
 def error_for(answer: Answer, destination: Destination) -> PostError | None:
-    """Return what an answer means: None if the message is in the channel, else the error that it means.
+    """Return None if the message is in the channel, else the error that an answer means.
 
     Slack's own hosts say `ok` and nothing else; other receivers may say nothing, or JSON.
     """
