@@ -241,7 +241,7 @@ class Wording:
         return self.phrases("duration.days", n=hours // 24)
 
     def period(self, times: Iterable[datetime | None]) -> str:
-        """Return from when to when, in the reader's zone; the day once where both are of one day."""
+        """Return from when to when, in the reader's zone; a day that both are of once."""
         known = sorted(time for time in times if time)
         if not known:
             return self.phrases("period.unknown")

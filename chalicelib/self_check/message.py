@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.health.description import fold, sentence
-from chalicelib.health.result import CheckResult, FaultId
+from chalicelib.health.result import CheckResult
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
     Block,

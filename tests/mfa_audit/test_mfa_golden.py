@@ -28,10 +28,8 @@ KEYS_ONLY = changed(ALICE, user="build-server", password_enabled="false")
 
 CASES = {
     "root": [ROOT, ALICE, OFTEN, NEVER, UNKNOWN, SAFE, KEYS_ONLY],
-    "users": [SAFE_ROOT, ALICE, OFTEN, NEVER, UNKNOWN, SAFE, KEYS_ONLY],
     "many": [SAFE_ROOT, *(changed(ALICE, user=f"user-{number:04}") for number in range(5_000))],
     "well": [SAFE_ROOT, SAFE, KEYS_ONLY],
-    "well-without-root": [SAFE, KEYS_ONLY],
     "nobody": [KEYS_ONLY],
 }
 

@@ -63,26 +63,26 @@ WEEK = Week(
     found=2,
     waiting=1,
     last_posted=datetime(2026, 5, 31, 22, 14, 3, tzinfo=UTC),
+    familiar=98,
+    people=7,
 )
 QUIET = Week(posted=0, ignored=0, found=0, waiting=0, last_posted=None)
 
 PROD = Findings(account_id="111122223333")
 CASES = {
-    "broken": replace(PROD, new=[TRAIL, *FORWARDS], unknown=DENIED),
-    "broken-lightly": replace(PROD, new=FORWARDS),
-    "still-broken": replace(PROD, ongoing=[QUEUE]),
-    "broken-and-mended": replace(
+    "new": replace(PROD, new=[TRAIL, *FORWARDS], unknown=DENIED),
+    "ongoing": replace(PROD, ongoing=[QUEUE]),
+    "new-and-resolved": replace(
         PROD,
         new=FORWARDS,
         resolved=[TRAIL.fault_id],
         uncovered=[result.region or "" for result in FORWARDS],
         week=WEEK,
     ),
-    "mended": replace(PROD, resolved=[TRAIL.fault_id, FORWARDS[1].fault_id]),
+    "resolved": replace(PROD, resolved=[TRAIL.fault_id, *(one.fault_id for one in FORWARDS)]),
     "heartbeat": replace(PROD, week=WEEK, uncovered=["eu-west-1"], unknown=DENIED),
     "heartbeat-quiet": replace(PROD, week=QUIET),
-    "heartbeat-with-baseline": replace(PROD, week=replace(WEEK, familiar=98, people=7)),
-    "hostile": replace(PROD, new=[HOSTILE]),
+    "hostile": replace(PROD, new=[HOSTILE], resolved=[HOSTILE.fault_id]),
 }
 
 
