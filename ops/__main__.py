@@ -1,6 +1,7 @@
 """`python -m ops`: the commands of whoever runs signin-monitor."""
 
 import sys
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -69,6 +70,17 @@ class Commands(Command, click.Group):
     def list_commands(self, _: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(_NAMES)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named; name one like it if there is none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = get_close_matches(args[0], _NAMES, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, or None if there is none of that name."""

@@ -1,5 +1,6 @@
 """What all commands have in common: help with examples, options, one place for errors."""
 
+import os
 from typing import Any
 
 import click
@@ -52,6 +53,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # what the command returns
         """Run the command; turn what it raises into a sentence."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

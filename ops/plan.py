@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from ops.errors import OpsError
@@ -39,7 +40,19 @@ def show_plan(steps: Sequence[Step]) -> None:
         sign, colour = _SIGNS[step.kind]
         out.print(Text.assemble("  ", (sign, colour), f" {step.title}"), soft_wrap=True)
         if step.details:
-            out.print(Text(f"      {step.details}", "dim"), soft_wrap=True)
+            out.print(Padding(Text(step.details, "dim"), (0, 0, 0, 6), expand=False))
+
+
+def confirm(question: str) -> None:
+    """Go on if the operator agrees; else end the command with status 1.
+
+    Raises OpsError where there is no terminal to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise OpsError("Nothing was done: this is no terminal to ask on. Agree with --yes.")
+    if not click.confirm(question, err=True):
+        click.echo("Nothing was done.")
+        click.get_current_context().exit(1)
 
 
 def apply_plan(
@@ -59,9 +72,7 @@ def apply_plan(
         click.echo("Nothing was done: this was a dry run.")
         return True
     if not yes:
-        if not sys.stdin.isatty():
-            raise OpsError("Nothing was done: this is no terminal to ask on. Agree with --yes.")
-        click.confirm("Do it?", abort=True)
+        confirm("Do it?")
     prepare()
     complete = True
     for step in steps:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.table import Table
@@ -78,14 +78,15 @@ class Screen:
         self._console.print(Text(plain(text), "dim"), soft_wrap=True)
 
     def _print(self, renderable: RenderableType) -> None:
-        self._console.print(renderable, width=self._width)
+        # In a group: rich joins bare texts, and forgets which may be wider than the terminal.
+        self._console.print(Group(renderable), width=self._width, crop=False)
 
     def _barred(self, renderable: RenderableType, style: Style) -> None:
         """Show what stands in an attachment beside its coloured bar."""
         options = self._console.options.update_width(self._width - 4)
-        for line in self._console.render_lines(renderable, options, pad=False):
+        for line in Segment.split_lines(self._console.render(renderable, options)):
             segments = [Segment("  "), Segment("┃ ", style), *_trimmed(line), Segment.line()]
-            self._console.print(Segments(segments), end="")
+            self._console.print(Segments(segments), end="", crop=False)
 
 
 def _trimmed(line: list[Segment]) -> list[Segment]:
@@ -103,9 +104,9 @@ def _rendered(block: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield ""
     if kind == "context":
         for element in block.get("elements", ()):
-            yield Text(str(_read(element)), "dim")
+            yield _read(element, "dim")
     if "text" in block:
-        yield Text(str(_read(block["text"])), "bold" if kind == "header" else "")
+        yield _read(block["text"], "bold" if kind == "header" else "")
     if fields := block.get("fields"):
         grid = Table.grid(padding=(0, 2, 0, 0))
         for field in fields:
@@ -114,14 +115,15 @@ def _rendered(block: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield grid
 
 
-def _read(text: Mapping[str, Any]) -> Text:
-    """Return a text object, markup or plain, as what it shows."""
+def _read(text: Mapping[str, Any], style: str = "") -> Text:
+    """Return a text object, markup or plain, as what it shows; a link stays in one line."""
     shown = str(text.get("text", ""))
     if text.get("type") == "mrkdwn":
         shown = _STRONG.sub(r"\1", shown)
         shown = _ANGLE.sub(lambda match: _angle(match[1], match[2]), shown)
     shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return Text("\n".join(map(plain, shown.splitlines())))
+    overflow: OverflowMethod = "ignore" if "://" in shown else "fold"
+    return Text("\n".join(map(plain, shown.splitlines())), style, overflow=overflow)
 
 
 def _angle(target: str, label: str | None) -> str:

@@ -1,5 +1,6 @@
 """`audit`: who can sign in without MFA; needs no deployment."""
 
+import json
 from datetime import datetime
 
 import click
@@ -22,13 +23,16 @@ _COLUMNS = ("account_id", "user", "mfa", "last_sign_in", "password_since", "repo
 @click.command(
     "audit",
     cls=Command,
+    short_help="List who can sign in without MFA.",
     epilog="""
 Examples:
   python -m ops audit                  who has a console password and no MFA
   python -m ops audit --csv > mfa.csv  everyone who can sign in, with and without
+  python -m ops audit --json | jq '.[] | select(.mfa == "no") | .user'
 """,
 )
-@click.option("--csv", "as_csv", is_flag=True, help="Write everyone who can sign in, as CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print everyone who can sign in, as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print everyone who can sign in, as JSON.")
 @profile_option
 @click.option(
     "--region",
@@ -37,16 +41,21 @@ Examples:
     show_default=True,
     help="Any region of the account's partition.",
 )
-def command(*, as_csv: bool, profile: str | None, region: str) -> None:
+def command(*, as_csv: bool, as_json: bool, profile: str | None, region: str) -> None:
     """List who can sign in to the console without MFA: IAM users and root of this account.
 
     IAM Identity Center's users are not in it. IAM makes its report every four hours at most.
     """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other.")
     account = Account.open(profile, region)
     report = fetch(account.session.client("iam"), patience=_PATIENCE)
+    rows = [_cells(account.account_id, one, report) for one in able_to_sign_in(report)]
     if as_csv:
-        able = able_to_sign_in(report)
-        write_csv(_COLUMNS, (_cells(account.account_id, one, report) for one in able))
+        write_csv(_COLUMNS, rows)
+    elif as_json:
+        listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
     else:
         _print(account.account_id, report)
 

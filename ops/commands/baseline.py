@@ -34,6 +34,7 @@ _LONGEST: Final = 200
 @click.command(
     "baseline",
     cls=Command,
+    short_help="Learn who signs in from where, show it, forget it.",
     epilog="""
 Examples:
   python -m ops baseline --stage prod --since 90d        learn; may be run again
@@ -64,7 +65,7 @@ def command(
     without a message.
     """
     if [since, show, forget].count(None) != 2:  # noqa: PLR2004 — one of three
-        raise OpsError("Say what to do: --since SPAN, --show NAME or --forget NAME.")
+        raise click.UsageError("Say what to do: --since SPAN, --show NAME or --forget NAME.")
     config = ConfigFile.read()
     config.expect(stage)
     settings = config.settings(stage)

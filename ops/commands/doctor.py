@@ -66,6 +66,10 @@ _IN_WORDS: Final[Mapping[str, Callable[[Mapping[str, str]], str]]] = {
     "sign_ins": lambda facts: (
         f"{facts['seen']} events in {facts['regions']} regions in the last {_LOOK_BACK.days} days"
     ),
+    "queue": lambda facts: f"{facts['depth']} waiting" if int(facts["depth"]) else "empty",
+    "errors": lambda facts: f"errors {facts['errors']}, throttles {facts['throttles']} in a day",
+    "logs": lambda facts: f"kept for {facts['days']} days",
+    "forward": lambda facts: f"role {facts['role'].rpartition('/')[2]}",
     "webhook": lambda _: "test message posted",
 }
 _LONGEST: Final = 1_000
@@ -75,6 +79,7 @@ _FEW: Final = 3
 @click.command(
     "doctor",
     cls=Command,
+    short_help="Check the whole way from a sign-in to the channel.",
     epilog="""
 Examples:
   python -m ops doctor --stage prod
@@ -103,6 +108,8 @@ def command(  # one argument for each option
     region: str | None,
 ) -> None:
     """Check everything between a console sign-in and the channel; change nothing."""
+    if wait and as_json:
+        raise click.UsageError("--wait and --json exclude each other.")
     config = ConfigFile.read()
     settings = _settings(config, stage, region)
     account = Account.open(profile, settings.sign_in_region)
@@ -114,8 +121,6 @@ def command(  # one argument for each option
         partition=account.partition,
         environment=config.environment(stage),
     )
-    if wait and as_json:
-        raise click.UsageError("--wait and --json exclude each other.")
     clients = clients_of(account.session)
     functions = list(run_checks(deployment, clients, [Check("function", check_function)]))
     missing = {it.handler for it in functions if it.code == "function_missing"}
@@ -123,9 +128,10 @@ def command(  # one argument for each option
     found: list[CheckResult] = []
     out = console()
     for check in _checks(account, config, post_test=post_test):
+        is_done = check.name == "function"
         results = [
             result
-            for result in run_checks(deployment, clients, [check])
+            for result in (functions if is_done else run_checks(deployment, clients, [check]))
             if result.status is not Status.OK or result.handler not in missing
         ]
         found += results
@@ -239,13 +245,13 @@ def _described(result: CheckResult) -> str:
     """Return what was found: names and facts where all is well, else a sentence."""
     if result.status is not Status.OK:
         return sentence(result, _english, _safe)
-    if result.check in _IN_WORDS:
-        return _IN_WORDS[result.check](result.facts)
-    facts = [
-        f"{name.replace('_', ' ')} {_few(_safe(value))}"
-        for name, value in result.facts.items()
-        if value
-    ]
+    safe = {name: _few(_safe(value)) for name, value in result.facts.items() if value}
+    in_words = _IN_WORDS.get(result.check)
+    facts = (
+        [in_words(safe)]
+        if in_words
+        else [f"{name.replace('_', ' ')} {value}" for name, value in safe.items()]
+    )
     places = [_few(_safe(value)) for value in (result.resource, result.region) if value]
     return "; ".join([*places, *facts])
 

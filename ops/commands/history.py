@@ -30,6 +30,7 @@ from ops.commands.csv_text import write_csv
 from ops.commands.history_table import FIELDS, Row, row, summary, table
 from ops.commands.replay import replay
 from ops.errors import OpsError
+from ops.plan import confirm
 from ops.project.config_file import ConfigFile, read_settings
 from ops.terminal import Screen, console
 
@@ -72,6 +73,7 @@ class Since(click.ParamType[datetime]):
 @click.command(
     "history",
     cls=Command,
+    short_help="Show real sign-ins as they would be posted.",
     epilog="""
 Examples:
   python -m ops history --since 7d
@@ -244,7 +246,7 @@ def _post(
         return
     click.echo(f"To post by the stage {deployment.stage}: {len(events)}.")
     if not yes:
-        click.confirm("Post them?", abort=True, err=True)
+        confirm("Post them?")
     bar = click.progressbar(
         length=len(events), label="Posting", file=sys.stderr, hidden=not sys.stderr.isatty()
     )

@@ -89,14 +89,18 @@ def row(assessed: AssessedSignIn, settings: Settings) -> Row:
 
 
 def table(rows: Sequence[Row], width: int) -> Table:
-    """Return the rows as a table; a narrow one has neither region nor MFA."""
+    """Return the rows as a table; a narrow one has neither year, seconds, region nor MFA."""
     is_wide = width >= _WIDE
     heads = ["TIME", "SEVERITY", "WHO", "EVENT", "OUTCOME", "FROM"]
     drawn = Table(*heads, *(["MFA", "REGION", ""] if is_wide else []), box=None, pad_edge=False)
+    for column in drawn.columns:
+        column.overflow = "fold"
+    drawn.columns[0].no_wrap = True
     for it in rows:
         sign_in = it.assessed.sign_in
+        time = it.time.replace("T", " ").removesuffix("Z")
         cells = [
-            it.time.replace("T", " ").removesuffix("Z") or "?",
+            (time if is_wide else time[5:16]) or "?",
             it.assessed.severity.word,
             it.who,
             sign_in.event_name or "?",

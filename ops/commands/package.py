@@ -20,6 +20,7 @@ TEMPLATE: Final = "template.json"
 @click.command(
     "package",
     cls=Command,
+    short_help="Write a CloudFormation template and its archive.",
     epilog="""
 Example:
   python -m ops package --stage prod --out build

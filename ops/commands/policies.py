@@ -14,6 +14,7 @@ from ops.project.config_file import ConfigFile
 @click.command(
     "policies",
     cls=Command,
+    short_help="Write the functions' policy files.",
     epilog="""
 Examples:
   python -m ops policies --stage prod

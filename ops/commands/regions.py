@@ -30,6 +30,7 @@ def _organization(_: click.Context, __: click.Parameter, text: str | None) -> st
 @click.command(
     "regions",
     cls=Command,
+    short_help="Show which regions forward sign-ins, or change that.",
     epilog="""
 Examples:
   python -m ops regions --stage prod            which regions forward
@@ -73,6 +74,8 @@ def command(  # noqa: PLR0913  # one argument for each option
     """
     if is_apply and is_remove:
         raise click.UsageError("--apply and --remove exclude each other.")
+    if as_json and (is_apply or is_remove):
+        raise click.UsageError("--json shows the regions and changes none.")
     if organization and not is_apply:
         raise click.UsageError("--organization needs --apply.")
     config = ConfigFile.read()

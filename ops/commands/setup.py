@@ -36,6 +36,12 @@ from ops.resources.webhook_ciphertext import plan_webhooks
 _AUDIT = "cron(0 9 ? * MON *)"
 
 
+def _address(text: str) -> str:
+    if text and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise click.BadParameter("an email address looks like security@example.com.")
+    return text
+
+
 def _policy_arn(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     if text and not re.fullmatch(r"arn:[\w-]+:iam::(\d{12}|aws):policy/[!-~]+", text):
         raise click.BadParameter("the ARN of an IAM policy looks like arn:aws:iam::…:policy/NAME.")
@@ -63,7 +69,9 @@ Then: chalice deploy --stage prod
     "--critical-webhook", is_flag=True, help="Set or replace a webhook for critical messages."
 )
 @click.option("--key", metavar="ID", help="Use an existing KMS key, by its id or ARN.")
-@click.option("--alarm-email", metavar="ADDRESS", help="Send the alarms to this address.")
+@click.option(
+    "--alarm-email", metavar="ADDRESS", type=_address, help="Send the alarms to this address."
+)
 @click.option("--baseline", is_flag=True, help="Remember from where each person signs in.")
 @click.option(
     "--home-region-only/--all-regions",
@@ -111,10 +119,11 @@ def command(  # noqa: PLR0913  # one argument for each option
 
     alarms = Alarms(account, stage)
     if files.is_new:
-        files.want(FAILURES="digest", SELF_CHECK_SCHEDULE="rate(1 hour)")
+        files.want(FAILURES="digest")
         if is_asking:
-            alarm_email = alarm_email or _offer(files, alarms)
+            alarm_email = alarm_email or _ask_for_email(alarms)
             baseline = baseline or click.confirm("Remember from where each person signs in?")
+        _schedule(files, is_asking=is_asking)
     store = files.settings.identity_store_id or find_identity_store(account)
     if store:
         files.want(IDENTITY_STORE_ID=store)
@@ -151,15 +160,14 @@ def command(  # noqa: PLR0913  # one argument for each option
     _print_notes(config, settings, forwards)
     if dry_run:
         return
-    if plan.asked and is_asking:
-        _test(account, config, stage)
+    is_tested = bool(plan.asked) and is_asking and _test(account, config, stage)
     if not (alarm_email or alarms.are_subscribed):
         click.echo(
             "Nobody gets the alarms yet: "
             f"python -m ops setup --stage {stage} --alarm-email you@example.com"
         )
     if steps:
-        _print_next_steps(stage, is_tested=is_asking, has_baseline=baseline)
+        _print_next_steps(stage, is_tested=is_tested, has_baseline=baseline)
 
 
 def _print_notes(config: ConfigFile, settings: Settings, forwards: Forwards | None) -> None:
@@ -176,14 +184,22 @@ def _print_notes(config: ConfigFile, settings: Settings, forwards: Forwards | No
         click.secho(f"Perhaps not covered: {unknown.name}. {unknown.why}", fg="yellow")
 
 
-def _offer(files: StageFiles, alarms: Alarms) -> str | None:
-    """Ask a new stage's operator for what has no default; return the alarms' address."""
-    email = None
-    if not alarms.are_subscribed:
-        email = click.prompt("E-mail address for the alarms (empty for none)", default="") or None
-    if click.confirm("Post each Monday who can sign in without MFA?", default=True):
+def _schedule(files: StageFiles, *, is_asking: bool) -> None:
+    """Let a new stage look for what was missed, and audit if the operator agrees."""
+    text = "Look each hour for sign-ins that were missed?"
+    if not is_asking or click.confirm(text, default=True):
+        files.want(SELF_CHECK_SCHEDULE="rate(1 hour)")
+    if is_asking and click.confirm("Post each Monday who has no MFA?", default=True):
         files.want(MFA_AUDIT_SCHEDULE=_AUDIT)
-    return email
+
+
+def _ask_for_email(alarms: Alarms) -> str | None:
+    """Return the address for the alarms, unless somebody gets them already or nobody shall."""
+    if alarms.are_subscribed:
+        return None
+    text = "Email address for the alarms (empty for none)"
+    given: str = click.prompt(text, default="", show_default=False, value_proc=_address)
+    return given or None
 
 
 def _queue_steps(queue: UndeliveredQueue, settings: Settings) -> Iterator[Step]:
@@ -202,14 +218,15 @@ def _queue_steps(queue: UndeliveredQueue, settings: Settings) -> Iterator[Step]:
         )
 
 
-def _test(account: Account, config: ConfigFile, stage: str) -> None:
-    """Post a test message; what keeps it from arriving is a warning."""
+def _test(account: Account, config: ConfigFile, stage: str) -> bool:
+    """Post a test message; what keeps it from arriving is a warning. Return whether it did."""
     try:
         post_test(account, config.settings(stage))
     except DeliveryError as error:
         click.secho(f"The test message did not arrive. {error}", fg="yellow")
-    else:
-        click.echo("A test message was posted.")
+        return False
+    click.echo("A test message was posted.")
+    return True
 
 
 def _print_next_steps(stage: str, *, is_tested: bool, has_baseline: bool) -> None:

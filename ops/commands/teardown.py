@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.command(
     "teardown",
     cls=Command,
+    short_help="Remove what setup and regions made.",
     epilog="""
 Examples:
   chalice delete --stage dev && python -m ops teardown --stage dev

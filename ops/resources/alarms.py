@@ -48,10 +48,11 @@ class Alarms:
             )
         if email and email not in {one["Endpoint"] for one in self._subscriptions()}:
             yield Step(
-                f"subscribe {email} to {self.topic}; AWS asks there for a confirmation",
+                f"subscribe {email} to {self.topic}",
                 lambda: self._sns.subscribe(
                     TopicArn=self._topic_arn, Protocol="email", Endpoint=email
                 ),
+                "AWS asks there for a confirmation",
             )
         found = self._found()
         wanted = list(self._wanted(settings))

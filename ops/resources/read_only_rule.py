@@ -54,8 +54,9 @@ class ReadOnlyRule:
         )
         if not works:
             yield Step(
-                f"make the rule {self._name}, which matches read-only events such as aws login's",
+                f"make the rule {self._name}",
                 self._make,
+                "matches read-only events such as those of aws login",
             )
         if self._is_deployed() and not self._is_connected():
             yield Step(f"let the rule {self._name} invoke {self._function}", self._connect)
@@ -66,7 +67,7 @@ class ReadOnlyRule:
             return
         tags = self._events.list_tags_for_resource(ResourceARN=self._arn)["Tags"]
         if self._mark.items() <= {one["Key"]: one["Value"] for one in tags}.items():
-            yield Step(f"delete the rule {self._name}", self._delete)
+            yield Step(f"delete the rule {self._name}", self._delete, kind="remove")
 
     def connect_after_deploy(self) -> None:
         """Lead the rule, if there is one, to the function that Chalice has deployed.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -25,7 +26,7 @@ def people(aws: EmbeddedAws) -> None:
 
 
 def test_it_names_those_without_mfa_and_says_what_it_covers(cli: Cli) -> None:
-    answer = cli.process("audit")
+    answer = cli.ops("audit")
     assert answer.status == 0, answer.text
     first, _, heading, *lines = answer.text.splitlines()
     assert first == f"Account {ACCOUNT_ID}: 2 of 3 console users have no MFA."
@@ -37,7 +38,7 @@ def test_it_names_those_without_mfa_and_says_what_it_covers(cli: Cli) -> None:
 
 
 def test_csv_holds_everyone_who_can_sign_in(cli: Cli) -> None:
-    answer = cli.process("audit", "--csv")
+    answer = cli.ops("audit", "--csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["user"]: row["mfa"] for row in rows} == {
         "'=sum": "no",
@@ -46,11 +47,15 @@ def test_csv_holds_everyone_who_can_sign_in(cli: Cli) -> None:
     }
     assert {(row["account_id"], row["last_sign_in"]) for row in rows} == {(ACCOUNT_ID, "never")}
     assert all(row["password_since"] and row["report_time"] for row in rows)
+    as_json = json.loads(cli.ops("audit", "--json").text)
+    assert [list(one) for one in as_json] == [list(one) for one in rows]
+    assert {one["user"]: one["mfa"] for one in as_json}["=sum"] == "no"
+    assert cli.ops("audit", "--json", "--csv").status == 2
 
 
 def test_it_needs_no_stage_and_no_deployment(cli: Cli) -> None:
     cli.config_file.unlink()
-    assert cli.process("audit").status == 0
+    assert cli.ops("audit").status == 0
 
 
 def test_without_credentials_it_says_so_in_a_sentence(cli: Cli) -> None:
@@ -59,7 +64,7 @@ def test_without_credentials_it_says_so_in_a_sentence(cli: Cli) -> None:
         "AWS_SECRET_ACCESS_KEY": "",
         "AWS_SESSION_TOKEN": "",
     }
-    answer = cli.process("audit")
+    answer = cli.ops("audit")
     assert answer.status == 2
     assert "No AWS credentials were found." in answer.text
     assert "Traceback" not in answer.text

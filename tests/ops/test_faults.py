@@ -1,5 +1,8 @@
 """What an operator is told when AWS says no."""
 
+import signal
+import time
+
 import click
 import pytest
 
@@ -69,6 +72,18 @@ def test_an_account_that_is_not_the_stages(cli: Cli) -> None:
         text = told(cli, *command, "--stage", "prod")
         assert "the stage prod is deployed in 444455556666" in text
         assert "--profile NAME" in text
+
+
+def test_who_interrupts_a_command_is_told_to_run_it_again(cli: Cli, aws: StrictAws) -> None:
+    aws.hang("sts:GetCallerIdentity")
+    with cli.terminal(*REGIONS) as terminal:
+        while not aws.calls:
+            time.sleep(0.05)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.wait() == 130
+    assert terminal.screen.strip() == (
+        "Interrupted. What was done stays; run it again to continue."
+    )
 
 
 def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, aws: StrictAws) -> None:

@@ -204,8 +204,8 @@ def deployed(
 def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
     cli: Cli, receiver: Receiver
 ) -> None:
-    arguments = ("--since", "150m", "--stage", "prod", "--post")
-    run = cli.ops("history", *arguments, stdin="y\n")
+    arguments = ("--since", "150m", "--stage", "prod", "--post", "--yes")
+    run = cli.ops("history", *arguments)
     assert run.status == 0, run.text
     assert "To post by the stage prod: 2." in run.text
     assert "posted: 2" in run.text
@@ -268,7 +268,7 @@ def test_a_slow_function_is_waited_for_and_not_asked_twice(
 def test_nothing_is_posted_without_a_yes(cli: Cli, receiver: Receiver) -> None:
     arguments = ("--since", "150m", "--stage", "prod", "--post")
     run = cli.ops("history", *arguments, stdin="n\n")
-    assert run.status == 1
+    assert (run.status, "Agree with --yes." in run.text) == (2, True)
     assert not receiver.posts
 
 

@@ -66,6 +66,15 @@ def test_no_line_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert 50 < max(len(line) for line in text.splitlines()) <= 60
 
 
+def test_a_link_that_is_wider_than_the_terminal_can_be_clicked_all_the_same() -> None:
+    address = f"https://a.example/{'x' * 150}"
+    block = {"type": "context", "elements": [mrkdwn(f"1 · <{address}|CloudTrail>")]}
+
+    text = shown(of_blocks(block) | {"text": f"words <{address}>"})
+
+    assert text.count(address) == 2
+
+
 def test_plain_text_is_not_read_as_markup() -> None:
     block = {"type": "section", "text": {"type": "plain_text", "text": "*a* <!here>"}}
 
