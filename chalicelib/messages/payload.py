@@ -25,10 +25,10 @@ FIELDS_LIMIT: Final = 10
 CONTEXT_LIMIT: Final = 10
 
 _MENTIONS: Final = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-# Letters by their category that show nothing: Hangul's fillers, Braille's blank, and the joiner of
-# combining marks.
-_BLANK: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
+# Letters and symbols by their category that show nothing: Hangul's fillers, Braille's blank, the
+# joiner of combining marks, the place of an object, a note without a head.
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
 _MARKS: Final = frozenset({"Me", "Mn"})
 _MOST_MARKS: Final = 2  # on one letter
 # A mark at the edge of a word, which opens or closes bold, italics or a strike, perhaps with one in
@@ -44,8 +44,9 @@ _RENDERED: Final = re.compile(
 def clean(text: str, limit: int) -> str:
     """Flatten a text from outside to one line of at most `limit` characters.
 
-    Control, format (bidi, zero-width), blank and lone surrogate characters become a space, runs of
-    space one space, backticks apostrophes. Combining marks stand on a letter, at most two.
+    Control, format (bidi, zero-width), blank, private-use and lone surrogate characters become a
+    space, runs of space one space, backticks apostrophes. Combining marks stand on a letter, at
+    most two.
     """
     text = text[: limit * 4]
     if not (text.isascii() and text.isprintable()):

@@ -1,5 +1,6 @@
 """SignIn: what happened, as values that know nothing of CloudTrail's JSON."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +10,8 @@ from chalicelib.signin.events import SIGN_INS
 
 # What AWS writes in place of a user name that is none: people type passwords there by mistake.
 HIDDEN_NAME: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-# AWS's own applications, by the resource of their ARN: where the access goes.
-_AWS_CLIENTS: Final = {"devtools/cross-device": "cross_device", "devtools/same-device": None}
+# AWS's own applications, whose ARNs name no account: where the access goes.
+_AWS_CLIENT: Final = re.compile(r"arn:aws[a-z-]*:signin:[a-z0-9-]*::devtools/(same|cross)-device")
 
 
 class Outcome(StrEnum):
@@ -93,13 +94,18 @@ class Principal:
     @property
     def imitates_permission_set(self) -> bool:
         """Whether a role that AWS does not show to be a permission set is named like one."""
-        role = (self.role or "").casefold()
-        return self.type is PrincipalType.ASSUMED_ROLE and role.startswith("awsreservedsso_")
+        role = _letters(self.role)
+        return self.type is PrincipalType.ASSUMED_ROLE and role.startswith("awsreservedsso")
 
     @property
     def imitates_hidden_name(self) -> bool:
         """Whether the name looks as if AWS hid another one behind it."""
-        return (self.name or "").strip().casefold().startswith(HIDDEN_NAME.casefold())
+        return _letters(HIDDEN_NAME) in _letters(self.name)
+
+
+def _letters(name: str | None) -> str:
+    """Return what an imitation has in common with what it imitates."""
+    return "".join(filter(str.isalpha, name or "")).casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,8 @@ class OAuthClient:
     @property
     def kind(self) -> str | None:
         """Where the access goes, `cross_device` or `third_party`; None for the same device."""
-        return _AWS_CLIENTS.get(self.id.split(":", 5)[-1], "third_party")
+        own = _AWS_CLIENT.fullmatch(self.id)
+        return "third_party" if not own else "cross_device" if own[1] == "cross" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

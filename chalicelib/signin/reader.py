@@ -38,7 +38,7 @@ _PERMISSION_SET: Final = re.compile(
     r"arn:[^:]+:iam::[^:]*:role/aws-reserved/sso\.amazonaws\.com/(?:[\w-]+/)?"
     r"AWSReservedSSO_([^/]+)_[0-9a-f]{16}"
 )
-_LOOPBACK: Final = ("127.0.0.1", "localhost")
+_LOOPBACK: Final = ("127.0.0.1", "[::1]", "localhost")
 
 _FROM_IDENTITY_PROVIDERS: Final = (
     PrincipalType.PERMISSION_SET,
@@ -317,9 +317,11 @@ def _oauth_client(parameters: Json) -> OAuthClient | None:
     client = _text(parameters, "client_id") or _text(parameters, "clientId")
     if not client:
         return None
-    found = re.match(r"https?://([^/?#]+)", _text(parameters, "redirect_uri") or "", re.IGNORECASE)
+    # As browsers read it, to which a backslash is a slash ("URL Standard", WHATWG).
+    address = _text(parameters, "redirect_uri") or ""
+    found = re.match(r"https?:[/\\]*([^/\\?#]+)", address, re.IGNORECASE)
     host = found[1].rpartition("@")[2] if found else ""
-    here = host.partition(":")[0] in _LOOPBACK or host.startswith("[::1]")
+    here = re.sub(r":\d*$", "", host) in _LOOPBACK
     return OAuthClient(id=client, redirects_to=None if here else host or None)
 
 

@@ -83,10 +83,10 @@ WHAT_IS_NEW: Final = (
 _ROOT_CREDENTIAL_EVENTS: Final = frozenset(
     {"PasswordUpdated", "PasswordRecoveryCompleted", "EmailUpdated"}
 )
-# The names that services and SDKs give to the sessions of machines: an instance's id, a task's,
-# and each SDK's own.
+# The names that services and SDKs give to the sessions of machines: an instance's id, a task's, a
+# pod's, and each SDK's own, of which the oldest for Go is nanoseconds alone.
 _MACHINE_SESSION: Final = re.compile(
-    r"m?i-[0-9a-f]{8}(?:[0-9a-f]{9})?|[0-9a-f]{32}"
+    r"m?i-[0-9a-f]{8}(?:[0-9a-f]{9})?|[0-9a-f]{32}|\d{19}|eks-[\w-]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-\w{12}"
     r"|(?:botocore-session|aws-sdk|aws-go-sdk)-[\w-]*\d{6,}|AWSCodeBuild-[\w-]+"
 )
 _OAUTH_REASONS: Final = {

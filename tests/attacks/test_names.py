@@ -40,7 +40,7 @@ def session(name: str, role: str = "Admin") -> dict[str, Any]:
     return changed(found, *CONTEXT, "sessionIssuer", "arn", to=issuer)
 
 
-@pytest.mark.parametrize("name", [HIDDEN, HIDDEN.lower(), f"{HIDDEN}."])
+@pytest.mark.parametrize("name", [HIDDEN, HIDDEN.lower(), f"={HIDDEN}.", HIDDEN.replace("_", "-")])
 def test_a_session_does_not_hide_behind_the_words_with_which_aws_hides_names(name: str) -> None:
     assert warnings(session(name)) == (Reason.IMITATES_HIDDEN_NAME,)
     assert text(session(name)).startswith(f"[Warning] Session {name} (self-chosen name) signed in")
@@ -58,8 +58,10 @@ def test_an_iam_user_of_that_name_is_no_typing_mistake() -> None:
 
 def test_a_role_named_like_a_permission_set_is_none_and_is_named_in_full() -> None:
     role = "AWSReservedSSO_ReadOnly_0123456789abcdef"
-    for name in (role, f"aws-reserved/sso.amazonaws.com.evil/{role}"):
-        found = session("li.wei@example.com", name.rpartition("/")[2])
+    evil = "aws-reserved/sso.amazonaws.com.evil"
+    for name in (role, f"{evil}/{role}", "AWS-ReservedSSO.ReadOnly_0123456789abcdef"):
+        role = name.rpartition("/")[2]
+        found = session("li.wei@example.com", role)
         issuer = f"arn:aws:iam::111122223333:role/{name}"
         found = changed(found, *CONTEXT, "sessionIssuer", "arn", to=issuer)
         assert warnings(found) == (Reason.IMITATES_PERMISSION_SET,)
@@ -90,7 +92,14 @@ def test_an_address_behind_a_foreign_vpc_endpoint_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["\u3164\u2800", "\u115f \u1160\uffa0", "\u0301" * 140, "\u034f\u0336\u0336"]
+    "name",
+    [
+        "\u3164\u2800",
+        "\u115f \u1160\uffa0",
+        "\u0301" * 140,
+        "\u034f\u0336",
+        "\ue000\ufffc\U0001d159",
+    ],
 )
 def test_a_name_of_blank_or_stacked_characters_is_no_name(name: str) -> None:
     found = event("identity-center-password-and-code")
@@ -116,7 +125,13 @@ def test_the_token_that_went_elsewhere_is_posted_and_not_ignored(client: str) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["https://127.0.0.1:80@evil.example/", "https://evil.example:8443/cb?x=localhost"]
+    "address",
+    [
+        "https://127.0.0.1:80@evil.example/",
+        "https://evil.example:8443/cb?x=localhost",
+        "https://evil.example\\@127.0.0.1/",
+        "http:\\\\evil.example\\[::1]/",
+    ],
 )
 def test_whom_an_application_hands_the_code_to_is_shown(address: str) -> None:
     path = ("detail", "requestParameters", "redirect_uri")
@@ -125,10 +140,19 @@ def test_whom_an_application_hands_the_code_to_is_shown(address: str) -> None:
     )
 
 
-def test_an_application_does_not_pass_for_aws_s_own() -> None:
+@pytest.mark.parametrize(
+    "client",
+    [
+        "arn:aws:signin:eu-west-1::external-client/dcr/",
+        "arn:aws:signin::666666666666:",
+        "a:b:c:d:e:",
+    ],
+)
+def test_an_application_does_not_pass_for_aws_s_own(client: str) -> None:
     path = ("detail", "requestParameters", "client_id")
-    client = "arn:aws:signin:eu-west-1::external-client/dcr/devtools/same-device"
-    assert warnings(changed(event("aws-login-authorized"), *path, to=client))
+    assert warnings(
+        changed(event("aws-login-authorized"), *path, to=f"{client}devtools/same-device")
+    )
 
 
 def test_stolen_keys_of_a_role_that_a_wildcard_covers_open_no_console_unseen() -> None:

@@ -128,7 +128,9 @@ ATTEMPTS: dict[str, Callable[[StrictAws], object]] = {
     "a role's trust": as_deployer(
         "iam", "create_role", RoleName="role", AssumeRolePolicyDocument=OTHER_TRUST
     ),
-    "a ciphertext whose key is gone": as_deployer("kms", "decrypt", CiphertextBlob=b"0" * 36 + b"sealed"),
+    "a ciphertext whose key is gone": as_deployer(
+        "kms", "decrypt", CiphertextBlob=b"0" * 36 + b"sealed"
+    ),
     "more than two look-ups": remembering({}, {}, {}),
     "a page of more than 50": as_deployer("cloudtrail", "lookup_events", MaxResults=51),
     "a token that came with": remembering({"MaxResults": 1}, {"MaxResults": 2}),

@@ -111,6 +111,8 @@ def test_a_machine_in_a_browser_is_a_warning() -> None:
         "aws-go-sdk-1718244000123456789",
         "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
         "AWSCodeBuild-9f8e7d6c",
+        "1718244000123456789",
+        "eks-prod-api-7d9f-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
     ):
         found = severity_and_reasons(changed(machine, *path, to=arn + name))
         assert found == (WARNING, (Reason.MACHINE_SESSION,)), name
