@@ -18,7 +18,6 @@ from tests.support.demo import Demo, running_demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 120_000  # on a busy machine; none of it is spent on an idle one
-PICTURE = PROJECT / "docs" / "page.png"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -84,6 +83,21 @@ def open_page(browser: Browser, demo: Demo) -> Iterator[Open]:
 @pytest.fixture
 def page(open_page: Open) -> Page:
     return open_page()
+
+
+Take = Callable[[Page | Locator, str], None]
+
+
+@pytest.fixture
+def take(pytestconfig: pytest.Config, tmp_path: Path) -> Take:
+    """Take a picture; `make golden` takes those of the documentation again."""
+    is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
+    folder = PROJECT / "docs" if is_wanted else tmp_path
+
+    def take(what: Page | Locator, name: str) -> None:
+        what.screenshot(path=folder / f"{name}.png", animations="disabled", scale="css")
+
+    return take
 
 
 def choose_answer(page: Page, name: str) -> None:
@@ -231,7 +245,7 @@ def test_a_look_that_began_before_a_choice_does_not_put_the_old_answer_back(page
     assert page.get_by_label("Slack answers").input_value() == "no_service"
 
 
-def test_a_password_spray_comes_as_one_digest(page: Page) -> None:
+def test_a_password_spray_comes_as_one_digest(page: Page, take: Take) -> None:
     page.get_by_label("digest").check()
     before = page.locator(".message").count()
 
@@ -242,6 +256,7 @@ def test_a_password_spray_comes_as_one_digest(page: Page) -> None:
     expect(page.locator("#queue-count")).to_have_text("0")
     expect(page.locator(".message")).to_have_count(before + 1)
     expect(newest(page)).to_contain_text("20")
+    take(newest(page), "message-digest")
 
 
 def test_a_click_tells_who_has_no_mfa(page: Page) -> None:
@@ -373,11 +388,9 @@ ROUTINE = (
 
 
 def test_twelve_routine_sign_ins_fit_and_a_critical_one_is_seen_at_once(
-    open_page: Open, tmp_path: Path, pytestconfig: pytest.Config
+    open_page: Open, take: Take
 ) -> None:
-    """`make golden` takes the README's picture again."""
-    is_wanted = pytestconfig.getoption("--rewrite-golden", default=False)
-    page = open_page(viewport={"width": 1440, "height": 900}, device_scale_factor=2)
+    page = open_page(viewport={"width": 1440, "height": 900})
     before = page.locator(".message").count()
     for number, title in enumerate(ROUTINE, start=1):
         try_out(page, title)
@@ -387,14 +400,19 @@ def test_twelve_routine_sign_ins_fit_and_a_critical_one_is_seen_at_once(
         page.locator("#messages"), "height"
     )
 
+    take(newest(page), "message-info")
+
     try_out(page, "Root without MFA")
     expect(page.locator(".message")).to_have_count(before + len(ROUTINE) + 1)
+    page.set_viewport_size({"width": 1440, "height": 1240})
     page.locator("#messages").evaluate("list => { list.scrollTop = list.scrollHeight }")
     page.locator("#controls").evaluate("controls => { controls.scrollTop = 0 }")
     page.mouse.move(1400, 880)
-    picture = PICTURE if is_wanted else tmp_path / "page.png"
-    page.screenshot(path=picture, animations="disabled")
-    assert picture.stat().st_size
+    take(page, "page")
+    take(newest(page), "message-critical")
+    try_out(page, "IAM user without MFA")
+    expect(newest(page)).to_contain_text("[Warning]")
+    take(newest(page), "message-warning")
 
 
 def test_without_a_demo_the_page_says_what_is_missing(browser: Browser, tmp_path: Path) -> None:
