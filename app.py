@@ -92,7 +92,7 @@ if schedule := os.environ.get("SELF_CHECK_SCHEDULE", "").strip():
 
     @app.schedule(schedule)
     def self_check(event: CloudWatchEvent) -> dict[str, Any]:
-        """Post the sign-ins that were missed, and what is broken."""
+        """Post the sign-ins that were missed, and the faults that were found."""
         from chalicelib.self_check import run  # noqa: PLC0415 — no sign-in pays for it
 
         context: Any = event.context

@@ -5,7 +5,7 @@ SigninMonitorError
 ├── DeliveryError           a message did not reach the channel
 │   ├── WebhookError        … because the webhook cannot be had
 │   │   ├── WebhookUnavailable      for now: KMS is busy or out of reach
-│   │   └── WebhookUnusable         until the operator mends it
+│   │   └── WebhookUnusable         until the operator repairs it
 │   └── PostError           … because the receiver did not take it
 │       ├── NoAnswer                nobody knows whether it arrived
 │       ├── RefusedForNow           busy or broken: later it may work

@@ -234,7 +234,7 @@ def _normalized(text: str) -> str:
 
 
 def _faults(url: str, settings: Settings, setting: str) -> Iterator[WebhookUnusable]:
-    """Return what keeps a URL from being posted to, the first thing to mend first."""
+    """Return what keeps a URL from being posted to, the first to repair first."""
     replace = replacement(setting, settings)
     parts = re.fullmatch(r"(https?)://([\w.:\[\]-]+)(/[!-~]+)", url, re.ASCII)
     if not parts:

@@ -143,7 +143,7 @@ def _source_of(forward: CheckResult, deployment: Deployment) -> Mapping[str, str
 
 
 def _remedy(forward: Forward, deployment: Deployment) -> str:
-    """Return the command that mends a forward; one that we did not make stays one."""
+    """Return the command that repairs a forward, whoever made it."""
     of_rule = f"--region {forward.region} --name {forward.rule}"
     is_ours = forward.rule == resource_names.forward(deployment.stage)
     match forward.code:

@@ -101,14 +101,14 @@ def mention(settings: Settings) -> str:
 
 
 def format_utc(time: datetime) -> str:
-    """Write a moment in UTC, whole."""
+    """Write a time in UTC, whole."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def format_local(
     time: datetime, parts: str = "{date_short_pretty} {time_secs}", utc: str = ""
 ) -> str:
-    """Write a moment so that Slack shows it in each reader's own zone, or else `utc`."""
+    """Write a time so that Slack shows it in each reader's own zone, or else `utc`."""
     return f"<!date^{int(time.timestamp())}^{parts}|{utc or format_utc(time)}>"
 
 

@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     profile: str | None,
     region: str | None,
 ) -> None:
-    """Show which regions forward their sign-ins to the home region; mend or remove that.
+    """Show which regions forward their sign-ins to the home region; change or remove that.
 
     A sign-in lands in the region whose endpoint took it, and whoever signs in picks it. A region
     that a policy denies is named and left out.

@@ -146,7 +146,7 @@ class Forwards:
     def _each(self, change: Callable[[str], None], regions: list[str]) -> None:
         """Change one region after another; a region that a policy denies ends nothing.
 
-        Raises PartlyDone, naming those that were left out.
+        Raises PartialFailure, naming those that were left out.
         """
         left = []
         for region in regions:

@@ -75,7 +75,7 @@ def stopped_rule() -> Iterator[None]:
         _client("events").enable_rule(Name=name)
 
 
-def sign_in_unheard() -> None:
+def sign_in_undelivered() -> None:
     """Let root have signed in, so that CloudTrail's history has it and EventBridge brought none."""
     event = catalogue.renewed(catalogue.read(_UNHEARD), datetime.now(UTC) - _AGO)
     cloudtrail.remember(os.environ["AWS_ENDPOINT_URL"], event)

@@ -93,7 +93,7 @@ def _names_resource(
 
 
 def _holds(statement: Statement, keys: Mapping[str, str], *, unknown: bool) -> bool:
-    """Evaluate a statement's conditions; `in_doubt` is the answer for what cannot be known."""
+    """Evaluate a statement's conditions; `unknown` is the answer for what cannot be known."""
     return all(
         unknown if met is None else met
         for test, conditions in statement.get("Condition", {}).items()

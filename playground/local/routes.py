@@ -228,13 +228,13 @@ def check() -> dict[str, Any]:
     _need("self_check")
     account.set_functions(settings)
     with account.stopped_rule():
-        account.sign_in_unheard()
-        broken = _on_schedule("self_check", settings)
+        account.sign_in_undelivered()
+        stopped = _on_schedule("self_check", settings)
     resolved = _on_schedule("self_check", settings)
     return {
-        "found": broken.returned and broken.returned["found"],
-        "error": _error(broken.fault or resolved.fault),
-        "milliseconds": broken.milliseconds + resolved.milliseconds,
+        "found": stopped.returned and stopped.returned["found"],
+        "error": _error(stopped.fault or resolved.fault),
+        "milliseconds": stopped.milliseconds + resolved.milliseconds,
     }
 
 

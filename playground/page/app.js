@@ -111,7 +111,7 @@ function showQueue(queue) {
 
 // --- what became of a sign-in
 
-function tell(line, tone, details) {
+function report(line, tone, details) {
   $("decision-line").textContent = line;
   $("decision-line").dataset.tone = tone;
   $("decision-details").hidden = details === undefined;
@@ -120,25 +120,25 @@ function tell(line, tone, details) {
 
 function tellOutcome(title, outcome) {
   const { decision, error } = outcome;
-  if (!outcome.matched) return tell(`${title}: the rule does not match this event, so EventBridge would not call the app.`, "odd", outcome);
-  if (error) return tell(`${title}: the invocation failed with ${error.type}, and Lambda would try it again. ${error.text}`, "bad", outcome);
+  if (!outcome.matched) return report(`${title}: the rule does not match this event, so EventBridge would not call the app.`, "odd", outcome);
+  if (error) return report(`${title}: the invocation failed with ${error.type}, and Lambda would try it again. ${error.text}`, "bad", outcome);
   const because = decision.reason ? ` (${decision.reason})` : "";
   const more = decision.message ? ` ${decision.message}` : "";
   const tone = { posted: "good", ignored: "quiet", parked: "odd" }[decision.decision] ?? "bad";
-  return tell(`${title}: ${decision.decision}${because}, severity ${decision.severity}, ${outcome.milliseconds} ms.${more}`, tone, outcome);
+  return report(`${title}: ${decision.decision}${because}, severity ${decision.severity}, ${outcome.milliseconds} ms.${more}`, tone, outcome);
 }
 
 const settings = () => ({ language: chosen("language"), failures: chosen("failures"), baseline: chosen("baseline") });
 
 async function send(text, title) {
-  tell(`${title}: on its way …`, "busy");
+  report(`${title}: on its way …`, "busy");
   const outcome = await call("/sign-ins", { text, renew: $("renew").checked, ...settings() });
   tellOutcome(title, outcome);
   poll();
 }
 
 function tellError(title, error) {
-  tell(`${title}: ${error.message}`, "bad");
+  report(`${title}: ${error.message}`, "bad");
 }
 
 async function whileBusy(button, work) {
@@ -200,19 +200,19 @@ function showGroups(groups) {
 // --- what runs on a schedule
 
 async function audit() {
-  tell("The MFA audit: under way …", "busy");
+  report("The MFA audit: under way …", "busy");
   tellOutcome("The MFA audit", await call("/audits", settings()));
   poll();
 }
 
 async function selfCheck() {
-  tell("The rule is stopped, root signs in, the self-check looks …", "busy");
+  report("The rule is stopped, root signs in, the self-check looks …", "busy");
   const outcome = await call("/self-checks", settings());
   const { found, error } = outcome;
-  if (error) tell(`The self-check failed with ${error.type}. ${error.text}`, "bad", outcome);
+  if (error) report(`The self-check failed with ${error.type}. ${error.text}`, "bad", outcome);
   else {
     const count = Object.values(found).reduce((sum, one) => sum + one, 0);
-    tell(`The self-check: ${count} found that EventBridge had not delivered, ${outcome.milliseconds} ms. The rule is on again.`, "good", outcome);
+    report(`The self-check: ${count} found that EventBridge had not delivered, ${outcome.milliseconds} ms. The rule is on again.`, "good", outcome);
   }
   poll();
 }
@@ -233,7 +233,7 @@ async function sendEdited() {
   } catch (error) {
     if (error.line === undefined) throw error;
     $("editor-fault").textContent = error.message;
-    tell("The event as edited: not sent.", "bad");
+    report("The event as edited: not sent.", "bad");
     const offset = offsetOf(editor.value, error.line, error.column);
     editor.focus();
     editor.setSelectionRange(offset, offset + 1);
@@ -309,7 +309,7 @@ async function start() {
   onClick($("self-check"), "The self-check", selfCheck);
   onClick($("deliver"), "Delivery", async () => {
     const { received, left, error } = await call("/deliveries", settings());
-    tell(error ? `Delivery: ${received - left} of ${received} posted. ${error.type}: ${error.text}` : `Delivery: ${received} of ${received} posted.`, error ? "bad" : "good");
+    report(error ? `Delivery: ${received - left} of ${received} posted. ${error.type}: ${error.text}` : `Delivery: ${received} of ${received} posted.`, error ? "bad" : "good");
     poll();
   });
   poll();
