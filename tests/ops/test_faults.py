@@ -16,7 +16,7 @@ REGIONS = ("regions", "--stage", "prod")
 
 
 def told(cli: Cli, *arguments: str) -> str:
-    answer = cli.process(*(arguments or REGIONS), stdin=f"{WEBHOOK}\n")
+    answer = cli.ops(*(arguments or REGIONS), stdin=f"{WEBHOOK}\n")
     assert answer.status == 2
     assert "Traceback" not in answer.text
     return answer.text
@@ -76,7 +76,10 @@ def test_an_account_that_is_not_the_stages(cli: Cli) -> None:
 
 def test_who_interrupts_a_command_is_told_to_run_it_again(cli: Cli, aws: StrictAws) -> None:
     aws.hang("sts:GetCallerIdentity")
+    # What runs in the background ignores the key, and so would its children.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     with cli.terminal(*REGIONS) as terminal:
+        signal.signal(signal.SIGINT, ours)
         while not aws.calls:
             time.sleep(0.05)
         terminal.process.send_signal(signal.SIGINT)
@@ -99,7 +102,7 @@ def test_a_place_without_the_project_is_told(cli: Cli) -> None:
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
 def test_each_commands_help_teaches_by_examples(cli: Cli, command: str) -> None:
-    answer = cli.process(command, "--help")
+    answer = cli.ops(command, "--help")
     assert answer.status == 0
     assert f"  python -m ops {command}" in answer.text
     assert "--debug" in answer.text
