@@ -12,9 +12,9 @@ import pytest
 from click.exceptions import BadParameter, Exit
 
 from chalicelib.decision import DIGEST, NOT_AN_EVENT
+from chalicelib.delivery import answer
 from chalicelib.http import PROXY_REFUSALS
 from ops.__main__ import main
-from playground.slack.answers import WORDS
 from tests.support.faults import FAULTS
 
 PROJECT = Path(__file__).parent.parent
@@ -85,7 +85,7 @@ def test_the_runbook_has_an_entry_for_every_reason_and_every_check() -> None:
         *re.findall(r"(?:Webhook\w+|NoAnswer|RefusedForNow)\(\s*\"(\w+)\"", sources),
         *re.findall(r"return \"(\w+)\"\n", read(PROJECT / "chalicelib/signin/filters.py")),
         *(fault.reason for fault in FAULTS.values()),
-        *(word for words in WORDS.values() for word in words),
+        *(answer._PAYLOAD_WORDS | answer._DEAD_WORDS | answer._BUSY_WORDS),
         *("duplicate", DIGEST, NOT_AN_EVENT, *PROXY_REFUSALS),
     }
     english = json.loads(read(PROJECT / "chalicelib/messages/languages/en.json"))

@@ -21,6 +21,7 @@ from chalicelib.reports import report_in
 from chalicelib.settings import Settings
 from chalicelib.signin.severity import Severity
 from playground.slack.rules import refusal
+from tests.support.stage import LANGUAGES
 
 ACCOUNT = "111122223333"
 ROOT_NAME = "<root_account>"
@@ -187,7 +188,7 @@ def test_a_list_that_fits_counts_nobody_else() -> None:
     assert "more" not in shown(message(audit(*people)))
 
 
-@pytest.mark.parametrize("language", ["en", "ja", "ko"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_hostile_names_do_no_harm(language: str) -> None:
     people = [person(f"<!everyone>\n`{'&' * 5_000}") for _ in range(100)]
     payload = message(audit(*people), MESSAGE_LANGUAGE=language)

@@ -16,6 +16,7 @@ from chalicelib.settings import Settings
 from playground.aws.deployment import PROJECT
 from playground.slack.rules import refusal
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
+from tests.support.stage import LANGUAGES
 
 GOLDEN = PROJECT / "tests" / "golden"
 MADE_AT = datetime(2026, 6, 1, 9, 0, 12, tzinfo=UTC)
@@ -34,7 +35,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("language", ["en", "ja", "ko"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("case", CASES)
 def test_an_audit_reads_as_its_golden_file(
     case: str, language: str, request: pytest.FixtureRequest

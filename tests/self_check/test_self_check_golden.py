@@ -21,10 +21,9 @@ from chalicelib.signin.severity import assess
 from playground.aws.deployment import PROJECT
 from playground.slack.rules import refusal
 from tests.support.records import event
-from tests.support.stage import stage
+from tests.support.stage import LANGUAGES, stage
 
 GOLDEN = PROJECT / "tests" / "golden"
-LANGUAGES = ("en", "ja", "ko")
 SCHEDULE = {"id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "time": "2026-06-01T09:00:00Z"}
 
 TRAIL = CheckResult.fault(
