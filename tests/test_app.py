@@ -1,56 +1,53 @@
 """The app as Lambda, Chalice's command line and Chalice's test client import it."""
 
+import gc
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
 
 import pytest
+from chalice.test import Client
 
-from playground.aws.deployment import PROJECT, ProjectCopy
+from chalicelib.errors import SettingsError
+from playground.aws.deployment import PROJECT
+from playground.aws.embedded import ACCOUNT_ID
 from playground.catalogue import renewed
 from tests.support.records import event
 from tests.support.stage_harness import StageHarness
 
-HANDLERS = "import app, json; print(json.dumps(sorted(app.app.handler_map)))"
+IN_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "signin-monitor-prod-on_sign_in"}
 IMPORTED = "import app, json, sys; print(json.dumps([*sys.modules]))"
-INVOKE = """
-import json, sys
-from chalice.test import Client
-import app
-
-with Client(app.app, stage_name="prod") as client:
-    answer = client.lambda_.invoke("on_sign_in", json.load(sys.stdin))
-print(json.dumps(answer.payload))
-"""
+CONTEXT = SimpleNamespace(
+    aws_request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    invoked_function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT_ID}:function:signin-monitor-prod-f",
+    get_remaining_time_in_millis=lambda: 60_000,
+)
+ImportApp = Callable[..., ModuleType]
 
 
-def run(
-    program: str,
-    environment: Mapping[str, str] | None = None,
-    *,
-    event: object = None,
-    folder: Path = PROJECT,
-) -> Any:  # noqa: ANN401 — what the program prints, as JSON
-    """Run a program in a process of its own: an app is imported once in a process."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **(environment or {})},
-        input=json.dumps(event),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def import_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImportApp]:
+    """Return what imports the app anew, with some variables set."""
+
+    def imported(**variables: str) -> ModuleType:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        sys.modules.pop("app", None)
+        return importlib.import_module("app")
+
+    yield imported
+    sys.modules.pop("app", None)
+    gc.unfreeze()
 
 
-def test_the_app_needs_no_environment_to_be_imported() -> None:
-    assert run(HANDLERS) == ["on_sign_in"]
+def test_the_app_needs_no_environment_to_be_imported(import_app: ImportApp) -> None:
+    assert set(import_app().app.handler_map) == {"on_sign_in"}
 
 
 @pytest.mark.parametrize(
@@ -58,53 +55,80 @@ def test_the_app_needs_no_environment_to_be_imported() -> None:
     [
         ("UNDELIVERED_QUEUE", "undelivered", "on_undelivered"),
         ("MFA_AUDIT_SCHEDULE", "rate(7 days)", "audit_mfa"),
+        ("SELF_CHECK_SCHEDULE", "rate(1 hour)", "self_check"),
     ],
 )
 def test_a_handler_is_there_only_where_the_stage_names_what_calls_it(
-    setting: str, value: str, handler: str
+    setting: str, value: str, handler: str, import_app: ImportApp
 ) -> None:
-    assert run(HANDLERS, {setting: value}) == sorted(["on_sign_in", handler])
-    assert run(HANDLERS, {setting: " "}) == ["on_sign_in"]
+    assert set(import_app(**{setting: value}).app.handler_map) == {"on_sign_in", handler}
+    assert set(import_app(**{setting: " "}).app.handler_map) == {"on_sign_in"}
+
+
+def test_the_pages_routes_are_there_on_the_stage_local_alone(import_app: ImportApp) -> None:
+    assert not import_app(STAGE="prod").app.routes
+    assert "/" in import_app(STAGE="local").app.routes
 
 
 def test_in_lambda_nothing_is_imported_that_is_not_deployed() -> None:
-    modules = run(IMPORTED, {"AWS_LAMBDA_FUNCTION_NAME": "signin-monitor-prod-on_sign_in"})
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORTED],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], **IN_LAMBDA},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    modules = json.loads(done.stdout.splitlines()[-1])
     tops = {name.partition(".")[0] for name in modules}
     assert tops.isdisjoint({"ops", "playground", "tests", "click", "moto"})
 
 
-def test_wrong_settings_let_the_app_be_imported_in_lambda_too() -> None:
-    environment = {"AWS_LAMBDA_FUNCTION_NAME": "f", "MESSAGE_LANGUAGE": "tlh"}
-    assert run(HANDLERS, environment) == ["on_sign_in"]
+def test_wrong_settings_let_the_app_be_imported_in_lambda_too(import_app: ImportApp) -> None:
+    app = import_app(**IN_LAMBDA, MESSAGE_LANGUAGE="tlh")
+    assert set(app.app.handler_map) == {"on_sign_in"}
+    assert gc.isenabled()
 
 
-def test_chalices_test_client_tells_of_a_sign_in(bed: StageHarness, tmp_path: Path) -> None:
-    project = ProjectCopy(tmp_path)
-    project.configure("prod", bed.settings)
+def test_each_handler_does_its_work(bed: StageHarness, import_app: ImportApp) -> None:
+    app = import_app(
+        **bed.environment,
+        MFA_AUDIT_SCHEDULE="rate(7 days)",
+        SELF_CHECK_SCHEDULE="rate(1 hour)",
+    )
+    bed.receiver.behave("no_service")
+    parked = app.on_sign_in(renewed(event("root-without-mfa"), datetime.now(UTC)), CONTEXT)
+    assert (parked["decision"], parked["request_id"]) == ("parked", CONTEXT.aws_request_id)
+    bed.receiver.behave("ok")
+    app.on_undelivered({"Records": bed.records()}, CONTEXT)
+    assert app.audit_mfa([], CONTEXT)["event_name"] == "MfaAudit"
+    assert app.self_check({}, CONTEXT)["self_check"] == "ran"
+    first, *_ = [message.payload["text"] for message in bed.receiver.messages]
+    assert "Root user signed in" in first
+
+
+def test_chalices_test_client_posts_a_sign_in(
+    bed: StageHarness, import_app: ImportApp, tmp_path: Path
+) -> None:
+    (tmp_path / ".chalice").mkdir()
+    stages = {"prod": {"environment_variables": bed.settings}}
+    config = {"version": "2.0", "app_name": "signin-monitor", "stages": stages}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
     happened = renewed(event("root-without-mfa"), datetime.now(UTC))
-    decision = run(INVOKE, bed.surroundings, event=happened, folder=project.path)
+    app = import_app(**bed.surroundings).app
+    with Client(app, stage_name="prod", project_dir=str(tmp_path)) as client:
+        decision = client.lambda_.invoke("on_sign_in", happened).payload
     assert (decision["decision"], decision["severity"]) == ("posted", "critical")
-    (message,) = bed.receiver.messages
-    assert "Root user signed in" in message.payload["text"]
+    assert len(bed.receiver.messages) == 1
 
 
-def test_an_event_without_eventbridges_keys_reaches_the_function(tmp_path: Path) -> None:
-    project = ProjectCopy(tmp_path)
-    project.configure("prod", {"STAGE": "prod", "WEBHOOK_URL_ENCRYPTED": "AAAA"})
-    decision = run(INVOKE, event={"key1": "value1"}, folder=project.path)
+def test_an_event_without_eventbridges_keys_reaches_the_function(
+    bed: StageHarness, import_app: ImportApp
+) -> None:
+    decision = import_app(**bed.environment).on_sign_in({"key1": "value1"}, CONTEXT)
     assert (decision["decision"], decision["reason"]) == ("ignored", "not_an_event")
-    assert decision["request_id"]
 
 
-def test_chalices_test_client_lets_errors_through(tmp_path: Path) -> None:
-    project = ProjectCopy(tmp_path)
-    program = f"""
-from chalicelib.errors import SettingsError
-try:
-    exec({INVOKE!r})
-except SettingsError as error:
-    import json
-    print(json.dumps(str(error)))
-"""
-    told = run(program, event=event("root-with-mfa"), folder=project.path)
-    assert "WEBHOOK_URL_ENCRYPTED is missing." in told
+def test_wrong_settings_fail_an_invocation(import_app: ImportApp) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_URL_ENCRYPTED is missing"):
+        import_app(STAGE="prod").on_sign_in(event("root-with-mfa"), CONTEXT)
