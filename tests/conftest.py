@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What a test file imports that needs the embedded AWS, a deployed package or a browser.
 _NOT_UNIT = re.compile(
     r"^(from|import) (moto|playwright|playground\.(aws|local)|tests\.notifier|tests\.support\.(cli"
-    r"|demo|deployed_stage|event_bridge|faults|notifier_harness|secrecy|stage_harness|strict_aws))",
+    r"|demo|deployed_stage|event_bridge|faults|in_process|notifier_harness|secrecy|stage_harness|strict_aws))",
     re.MULTILINE,
 )
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(tmp_path: Path) -> "ProjectCopy":
-    # unit tests do without moto
-    from tests.support.chalice_command import Project  # noqa: PLC0415
+    from tests.support.in_process import Project  # noqa: PLC0415 — unit tests do without moto
 
     return Project(tmp_path)
 

@@ -220,17 +220,16 @@ def test_a_strict_umask_hides_nothing_from_lambda(ready: ProjectCopy, aws: Embed
     packages = ready.path / ".chalice/deployments"
     packages.unlink()  # the copies' own, shared: this test spoils it
     packages.mkdir(mode=0o700)
+    with zipfile.ZipFile(packages / "earlier.zip", "w") as content:
+        content.writestr("hidden.py", "")  # 0600 is zipfile's own choice
     before = os.umask(0o077)
     try:
         for source in ready.path.glob("chalicelib/**/*.*"):
             source.chmod(0o600)
         ready.chalice("deploy", "--stage", "prod", aws=aws)
-        (archive,) = packages.iterdir()
-        with zipfile.ZipFile(archive, "a") as content:
-            content.writestr("hidden.py", "")  # 0600 is zipfile's own choice
-        ready.chalice("deploy", "--stage", "prod", aws=aws)
     finally:
         os.umask(before)
+    (archive,) = packages.iterdir()
     with zipfile.ZipFile(archive) as content:
         everything = content.namelist()
     assert "requests/__init__.py" in everything

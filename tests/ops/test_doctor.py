@@ -50,7 +50,7 @@ def faults(output: str) -> list[str]:
 
 @pytest.mark.usefixtures("deployment")
 def test_a_whole_chain_has_no_fault(cli: Cli) -> None:
-    run = cli.process("doctor", "--stage", "prod")
+    run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0, run.text
     assert not faults(run.text)
     doubts = [line for line in run.text.splitlines() if line.startswith("?")]

@@ -91,8 +91,8 @@ def test_who_interrupts_a_command_is_told_to_run_it_again(cli: Cli, aws: StrictA
 
 def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, aws: StrictAws) -> None:
     aws.fail("sts:GetCallerIdentity", "ServiceUnavailable", "busy")
-    assert "Traceback" in cli.process(*REGIONS, "--debug").text
-    assert "Traceback" in cli.process("--debug", *REGIONS).text
+    assert "Traceback" in cli.ops(*REGIONS, "--debug").text
+    assert "Traceback" in cli.ops("--debug", *REGIONS).text
 
 
 def test_a_place_without_the_project_is_told(cli: Cli) -> None:
@@ -109,7 +109,7 @@ def test_each_commands_help_teaches_by_examples(cli: Cli, command: str) -> None:
 
 
 def test_a_pipe_gets_no_colour_and_a_terminal_does(cli: Cli) -> None:
-    assert "\x1b[" not in cli.process(*REGIONS).text
+    assert "\x1b[" not in cli.ops(*REGIONS).text
     with cli.terminal(*REGIONS) as terminal:
         assert terminal.wait() == 0
     assert "\x1b[" in terminal.screen

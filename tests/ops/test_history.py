@@ -58,7 +58,7 @@ def words(line: str) -> list[str]:
 def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
     cli: Cli,
 ) -> None:
-    run = cli.process("history", "--since", "7d")
+    run = cli.ops("history", "--since", "7d")
     assert run.status == 0, run.text
     header, *rows, summary = run.text.splitlines()
     assert words(header)[:4] == ["TIME", "SEVERITY", "WHO", "EVENT"]

@@ -43,7 +43,7 @@ def team(cli: Cli, receiver: Receiver) -> Cli:
     settings = provision("prod", aws=cli.aws, receiver=receiver) | SCHEDULES
     cli.project.configure("prod", settings)
     cli.edit_stage(setup={"permissions_boundary": BOUNDARY})
-    answer = cli.process("package", "--stage", "prod")
+    answer = cli.ops("package", "--stage", "prod")
     assert answer.status == 0, answer.text
     return cli
 
@@ -142,7 +142,7 @@ def test_cfn_lint_has_nothing_to_say(team: Cli) -> None:
         iam_role_arn="arn:aws:iam::123456789012:role/of-the-operator",
         manage_iam_role=False,
     )
-    assert team.process("package", "--stage", "prod", "--out", "own").status == 0
+    assert team.ops("package", "--stage", "prod", "--out", "own").status == 0
     lint = str(Path(sys.executable).with_name("cfn-lint"))
     files = [str(team.project.path / folder / "template.json") for folder in ("build", "own")]
     regions = ("-r", "us-east-1", "eu-west-1", "us-gov-west-1", "cn-north-1")
@@ -154,7 +154,7 @@ def test_cfn_lint_has_nothing_to_say(team: Cli) -> None:
 
 def test_a_stage_that_cannot_work_is_not_packaged(cli: Cli) -> None:
     cli.project.configure("prod", {"MESSAGE_LANGUAGE": "fr"})
-    answer = cli.process("package", "--stage", "prod")
+    answer = cli.ops("package", "--stage", "prod")
     assert answer.status == 2
     assert "MESSAGE_LANGUAGE must be one of en, ja, ko." in answer.text
     assert "WEBHOOK_URL_ENCRYPTED is missing" in answer.text

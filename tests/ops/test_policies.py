@@ -173,7 +173,7 @@ def test_handlers_that_shared_a_file_get_one_each(cli: Cli) -> None:
     config["iam_policy_file"] = "all.json"
     config["stages"]["prod"]["lambda_functions"] = {"self_check": {"iam_policy_file": "own.json"}}
     cli.config_file.write_text(json.dumps(config))
-    assert cli.process("policies", "--stage", "prod").status == 0
+    assert cli.ops("policies", "--stage", "prod").status == 0
     functions = json.loads(cli.config_file.read_text())["stages"]["prod"]["lambda_functions"]
     assert {name: one["iam_policy_file"] for name, one in functions.items()} == {
         "on_sign_in": "policy-prod.json",

@@ -5,19 +5,16 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from select import select
 from typing import Any
 
-from click.testing import CliRunner
-
-from ops.__main__ import main
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
-from tests.support.chalice_command import run_chalice
+from tests.support.in_process import run_chalice, run_ops
 
 _SECONDS = 60
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/fake"
@@ -97,38 +94,19 @@ class Cli:
         return self.project.path / ".chalice" / "config.json"
 
     def ops(self, *arguments: str, stdin: str = "") -> Answer:
-        """Run one of our commands, with `stdin` on a pipe, in this process: that is quicker."""
-        shell = dict.fromkeys(name for name in os.environ if name.startswith("AWS_"))
-        with chdir(self.project.path):
-            result = CliRunner().invoke(
-                main,
-                arguments,
-                prog_name="python -m ops",
-                input=stdin,
-                env={**shell, **self.environment},
+        """Run one of our commands in this process, with `stdin` on a pipe."""
+        return Answer(
+            *run_ops(
+                *arguments, folder=self.project.path, environment=self.environment, stdin=stdin
             )
-        return Answer(result.output, result.exit_code)
+        )
 
     def chalice(self, *arguments: str, stdin: str = "", cwd: str = ".") -> Answer:
-        """Run one of Chalice's in this process, in a folder that is named from the project's."""
+        """Run one of Chalice's, likewise, in a folder that is named from the project's."""
         folder = self.project.path / cwd
         return Answer(
             *run_chalice(*arguments, folder=folder, environment=self.environment, stdin=stdin)
         )
-
-    def process(self, *arguments: str, stdin: str = "") -> Answer:
-        """Run one of our commands as a shell does."""
-        run = subprocess.run(
-            [sys.executable, "-m", "ops", *arguments],
-            cwd=self.project.path,
-            env=self.environment,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Answer(run.stdout, run.returncode)
 
     def set_up(self, *options: str, stage: str = "prod") -> Answer:
         """Run `setup` to its end, in the home region alone."""
@@ -168,14 +146,3 @@ class Cli:
         config = json.loads(self.config_file.read_text())
         variables: dict[str, Any] = config["stages"][stage]["environment_variables"]
         return variables
-
-
-def ops(
-    project: ProjectCopy,
-    *arguments: str,
-    aws: EmbeddedAws,
-    stdin: str = "",
-    environment: Mapping[str, str] | None = None,
-) -> Answer:
-    """Run one of our commands as a shell does, once."""
-    return Cli(project, aws, dict(environment or {})).process(*arguments, stdin=stdin)

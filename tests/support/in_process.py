@@ -1,4 +1,4 @@
-"""Chalice's command line in this process: a process of its own would take a second to start."""
+"""Command lines in this process: one of its own takes a second to start, and is hard to measure."""
 
 import os
 import shutil
@@ -6,22 +6,22 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
+from typing import Final, NoReturn
 from unittest import mock
 
-from chalice.cli import cli
+from chalice.cli import main as chalice_main
 from click.testing import CliRunner
 
+from ops.__main__ import run as ops_main
 from ops.project.bytecode import VENDOR
 from playground.aws.deployment import ChaliceFailed, ProjectCopy
 from playground.aws.embedded import HOME_REGION, EmbeddedAws
 
-_COMMAND: Final = str(Path(sys.executable).with_name("chalice"))
 # As much as Chalice's own process has imported when it comes to pack.
 _WRITE_BYTECODE: Final = """
 import sys; sys.path.insert(0, ".")
@@ -31,33 +31,29 @@ ops.project.bytecode.write_bytecode(Path(sys.argv[1]))
 """
 
 
-class _StartedAgainError(BaseException):
-    """Raised in place of `execv`, with Chalice's arguments."""
+def run_ops(
+    *arguments: str, folder: Path, environment: Mapping[str, str], stdin: str = ""
+) -> tuple[str, int]:
+    """Run `python -m ops` in a folder; return what it prints, errors too, and its exit status."""
+    with _shell(folder, environment):
+        return _run(ops_main, arguments, stdin)
 
 
 def run_chalice(
     *arguments: str, folder: Path, environment: Mapping[str, str], stdin: str = ""
 ) -> tuple[str, int]:
-    """Run a command in a folder; return what it printed, its errors too, and its exit status."""
+    """Run `chalice`, likewise."""
     with (
-        chdir(folder),
-        mock.patch.dict(os.environ, environment, clear=True),
+        _shell(folder, environment),
         mock.patch("ops.project.packing.write_bytecode", _place_bytecode),
         mock.patch.object(os, "execv", _start_again),
         _one_app(),
     ):
         while True:
             try:
-                with mock.patch.object(sys, "orig_argv", [sys.executable, _COMMAND, *arguments]):
-                    result = CliRunner().invoke(
-                        cli, arguments, prog_name="chalice", input=stdin, obj={}
-                    )
-                break
+                return _run(chalice_main, arguments, stdin)
             except _StartedAgainError as again:
                 arguments = again.args
-    if result.exception and not isinstance(result.exception, SystemExit):  # as `chalice.cli.main`
-        return result.output + "".join(traceback.format_exception(result.exception)), 2
-    return result.output, result.exit_code
 
 
 class Project(ProjectCopy):
@@ -73,9 +69,41 @@ class Project(ProjectCopy):
         return text
 
 
+class _StartedAgainError(BaseException):
+    """Raised in place of `execv`, with the command's arguments."""
+
+
+def _run(main: Callable[[], int | None], arguments: Sequence[str], stdin: str) -> tuple[str, int]:
+    command = ["command", *arguments]
+    with (
+        mock.patch.object(sys, "argv", command),
+        mock.patch.object(sys, "orig_argv", [sys.executable, *command]),
+        CliRunner().isolation(stdin) as (_, _, output),
+    ):
+        try:
+            status: object = main()
+        except SystemExit as end:
+            status = end.code
+            if isinstance(status, str):
+                print(status)  # noqa: T201 — as Python does
+                status = 1
+        except Exception:  # noqa: BLE001 — likewise
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return output.getvalue().decode(), status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _shell(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    with chdir(folder), mock.patch.dict(os.environ, environment, clear=True):
+        yield
+
+
 @contextmanager
 def _one_app() -> Iterator[None]:
-    """Let the app be imported again, and undo what a command does to its process."""
+    """Let the app be imported anew, and undo what a command does to its process."""
     umask = os.umask(0o022)
     os.umask(umask)
     sys.modules.pop("app", None)
@@ -92,7 +120,7 @@ def _one_app() -> Iterator[None]:
         os.umask(umask)
 
 
-def _start_again(_: str, arguments: Sequence[str]) -> None:
+def _start_again(_: str, arguments: Sequence[str]) -> NoReturn:
     sys.modules.pop("app", None)
     raise _StartedAgainError(*arguments[2:])
 
