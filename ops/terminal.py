@@ -20,7 +20,7 @@ from rich.text import Text
 
 _NAMED_COLOURS: Final = {"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}
 _ANGLE: Final = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
-_STRONG: Final = re.compile(r"(?<!\w)\*(\S|\S[^*\n]*\S)\*(?!\w)")
+_STRONG: Final = re.compile(r"(`[^`\n]+`)|(?<!\w)\*(\S|\S[^*\n]*\S)\*(?!\w)")
 _WIDEST: Final = 100  # columns that are still read well
 _PIPE_WIDTH: Final = 200
 
@@ -119,7 +119,7 @@ def _read(text: Mapping[str, Any], style: str = "") -> Text:
     """Return a text object, markup or plain, as what it shows; a link stays in one line."""
     shown = str(text.get("text", ""))
     if text.get("type") == "mrkdwn":
-        shown = _STRONG.sub(r"\1", shown)
+        shown = _STRONG.sub(lambda match: match[1] or match[2], shown)
         shown = _ANGLE.sub(lambda match: _angle(match[1], match[2]), shown)
     shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     overflow: OverflowMethod = "ignore" if "://" in shown else "fold"

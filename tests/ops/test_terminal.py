@@ -35,9 +35,11 @@ def mrkdwn(text: str) -> dict[str, str]:
 
 
 def test_a_mention_a_link_and_an_escape_are_shown_as_slack_shows_them() -> None:
-    text = shown({"text": "<!here> *root* <https://a.example/b|CloudTrail> &lt;b&gt; &amp;amp;"})
+    text = shown(
+        {"text": "<!here> *root* `*x*` <https://a.example/b|CloudTrail> &lt;b&gt; &amp;amp;"}
+    )
 
-    assert "@here root CloudTrail (https://a.example/b) <b> &amp;" in text
+    assert "@here root `*x*` CloudTrail (https://a.example/b) <b> &amp;" in text
 
 
 def test_a_date_is_shown_in_the_zone_of_the_terminal() -> None:
