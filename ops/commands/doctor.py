@@ -68,6 +68,7 @@ _IN_WORDS: Final[Mapping[str, Callable[[Mapping[str, str]], str]]] = {
     ),
     "queue": lambda facts: f"{facts['depth']} waiting" if int(facts["depth"]) else "empty",
     "errors": lambda facts: f"errors {facts['errors']}, throttles {facts['throttles']} in a day",
+    "baseline": lambda facts: f"remembers {facts['remembers_days']} days",
     "logs": lambda facts: f"kept for {facts['days']} days",
     "forward": lambda facts: f"role {facts['role'].rpartition('/')[2]}",
     "webhook": lambda _: "test message posted",

@@ -143,11 +143,14 @@ def command(  # noqa: PLR0913  # one argument for each option
     at_home_only = files.remember("home_region_only", home_region_only, default=False)
     forwards = None if at_home_only else Forwards(account, stage)
     settings = files.settings
-    steps = [
+    deployed_with = [
         *stage_key.steps(),
         *_queue_steps(UndeliveredQueue(account, config, stage), settings),
         *(StageTable(account, config, stage).steps() if settings.baseline_table else ()),
         *files.steps(stage_key, plan.changing, webhooks),
+    ]
+    steps = [
+        *deployed_with,
         *alarms.steps(settings, alarm_email),
         *ReadOnlyRule(account, stage).steps(),
         *(forwards.steps() if forwards else ()),
@@ -166,7 +169,7 @@ def command(  # noqa: PLR0913  # one argument for each option
             "Nobody gets the alarms yet: "
             f"python -m ops setup --stage {stage} --alarm-email you@example.com"
         )
-    if steps:
+    if deployed_with:
         _print_next_steps(stage, is_tested=is_tested, has_baseline=baseline)
 
 

@@ -50,7 +50,6 @@ def test_csv_holds_everyone_who_can_sign_in(cli: Cli) -> None:
     as_json = json.loads(cli.ops("audit", "--json").text)
     assert [list(one) for one in as_json] == [list(one) for one in rows]
     assert {one["user"]: one["mfa"] for one in as_json}["=sum"] == "no"
-    assert cli.ops("audit", "--json", "--csv").status == 2
 
 
 def test_it_needs_no_stage_and_no_deployment(cli: Cli) -> None:

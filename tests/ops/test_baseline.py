@@ -143,7 +143,6 @@ def test_nobody_is_forgotten_unasked(cli: Cli, aws: EmbeddedAws) -> None:
     ("arguments", "remedy"),
     [
         ((), "--since SPAN, --show NAME or --forget NAME"),
-        (("--show", "a", "--forget", "b"), "--since SPAN, --show NAME or --forget NAME"),
         (("--show", "alice"), "python -m ops setup --stage prod --baseline"),
     ],
 )

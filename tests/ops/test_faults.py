@@ -5,8 +5,10 @@ import time
 
 import click
 import pytest
+from botocore.exceptions import ClientError, MissingDependencyException, TokenRetrievalError
 
 from ops.__main__ import main
+from ops.errors import sentence
 from tests.support.cli import WEBHOOK, Cli
 from tests.support.raw_server import RawServer
 from tests.support.strict_aws import StrictAws
@@ -60,6 +62,53 @@ def test_an_endpoint_that_does_not_answer(cli: Cli) -> None:
     cli.shell["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     cli.shell["AWS_MAX_ATTEMPTS"] = "1"
     assert "AWS cannot be reached" in told(cli)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "audit --csv --json",
+        "baseline --stage prod --show alice --forget alice",
+        "doctor --stage prod --wait --json",
+        "history --since 1d --csv --full",
+        "history --since 1d --post",
+        "history --since 1d --region eu-west-1 --all-regions",
+        "policies --stage prod --diff --deployer",
+        "regions --stage prod --apply --json",
+        "regions --stage prod --apply --organization example.com",
+        "regions --stage prod --apply --remove",
+        "regions --stage prod --organization o-a1b2c3d4e5",
+        "setup --stage prod --alarm-email nobody",
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_before_aws_is_asked(
+    cli: Cli, aws: StrictAws, line: str
+) -> None:
+    assert told(cli, *line.split()).startswith("Usage: python -m ops")
+    assert aws.calls == []
+
+
+def test_a_command_that_is_not_there_names_one_like_it(cli: Cli) -> None:
+    assert "No such command 'setp'. Did you mean 'setup'?" in told(cli, "setp")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "Sign in again: aws sso login"),
+        (MissingDependencyException(msg="Install botocore[crt].."), "Install botocore[crt]."),
+        (KeyError("Account"), "Something failed that should not (KeyError)."),
+    ],
+)
+def test_what_goes_wrong_on_the_way_is_put_into_a_sentence(error: Exception, said: str) -> None:
+    assert said in sentence(error)
+    assert ".." not in sentence(error)
+
+
+@pytest.mark.parametrize("action", ["PutTargets", "PutRule"])
+def test_a_refusal_without_a_word_may_be_for_want_of_pass_role(action: str) -> None:
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, action)
+    assert ("(or iam:PassRole for its role)" in sentence(error)) == (action == "PutTargets")
 
 
 def test_an_account_that_is_not_the_stages(cli: Cli) -> None:

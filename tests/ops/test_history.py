@@ -162,7 +162,6 @@ def test_a_region_that_refuses_is_named_and_the_others_shown(aws: EmbeddedAws, c
         (("--since", "soon"), "neither a span such as 7d nor a date"),
         (("--since", "2999-12-31"), "2999-12-31 is still to come."),
         ((), "--since"),
-        (("--since", "7d", "--post"), "--post needs --stage NAME"),
         (("--since", "7d", "--stage", "nosuch"), "has no stage nosuch"),
         (("--since", "7d"), "CloudTrail cannot be read: cloudtrail:LookupEvents is denied"),
     ],

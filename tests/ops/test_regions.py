@@ -169,15 +169,6 @@ def test_other_statements_of_the_bus_policy_stay(cli: Cli, aws: EmbeddedAws) -> 
     assert [one["Sid"] for one in bus_policy(aws)] == ["theirs"]
 
 
-@pytest.mark.parametrize(
-    "options", [("--organization", ORGANIZATION), ("--apply", "--organization", "example.com")]
-)
-def test_an_organisation_is_named_by_its_id_and_with_apply(
-    cli: Cli, options: tuple[str, ...]
-) -> None:
-    assert cli.ops("regions", "--stage", "prod", *options).status == 2
-
-
 def test_a_region_that_somebody_elses_rule_forwards_is_left_alone(
     cli: Cli, aws: EmbeddedAws
 ) -> None:

@@ -438,6 +438,7 @@ def test_an_alarm_that_the_settings_no_longer_ask_for_is_deleted(
     cli.project.configure("prod", {"SELF_CHECK_SCHEDULE": ""})
     answer = cli.set_up()
     assert "  - delete the alarms (1)\n      signin-monitor-prod-errors-self_check" in answer.text
+    assert "chalice deploy" not in answer.text  # the functions do not change
     names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     assert "signin-monitor-prod-errors-self_check" not in names
     assert "Nothing to do" in cli.set_up().text
