@@ -144,6 +144,21 @@ class Notifier:
             return self._decide("parked", assessed, DIGEST, act="nobody")
         return self._post(assessed, event, deadline)
 
+    def notify_together(self, events: Sequence[Event], seconds_left: float) -> list[DecisionLine]:
+        """Post several events in one message, a single one like `notify`; return the decisions.
+
+        Raises DeliveryError: of several, nothing is parked then.
+        """
+        if len(events) == 1:
+            return [self.notify(events[0], seconds_left)]
+        deadline = Deadline.within_invocation(seconds_left)
+        assessed = [self._assess(read_sign_in(self._received(event))) for event in events]
+        lines: dict[int, DecisionLine] = {}
+        for message, members in digests(assessed, self._settings):
+            remark = self._delivery.post(message, deadline, patient=True)
+            lines |= {id(one): self._decide_posted(one, remark) for one in members}
+        return [lines[id(one)] for one in assessed]
+
     def notify_report(self, report: Report, event: Event, seconds_left: float) -> DecisionLine:
         """Post a report, which waits as that event if it must; else like `notify`."""
         deadline = Deadline.within_invocation(seconds_left)

@@ -9,7 +9,7 @@ given up when its time is over.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -76,3 +76,13 @@ def call_with_timeout(seconds: float, call: Callable[[], T]) -> T:
     if not results:
         raise TimeoutError
     return results[0]
+
+
+def collect(seconds: float, items: Iterable[T]) -> tuple[list[T], Exception | None]:
+    """Return what an iterable gives in its time, and what ended it before its end, if anything."""
+    given: list[T] = []
+    try:
+        call_with_timeout(seconds, lambda: given.extend(items))
+    except Exception as error:  # noqa: BLE001 — whatever it is, what was given stays
+        return list(given), error
+    return given, None

@@ -7,26 +7,22 @@ in each. Source: "LookupEvents" (AWS CloudTrail API Reference).
 import json
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
-from queue import SimpleQueue
+from itertools import islice
+from queue import Empty, SimpleQueue
 from threading import Event as Flag
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient
-    from mypy_boto3_cloudtrail.type_defs import (
-        EventTypeDef,
-        LookupEventsRequestTypeDef,
-        LookupEventsResponseTypeDef,
-    )
+    from mypy_boto3_cloudtrail.type_defs import EventTypeDef, LookupEventsResponseTypeDef
 
 Event = dict[str, Any]
 
@@ -34,6 +30,8 @@ SOURCE: Final = "signin.amazonaws.com"
 PAGE: Final = 50
 PAUSE: Final = 0.55  # seconds between two requests: a little under two a second
 PATIENCE: Final = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds to wait after each throttling in a row
+_GRACE: Final = 1.0  # seconds for what arrives at the last moment
+_SAMPLE_PAGES: Final = 3
 
 _CONSOLE_SIGN_IN: Final = "AWS Console Sign In via CloudTrail"
 _DETAIL_TYPES: Final = {
@@ -46,19 +44,23 @@ _THROTTLED: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A span of time to read in one region, both ends included."""
+    """A span of time to read in one region, both ends included.
+
+    With an `attribute` of LookupEvents it is a sample: the newest sign-ins that have it.
+    """
 
     region: str
     start: datetime
     end: datetime
+    attribute: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a region's history was not read to its end: AWS's error, or None for want of time."""
+    """Why a region's history was not read to its end: the error, or None for want of time."""
 
     region: str
-    error: ClientError | BotoCoreError | None
+    error: Exception | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,35 +94,43 @@ def read(
     Reading stops at `until`, a time of `time.monotonic`, or soon after `most` events. Raises
     nothing that AWS causes.
     """
-    arrived: SimpleQueue[Page | None] = SimpleQueue()
+    arrived: SimpleQueue[Page] = SimpleQueue()
     stop = Flag()
+    by_region: dict[str, list[Window]] = {}
+    for window in dict.fromkeys(windows):
+        by_region.setdefault(window.region, []).append(window)
 
     def follow(windows: Sequence[Window]) -> None:
-        try:
-            for window in windows:
-                for page in _pages(clients, window, _Clock(stop, until)):
-                    arrived.put(page)
-        finally:
-            arrived.put(None)
+        for window in windows:
+            for page in _pages(clients, window, _Clock(stop, until)):
+                arrived.put(page)
 
-    by_region = groupby(sorted(windows, key=lambda one: one.region), lambda one: one.region)
-    of_regions = [list(group) for _, group in by_region]
-    with ThreadPoolExecutor(max_workers=max(len(of_regions), 1)) as pool:
-        running = [pool.submit(follow, group) for group in of_regions]
-        try:
-            unfinished, given = len(running), 0
-            while unfinished:
-                if page := arrived.get():
-                    given += len(page.events)
-                    if most and given >= most:
-                        stop.set()
-                    yield page
-                else:
-                    unfinished -= 1
-        finally:
-            stop.set()
-    for one in running:
-        one.result()
+    for of_region in by_region.values():  # a call that hangs keeps nobody from going on
+        Thread(target=follow, args=(of_region,), daemon=True).start()
+    unfinished = {window: window.end for of_region in by_region.values() for window in of_region}
+    given = 0
+    try:
+        while unfinished and (page := _next(arrived, until)):
+            unfinished[page.window] = page.reached
+            if page.is_last:
+                del unfinished[page.window]
+            given += len(page.events)
+            if most and given >= most:
+                stop.set()
+            yield page
+    finally:
+        stop.set()
+    for window, reached in unfinished.items():
+        refusal = Refusal(window.region, None)
+        yield Page(window=window, events=(), reached=reached, is_last=True, refusal=refusal)
+
+
+def _next(arrived: "SimpleQueue[Page]", until: float | None) -> Page | None:
+    """Wait for a page; None if no more will come in time."""
+    try:
+        return arrived.get(timeout=until and max(until - time.monotonic(), 0) + _GRACE)
+    except Empty:
+        return None
 
 
 class _Clock:
@@ -139,37 +149,51 @@ class _Clock:
 
 
 def _pages(clients: Clients, window: Window, clock: _Clock) -> Iterator[Page]:
-    request: LookupEventsRequestTypeDef = {
-        "LookupAttributes": [{"AttributeKey": "EventSource", "AttributeValue": SOURCE}],
-        "StartTime": window.start,
-        "EndTime": window.end,
-        "MaxResults": PAGE,
-    }
+    refusal = None
     reached = window.end
+    most = _SAMPLE_PAGES if window.attribute else None
     try:
         client: CloudTrailClient = clients("cloudtrail", window.region)
-        while True:
-            clock.wait(0)
-            answer = _patiently(client, request, clock)
+        for answer in islice(_answers(client, window, clock), most):
             events = [as_event(one) for one in answer["Events"]]
-            token = answer.get("NextToken")
-            if not token:
+            if not answer.get("NextToken"):
                 yield Page(window=window, events=events, reached=window.start, is_last=True)
                 return
             if events:
                 reached = answer["Events"][-1]["EventTime"].astimezone(UTC)
             yield Page(window=window, events=events, reached=reached)
-            request["NextToken"] = token
-            clock.wait(PAUSE)
-    except (ClientError, BotoCoreError) as error:
-        refusal = Refusal(window.region, error)
     except _OutOfTime:
         refusal = Refusal(window.region, None)
+    except Exception as error:  # noqa: BLE001 — a region of which nothing is known is reported
+        refusal = Refusal(window.region, error)
     yield Page(window=window, events=(), reached=reached, is_last=True, refusal=refusal)
 
 
+def _answers(
+    client: "CloudTrailClient", window: Window, clock: _Clock
+) -> "Iterator[LookupEventsResponseTypeDef]":
+    key, value = window.attribute or ("EventSource", SOURCE)
+    request: dict[str, Any] = {
+        "LookupAttributes": [{"AttributeKey": key, "AttributeValue": value}],
+        "StartTime": window.start,
+        "EndTime": window.end,
+        "MaxResults": PAGE,
+    }
+    clock.wait(0)
+    while True:
+        answer = _patiently(client, request, clock)
+        if window.attribute:  # other services have events of that name as well
+            of_sign_in = [one for one in answer["Events"] if one.get("EventSource") == SOURCE]
+            answer = {**answer, "Events": of_sign_in}
+        yield answer
+        if not (token := answer.get("NextToken")):
+            return
+        request["NextToken"] = token
+        clock.wait(PAUSE)
+
+
 def _patiently(
-    client: "CloudTrailClient", request: "LookupEventsRequestTypeDef", clock: _Clock
+    client: "CloudTrailClient", request: Mapping[str, Any], clock: _Clock
 ) -> "LookupEventsResponseTypeDef":
     """Ask again for as long as the region throttles, within reason."""
     for seconds in PATIENCE:

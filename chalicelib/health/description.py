@@ -42,7 +42,10 @@ def sentence(result: CheckResult, phrases: Phrases, safe: Callable[[str], str]) 
     """Describe a folded fault, or say why nothing is known; `safe` makes its values fit to read."""
     values = {"resource": result.resource, "region": result.region or "", **result.facts}
     gaps = {name: safe(value) for name, value in values.items()}
+    check = phrases(f"check.{result.check}")
+    if result.region:
+        check = phrases("check_in_region", result=check, region=gaps["region"])
     if result.status is Status.FAULT:
-        return phrases(f"fault.{result.code}", **gaps)
+        return phrases(f"fault.{result.code}", check=check, **gaps)
     why = phrases(f"check_unknown.{result.code}", **gaps)
     return phrases("check_in_region", result=why, region=gaps["region"]) if result.region else why

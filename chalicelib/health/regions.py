@@ -37,7 +37,7 @@ def check_other_regions(
     def look_or_say_why(region: str) -> CheckResult:
         try:
             return look(region)
-        except (ClientError, BotoCoreError) as error:
+        except Exception as error:  # noqa: BLE001 — the other regions go on
             return unknown(check, error, region=region)
 
     others = [region for region in regions if region != home]

@@ -48,15 +48,13 @@ _OTHER_ACTIONS: Final = (
 )
 
 
-def unknown(
-    check: str, error: ClientError | BotoCoreError, *, region: str | None = None
-) -> CheckResult:
-    """Return the result of a check that AWS did not let look, naming the action."""
+def unknown(check: str, error: Exception, *, region: str | None = None) -> CheckResult:
+    """Return the result of a check that could not look, naming the action that AWS refused."""
     if not isinstance(error, ClientError):
         return CheckResult(
             check=check,
             status=Status.UNKNOWN,
-            code="no_answer",
+            code="no_answer" if isinstance(error, BotoCoreError) else "unexpected",
             region=region,
             facts={"error": type(error).__name__},
         )

@@ -1,7 +1,7 @@
 """Checkpoint: what a run of the self-check leaves to the next one, in a line of its own log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
@@ -14,11 +14,12 @@ RUN_MARKER: Final = "ran"
 
 
 class Waiting(NamedTuple):
-    """A parked sign-in that is no failure: where and when the history has it."""
+    """A parked sign-in that is no failure: where and when the history has it, and its digest."""
 
     region: str
     event_id: str
     time: datetime
+    record: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +29,58 @@ class Progress:
     until: datetime
     gaps: tuple[Span, ...] = ()
 
+    def with_gap(self, start: datetime, end: datetime) -> Self:
+        """Return it with a span that is to be read again, joined with those that it touches."""
+        gaps: list[Span] = []
+        for since, until in sorted((*self.gaps, (start, end))):
+            if gaps and since <= gaps[-1][1]:
+                first, last = gaps.pop()
+                gaps.append((first, max(last, until)))
+            else:
+                gaps.append((since, until))
+        return replace(self, gaps=tuple(gaps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What was decided of sign-ins since the last heartbeat.
+
+    `familiar` of them the baseline knew; `people` are their pseudonyms.
+    """
+
+    posted: int = 0
+    ignored: int = 0
+    found: int = 0
+    familiar: int = 0
+    people: tuple[str, ...] = ()
+    last_posted: datetime | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """`regions` are known by name; `faults` are those that last, with when each was last posted.
 
-    `unknown` are the checks, with their regions, that could not look; `waiting` is what the queue
-    holds, as far as it is no failure.
+    `at` is when the run began, None of no run. `unknown` are the checks, with their regions, that
+    could not look; `waiting` is what the queue holds, as far as it is no failure. `logs_since` is
+    when on_sign_in's log group was made, `deployed_at` when the first one was.
     """
 
     regions: Mapping[str, Progress] = field(default_factory=dict)
     faults: Mapping[FaultId, datetime] = field(default_factory=dict)
     heartbeat: datetime | None = None
     at: datetime | None = None
+    deployed_at: datetime | None = None
+    logs_since: datetime | None = None
     queue_was_empty: bool = False
     waiting: tuple[Waiting, ...] = ()
     unknown: tuple[tuple[str, str | None], ...] = ()
+    totals: Totals = Totals()
 
     def until(self, at: datetime) -> Self:
-        """Return it without what it claims to have read after that time."""
+        """Return it without what it claims to have read after that time.
+
+        A line of release 1.0 bears no MAC, and is believed no further than that.
+        """
         return replace(
             self,
             regions={
@@ -66,31 +100,63 @@ class Checkpoint:
             "faults": [
                 {**fault._asdict(), "posted": at.isoformat()} for fault, at in self.faults.items()
             ],
-            "heartbeat": self.heartbeat.isoformat() if self.heartbeat else None,
-            "at": self.at.isoformat() if self.at else None,
+            "heartbeat": _written(self.heartbeat),
+            "at": _written(self.at),
+            "deployed_at": _written(self.deployed_at),
+            "logs_since": _written(self.logs_since),
             "queue_was_empty": self.queue_was_empty,
-            "waiting": [(one.region, one.event_id, one.time.isoformat()) for one in self.waiting],
+            "waiting": [
+                (one.region, one.event_id, one.time.isoformat(), one.record) for one in self.waiting
+            ],
             "unknown": [list(check) for check in self.unknown],
+            "totals": {
+                **asdict(self.totals),
+                "last_posted": _written(self.totals.last_posted),
+            },
         }
 
     @classmethod
-    def from_line(cls, line: Mapping[str, Any]) -> Self:
-        """Return what `to_line` wrote. Raises one of many errors for another release's line."""
-        heartbeat = line["heartbeat"]
-        return cls(
-            regions={name: _progress(times) for name, times in line["regions"].items()},
-            faults={
-                _fault_id(kept): datetime.fromisoformat(kept["posted"]) for kept in line["faults"]
-            },
-            heartbeat=datetime.fromisoformat(heartbeat) if heartbeat else None,
-            at=datetime.fromisoformat(line["at"]) if line.get("at") else None,
-            waiting=tuple(
-                Waiting(region, event_id, datetime.fromisoformat(time))
-                for region, event_id, time in line.get("waiting", ())
-            ),
-            queue_was_empty=line.get("queue_was_empty") is True,
-            unknown=tuple((check, region) for check, region in line.get("unknown", ())),
-        )
+    def read(cls, line: Mapping[str, Any]) -> Self | None:
+        """Return what `to_line` wrote; None for anything else.
+
+        What has a default here is not in a line of release 1.0; it goes with release 1.2.
+        """
+        try:
+            totals = line.get("totals", {})
+            return cls(
+                regions={name: _progress(times) for name, times in line["regions"].items()},
+                faults={
+                    _fault_id(kept): datetime.fromisoformat(kept["posted"])
+                    for kept in line["faults"]
+                },
+                heartbeat=_moment(line["heartbeat"]),
+                at=_moment(line.get("at")),
+                deployed_at=_moment(line.get("deployed_at")),
+                logs_since=_moment(line.get("logs_since")),
+                waiting=tuple(
+                    Waiting(region, event_id, datetime.fromisoformat(time), record)
+                    for region, event_id, time, record in line.get("waiting", ())
+                ),
+                queue_was_empty=line.get("queue_was_empty") is True,
+                unknown=tuple((check, region) for check, region in line.get("unknown", ())),
+                totals=Totals(
+                    **{
+                        **totals,
+                        "people": tuple(totals.get("people", ())),
+                        "last_posted": _moment(totals.get("last_posted")),
+                    }
+                ),
+            )
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return None
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
 
 
 def _progress(times: list[str]) -> Progress:

@@ -1,11 +1,16 @@
-"""What the functions' own log groups say: what was decided of which event, and the last run."""
+"""What the functions' own log groups say: what was decided of which event, and the last run.
+
+Whoever may write to CloudWatch's logs can write lines of any content, and any number, into any
+group. What counts is the MAC of a line; what is newest is read first, so that what there is no
+time for is the oldest.
+"""
 
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -15,32 +20,37 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import code_of, is_missing
 from chalicelib.decision import is_authentic
-from chalicelib.errors import AWSReadError
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
 from chalicelib.self_check.checkpoint import RUN_MARKER, Checkpoint
+from chalicelib.timeout import collect
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
-POSTING_HANDLERS: Final = ("on_sign_in", "on_undelivered", "self_check")
+POSTING_HANDLERS: Final = ("self_check", "on_undelivered", "on_sign_in")
 
 _DECISIONS: Final = '{ $.decision = "*" }'
 _RUNS: Final = f'{{ $.self_check = "{RUN_MARKER}" }}'
-
+# The newest span to read; each one before is twice as long.
+_NEWEST: Final = timedelta(hours=1)
+_FUTURE: Final = timedelta(days=1)
 
 # As Lambda names them ("Viewing CloudWatch logs for Lambda", AWS Lambda Developer Guide).
 _STREAM: Final = re.compile(r"\d{4}/\d{2}/\d{2}/.*\[[^\]]+\][0-9a-f]{32}")
+
+Line = tuple["FilteredLogEventTypeDef", Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What a function decided of an event, and when.
 
-    `record` is the digest of the event. One that is not authentic was written before the function
-    was last changed, with another webhook or by an earlier release.
+    `record` is the digest of the event, `delay` from the event to the decision. One that is not
+    authentic was written before the function was last changed: with another webhook, or by release
+    1.0, which wrote neither MAC nor `record` (until 1.2).
     """
 
     event_id: str
@@ -50,6 +60,7 @@ class Decision:
     reason: str | None
     handler: str
     at: datetime
+    delay: timedelta = timedelta(0)
     is_authentic: bool = True
     familiar: bool = False
     person: str | None = None
@@ -59,7 +70,7 @@ class Decision:
         cls, line: Mapping[str, Any], handler: str, at: datetime, *, is_authentic: bool = True
     ) -> Self:
         """Read a decision line, which may be of another release."""
-        person = line.get("person")
+        person, delay = line.get("person"), line.get("delay_ms")
         return cls(
             event_id=str(line.get("event_id")),
             event_name=str(line.get("event_name")),
@@ -68,6 +79,7 @@ class Decision:
             reason=line.get("reason"),
             handler=handler,
             at=at,
+            delay=timedelta(milliseconds=delay if is_authentic and isinstance(delay, int) else 0),
             is_authentic=is_authentic,
             familiar=line.get("familiar") is True,
             person=person if isinstance(person, str) else None,
@@ -75,75 +87,130 @@ class Decision:
 
 
 class DecisionLog:
-    """The log groups of one stage, whose lines are authentic if they bear the MAC of `key`.
-
-    Whoever may write to CloudWatch's logs can write lines of any content into any group.
-    """
+    """The log groups of one stage, whose lines are authentic if they bear the MAC of `key`."""
 
     def __init__(
-        self, deployment: Deployment, clients: Clients, until: float, key: bytes | None
+        self, deployment: Deployment, clients: Clients, now: datetime, key: bytes | None
     ) -> None:
         self._deployment = deployment
         self._clients = clients
         self._logs: CloudWatchLogsClient = clients("logs", deployment.region)
-        self._until = until
+        self._now = now
         self._key = key
         self._changed_at: dict[str, datetime | None] = {}
-        self._forged: list[tuple[str, int]] = []
         self._reported_until = 0
-        self.problem: AWSReadError | None = None
+        self.forged: Counter[str] = Counter()  # lines since the last run, by handler
+        self.problem: str | None = None
 
-    def last_run(self, since: datetime) -> Checkpoint:
-        """Return what the last run left behind; an empty checkpoint if there was none."""
+    def last_run(self, since: datetime, until: float) -> Checkpoint:
+        """Return what the last run left behind; an empty checkpoint if there was none.
+
+        `until` is a time of `time.monotonic`. A copy of a checkpoint says nothing new.
+        """
+        forged: list[int] = []
+        older: list[tuple[datetime, Checkpoint]] = []
+        found = None
+        for span in self._spans(since):
+            lines, error = collect(_left(until), self._lines("self_check", _RUNS, *span, until))
+            found = self._newest(lines, older, forged)
+            if error:
+                self._note("self_check", error)
+            if found or error:
+                break
+        self.forged["self_check"] += sum(at > self._reported_until for at in forged)
+        if found is None and older:
+            found = max(older, key=lambda one: one[0])[1]
+        return found or Checkpoint()
+
+    def _newest(
+        self,
+        lines: Iterable[Line],
+        older: list[tuple[datetime, Checkpoint]],
+        forged: list[int],
+    ) -> Checkpoint | None:
+        """Return the newest checkpoint that bears the MAC; add to the others."""
         authentic: list[tuple[str, int, Checkpoint]] = []
-        older: list[tuple[str, int, Checkpoint]] = []
-        for event, line in list(self._lines("self_check", _RUNS, since)):
-            if line.get("self_check") != RUN_MARKER:
-                continue
-            ingested = event["ingestionTime"]
-            with suppress(AttributeError, LookupError, TypeError, ValueError):
-                if is_authentic(line, self._key):  # a copy of one says nothing new
-                    checkpoint = Checkpoint.from_line(line)
-                    authentic.append((str(line.get("at")), ingested, checkpoint))
-                elif self._is_older(event, "self_check"):
-                    checkpoint = Checkpoint.from_line(line).until(_moment(ingested))
-                    older.append((_moment(ingested).isoformat(), ingested, checkpoint))
-                elif line.get("mac", "") is not None:
-                    self._forged.append(("self_check", ingested))
-        if not (found := authentic or older):
-            return Checkpoint()
-        _, ingested, checkpoint = max(found, key=lambda one: one[:2])
-        self._reported_until = ingested
-        return checkpoint
+        for event, line in lines:
+            at, checkpoint = event["ingestionTime"], Checkpoint.read(line)
+            if self._is_authentic(line):
+                authentic += [(str(line.get("at")), at, checkpoint)] if checkpoint else []
+            elif not self._is_older(event, "self_check"):
+                forged += [at] * _is_forged(line)
+            elif checkpoint:
+                older.append((_moment(at), checkpoint.until(_moment(at))))
+        if not authentic:
+            return None
+        _, self._reported_until, newest = max(authentic, key=lambda one: one[:2])
+        return newest
 
-    @property
-    def forged(self) -> Counter[str]:
-        """How many forged lines came since the last run, by the handler in whose log they are."""
-        return Counter(name for name, at in self._forged if at > self._reported_until)
+    def decisions(self, since: datetime, until: float) -> tuple[list[Decision], datetime]:
+        """List what was decided, as far back as can be read in time, and how far back that is."""
+        with ThreadPoolExecutor(max_workers=len(POSTING_HANDLERS)) as pool:
+            read = list(
+                pool.map(lambda name: self._decisions_of(name, since, until), POSTING_HANDLERS)
+            )
+        decisions = [one for found, _ in read for one in found]
+        return sorted(decisions, key=lambda one: one.at), max(reached for _, reached in read)
 
-    def decisions(self, since: datetime) -> list[Decision]:
-        """List what was decided, oldest first for each function, as far as it can be read."""
-        return [
-            decision
-            for handler in POSTING_HANDLERS
-            for event, line in self._lines(handler, _DECISIONS, since)
-            if "decision" in line and (decision := self._decision(event, line, handler))
-        ]
+    def _decisions_of(
+        self, handler: str, since: datetime, until: float
+    ) -> tuple[list[Decision], datetime]:
+        found: list[Decision] = []
+        for start, end in self._spans(since):
+            lines = self._lines(handler, _DECISIONS, start, end, until)
+            decisions = (self._decision(event, line, handler) for event, line in lines)
+            read, error = collect(_left(until), (one for one in decisions if one))
+            found += read
+            if error:
+                self._note(handler, error)
+                return found, end
+        return found, since
+
+    def _spans(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the spans from then until now, the newest first, which takes in the future too."""
+        start, end, width = self._now - _NEWEST, self._now + _FUTURE, _NEWEST
+        while start > since:
+            yield start, end
+            width *= 2
+            start, end = start - width, start
+        yield since, end
+
+    def _note(self, handler: str, error: Exception) -> None:
+        group = self._deployment.log_group(handler)
+        if isinstance(error, ClientError):
+            why = f"cannot be read: logs:FilterLogEvents gives {code_of(error)}."
+        elif isinstance(error, TimeoutError):
+            why = "is too much to read in time."
+        else:
+            why = f"cannot be read ({type(error).__name__})."
+        self.problem = f"The log group {group} {why}"
 
     def _decision(
         self, event: "FilteredLogEventTypeDef", line: Mapping[str, Any], handler: str
     ) -> Decision | None:
         """Return the decision of a line; None if it proves nothing."""
-        authentic = is_authentic(line, self._key)
+        if "decision" not in line:
+            return None
+        authentic = self._is_authentic(line)
         if not authentic and not self._is_older(event, handler):
-            if line.get("mac", "") is not None:  # a function without its webhook writes no MAC
-                self._forged.append((handler, event["ingestionTime"]))
+            self.forged[handler] += _is_forged(line) and (
+                event["ingestionTime"] > self._reported_until
+            )
             return None
         at = _moment(event["timestamp"])
         return Decision.from_line(line, handler, at, is_authentic=authentic)
 
+    def _is_authentic(self, line: Mapping[str, Any]) -> bool:
+        try:
+            return is_authentic(line, self._key)
+        except (RecursionError, ValueError):  # whoever wrote it means harm
+            return False
+
     def _is_older(self, event: "FilteredLogEventTypeDef", handler: str) -> bool:
-        """Return whether a line was written before its function was last changed."""
+        """Return whether a line was written before its function was last changed.
+
+        Its time is when CloudWatch took it in, which nobody can choose.
+        """
         if handler not in self._changed_at:
             self._changed_at[handler] = self._last_change(handler)
         changed_at = self._changed_at[handler]
@@ -161,8 +228,8 @@ class DecisionLog:
             return None  # reported with the function
         return datetime.fromisoformat(found["LastModified"]).astimezone(UTC) if found else None
 
-    def deployed_at(self) -> datetime | None:
-        """Return when the stage was deployed: Chalice made the log group then. None if unknown."""
+    def logs_since(self) -> datetime | None:
+        """Return since when there is on_sign_in's log group: Chalice makes it with the function."""
         name = self._deployment.log_group("on_sign_in")
         try:
             groups = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
@@ -173,14 +240,17 @@ class DecisionLog:
         )
 
     def _lines(
-        self, handler: str, pattern: str, since: datetime
-    ) -> "Iterator[tuple[FilteredLogEventTypeDef, Mapping[str, Any]]]":
-        """Yield the JSON lines of a function's log, oldest first; `problem` says what ended it."""
-        group = self._deployment.log_group(handler)
+        self, handler: str, pattern: str, start: datetime, end: datetime, until: float
+    ) -> Iterator[Line]:
+        """Yield the JSON lines of a span of a function's log, oldest first.
+
+        Raises TimeoutError, and what boto3 raises.
+        """
         pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group,
+            logGroupName=self._deployment.log_group(handler),
             filterPattern=pattern,
-            startTime=int(since.timestamp() * 1000),
+            startTime=_milliseconds(start),
+            endTime=_milliseconds(end) - 1,
         )
         try:
             for page in pages:
@@ -188,28 +258,35 @@ class DecisionLog:
                     line = _read(event["message"])
                     if line is not None:
                         yield event, line
-                if time.monotonic() > self._until:
-                    self.problem = AWSReadError(f"There was no time to read the log group {group}.")
-                    return
+                if "nextToken" in page and time.monotonic() > until:
+                    raise TimeoutError
         except ClientError as error:
-            if is_missing(error):
-                return  # the function is not deployed, or has never run
-            self.problem = AWSReadError(
-                f"The log group {group} cannot be read: logs:FilterLogEvents gives "
-                f"{code_of(error)}."
-            )
-        except BotoCoreError as error:
-            self.problem = AWSReadError(
-                f"The log group {group} cannot be read ({type(error).__name__})."
-            )
+            if not is_missing(error):
+                raise  # else the function is not deployed, or has never run
+
+
+def _left(until: float) -> float:
+    return max(until - time.monotonic(), 0)
+
+
+def _is_forged(line: Mapping[str, Any]) -> bool:
+    """Return whether no function of the stage can have written a line that is not authentic.
+
+    One that does not know its webhook writes no MAC, and has posted nothing.
+    """
+    return line.get("mac", "") is not None or line.get("decision") == "posted"
 
 
 def _read(message: str) -> Mapping[str, Any] | None:
     try:
         line = json.loads(message)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     return line if isinstance(line, dict) else None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _moment(milliseconds: int) -> datetime:

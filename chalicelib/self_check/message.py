@@ -50,7 +50,9 @@ def _text(findings: Findings, wording: Wording) -> str:
     for kind, results in (("new", findings.new), ("ongoing", findings.ongoing)):
         if folded := _fold(results, wording):
             first = sentence(folded[0], wording.phrases, _quoting(wording))
-            text = wording.phrases(f"self_check.{kind}", account=account, first=first)
+            is_fault = folded[0].check != "password"
+            key = f"self_check.{kind if is_fault else 'noticed'}"
+            text = wording.phrases(key, account=account, first=first)
             return _and_more(text, len(folded) - 1, wording)
     if findings.resolved:
         return _resolved(findings, wording)

@@ -8,51 +8,88 @@ one before stands in its own log.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import log
 from chalicelib.aws.clients import Clients, clients_of
-from chalicelib.aws.event_history import Window
+from chalicelib.aws.event_history import Refusal, Window
 from chalicelib.decision import authenticated
 from chalicelib.errors import DeliveryError
-from chalicelib.health.checks import run_checks
+from chalicelib.health.checks import CHECKS, run_checks
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.regions import enabled_regions
 from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unread_history
 from chalicelib.notifier import Notifier
 from chalicelib.self_check.changes import regions_of, resolved_faults
-from chalicelib.self_check.checkpoint import Checkpoint
+from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
 from chalicelib.self_check.decision_log import Decision, DecisionLog
 from chalicelib.self_check.findings import EVENT_NAME, Findings, Week
 from chalicelib.self_check.message import findings_report
-from chalicelib.self_check.missed import Missed, Reading, missed, read_history, waiting, windows
+from chalicelib.self_check.missed import (
+    LOOK_BACK,
+    SHORT_LOOK_BACK,
+    Known,
+    Missed,
+    Reading,
+    Unposted,
+    given_up,
+    missed,
+    read_history,
+    waiting,
+    windows,
+)
+from chalicelib.self_check.passwords import unused_passwords
 from chalicelib.settings import Settings, stage_variables
+from chalicelib.timeout import call_with_timeout, collect
+
+T = TypeVar("T")
 
 WEEK: Final = timedelta(days=7)
 _JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly one
 _MEMORY: Final = timedelta(days=8)
+# A queue's depth is right a minute after what was sent ("GetQueueAttributes", SQS API Reference).
+_QUEUE_DELAY: Final = timedelta(minutes=1)
+_MADE_ANEW: Final = timedelta(minutes=1)
+_MOST_PEOPLE: Final = 2_000
 
-# Shares of the invocation's time, and the seconds that one message and the last line may take.
-_LOOKING_SHARE: Final = 0.5
-_LOGS_SHARE: Final = 0.75
+# Shares of the invocation's time: until when the last run is looked for, and all is looked at. The
+# seconds that a message, and a call that does not end by itself, may take.
+_MEMORY_SHARE: Final = 0.2
+_LOOKING_SHARE: Final = 0.6
 _MESSAGE_SECONDS: Final = 10.0
+_GRACE: Final = 2.0
 
 _REPORTS: Final = ("MfaAudit", EVENT_NAME)  # decisions that are no sign-ins
+# Reported whenever they are found, once: nothing shows that they are over.
+EVENTS: Final = ("lines_forged", "logs_deleted", "history_given_up", "password_unused")
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a run has looked at: the checks' results, the history, and the functions' logs."""
+
+    results: Sequence[CheckResult]
+    reading: Reading
+    decisions: Sequence[Decision]
+    complete_since: datetime
+    logs_since: datetime | None
 
 
 @dataclass(slots=True)
 class _Posted:
-    """What became of the missed sign-ins; `unfinished` regions have some left."""
+    """What became of the missed sign-ins; `left` are those that were not posted."""
 
     decisions: list[Decision] = field(default_factory=list)
     found: Counter[str] = field(default_factory=Counter)
-    unfinished: set[str] = field(default_factory=set)
+    left: list[Missed] = field(default_factory=list)
     error: DeliveryError | None = None
 
 
@@ -82,7 +119,7 @@ def self_check(
 
 
 class SelfCheck:
-    """Checks one deployment, and posts through its notifier."""
+    """Checks one deployment, once, and posts through its notifier."""
 
     def __init__(
         self, deployment: Deployment, clients: Clients, notifier: Notifier, now: datetime
@@ -91,56 +128,80 @@ class SelfCheck:
         self._clients = clients
         self._notifier = notifier
         self._now = now
+        self._failures: list[CheckResult] = []
 
     def run(self, schedule: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
         """Check, post what is to be posted, and log the checkpoint; return that line.
 
-        `schedule` is the event that asks for it. What cannot be read is reported. Raises
-        DeliveryError if a message could be neither posted nor parked: the next run has it.
+        `schedule` is the event that asks for it. What cannot be read, takes too long or fails is
+        reported, and the rest goes on. Raises DeliveryError if a message could be neither posted
+        nor parked: the next run has it.
         """
         start = time.monotonic()
-        end = start + seconds_left
-        if self._notifier.evidence_key is None:
-            self._notifier.warm_up()
-        key = self._notifier.evidence_key
-        logs_until = start + seconds_left * _LOGS_SHARE
-        decision_log = DecisionLog(self._deployment, self._clients, logs_until, key)
-        last = decision_log.last_run(self._now - _MEMORY)
-        deployed_at = decision_log.deployed_at()
-        regions = self._regions()
-        wanted = list(windows(regions, last, self._now))
-        looked, reading = self._look(wanted, last, start + seconds_left * _LOOKING_SHARE)
-        since = min([self._now, *filter(None, [last.at]), *(one.start for one in wanted)])
-        decisions = decision_log.decisions(since)
-        results = [
-            *_lasting(looked, last),
-            *_history(regions, reading),
-            *self._evidence(decision_log),
-        ]
-        is_empty = _queue_is_empty(looked)
-        unposted = missed(
-            reading,
-            decisions,
-            results,
-            deployed_at,
-            self._deployment.settings,
-            lost_before=last.at if is_empty and last.queue_was_empty else None,
-            decisions_are_complete=decision_log.problem is None and key is not None,
+        end, looking_end = start + seconds_left, start + seconds_left * _LOOKING_SHARE
+        memory_end = start + seconds_left * _MEMORY_SHARE
+        key = self._attempt("webhook", self._key, None, memory_end)
+        decision_log = DecisionLog(self._deployment, self._clients, self._now, key)
+        last = self._attempt(
+            "last run",
+            lambda: decision_log.last_run(self._now - _MEMORY, memory_end),
+            Checkpoint(),
+            memory_end,
         )
-        posted = self._post(unposted, end)
-        week = self._week(posted, end) if self._is_due(last.heartbeat) else None
+        is_first = bool(key) and not (last.at or decision_log.problem or self._failures)
+        look_back = LOOK_BACK if last.at or is_first else SHORT_LOOK_BACK
+        regions = self._attempt("regions", self._regions, [self._deployment.region], looking_end)
+        wanted = list(windows(regions, last, self._now, look_back))
+        looked = self._look(wanted, regions, last, decision_log, looking_end)
+        reading = looked.reading
+        results = list(_lasting(looked.results, last))
+        is_empty = _queue_is_empty(results)
+        known = Known(
+            now=self._now,
+            settings=self._deployment.settings,
+            decisions=looked.decisions,
+            complete_since=looked.complete_since,
+            faults=[result for result in results if result.status is Status.FAULT],
+            deployed_at=_earliest(last.deployed_at, looked.logs_since),
+            lost_before=last.at - _QUEUE_DELAY
+            if last.at and is_empty and last.queue_was_empty
+            else None,
+        )
+        unposted = self._attempt("sign-ins", lambda: missed(reading, known), None, end)
+        posted = _Posted()
+        if key and unposted:
+            until = end - _MESSAGE_SECONDS - _GRACE
+            self._attempt("posting", lambda: self._post(unposted, posted, end), None, until)
+        results += _history(regions, reading)
+        results += given_up(regions, last, self._now)
+        results += self._evidence(decision_log, last, looked, unposted)
+        results += self._attempt(
+            "passwords", lambda: list(unused_passwords(reading, last, self._now)), [], end
+        )
+        results += self._failures or [CheckResult.ok("self_check")]
+        totals = _totals(last, looked.decisions, posted, self._now)
+        is_due = self._is_due(last.heartbeat) and (last.at is not None or is_first)
+        week = _week(totals, results) if is_due else None
         findings = self._findings(results, regions, last, week)
-        error = posted.error or self._report(findings, schedule, end)
+        reporting = partial(self._report, findings, schedule, end)
+        error = self._attempt("report", reporting, None, end - 2 * _GRACE)
+        error = posted.error or error
         checkpoint = replace(
-            self._checkpoint(last, reading, posted, None if error else findings),
+            self._faults_in(last, None if error else findings),
+            regions=_progress(last, reading, posted, unposted, decision_log)
+            if key and unposted
+            else last.regions,
             at=self._now,
+            deployed_at=known.deployed_at,
+            logs_since=looked.logs_since or last.logs_since,
             queue_was_empty=is_empty,
-            waiting=waiting(reading, [*decisions, *posted.decisions], last, self._now),
+            waiting=waiting(reading, [*looked.decisions, *posted.decisions], last, self._now),
             unknown=tuple(
                 (result.check, result.region)
-                for result in looked
+                for result in looked.results
                 if result.status is Status.UNKNOWN
             ),
+            totals=Totals() if week and not error else totals,
         )
         line = {
             **checkpoint.to_line(),
@@ -153,30 +214,118 @@ class SelfCheck:
             raise error
         return line
 
-    def _evidence(self, decision_log: DecisionLog) -> Iterator[CheckResult]:
+    def _attempt(self, step: str, call: Callable[[], T], otherwise: T, until: float) -> T:
+        """Return what a step gives; `otherwise`, and a fault, if it fails or takes too long."""
+        seconds = max(until - time.monotonic(), 0) + _GRACE
+        try:
+            return call_with_timeout(seconds, call)
+        except Exception as error:  # noqa: BLE001 — a run always ends with a report
+            self._fail(step, error)
+            return otherwise
+
+    def _fail(self, step: str, error: Exception) -> None:
+        log.write_failure(f"The self-check could not do all: {step}.", error)
+        group = self._deployment.log_group("self_check")
+        remedy = f"aws logs tail {group} --region {self._deployment.region} --since 2h"
+        why = type(error).__name__
+        self._failures.append(CheckResult.fault("self_check", "step_failed", remedy, step, why=why))
+
+    def _key(self) -> bytes | None:
+        if self._notifier.evidence_key is None:
+            self._notifier.warm_up()
+        return self._notifier.evidence_key
+
+    def _regions(self) -> list[str]:
+        try:
+            return enabled_regions(self._clients, self._deployment.region)
+        except (ClientError, BotoCoreError):
+            return [self._deployment.region]  # reported with the forwards
+
+    def _look(
+        self,
+        wanted: Sequence[Window],
+        regions: Sequence[str],
+        last: Checkpoint,
+        decision_log: DecisionLog,
+        until: float,
+    ) -> _Looked:
+        """Run the checks, read the history and the logs, all at once: what hangs costs one time."""
+        since = min([self._now, *filter(None, [last.at]), *(one.start for one in wanted)])
+        unread = [unread_history(Refusal(region, None)) for region in regions]
+        nothing = Reading((), dict(last.regions), unread)
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            checking = pool.submit(self._checks, until)
+            reading = pool.submit(
+                self._attempt,
+                "history",
+                lambda: read_history(self._clients, wanted, last, until),
+                nothing,
+                until,
+            )
+            decided = pool.submit(
+                self._attempt,
+                "log of decisions",
+                lambda: decision_log.decisions(since, until),
+                ([], self._now),
+                until,
+            )
+            logs_since = self._attempt("log groups", decision_log.logs_since, None, until)
+            decisions, complete_since = decided.result()
+            read = reading.result()
+            results = checking.result()
+        if logs_since and last.deployed_at and logs_since > last.deployed_at + _MADE_ANEW:
+            complete_since = max(complete_since, logs_since)  # the log group was made anew
+        return _Looked([*results, *read.refusals], read, decisions, complete_since, logs_since)
+
+    def _checks(self, until: float) -> list[CheckResult]:
+        """Run the checks; those that there was no time for are unknown."""
+        seconds = max(until - time.monotonic(), 0)
+        results, error = collect(seconds, run_checks(self._deployment, self._clients, until=until))
+        seen = {result.check for result in results}
+        for check in CHECKS if error else ():
+            if check.name not in seen:
+                results.append(CheckResult(check=check.name, status=Status.UNKNOWN, code="no_time"))
+        return results
+
+    def _evidence(
+        self,
+        decision_log: DecisionLog,
+        last: Checkpoint,
+        looked: _Looked,
+        unposted: Unposted | None,
+    ) -> Iterator[CheckResult]:
         """Yield what is wrong with the functions' logs: lines of others, or no reading them."""
-        for handler, count in decision_log.forged.items():
-            group = self._deployment.log_group(handler)
-            remedy = f"aws logs tail {group} --region {self._deployment.region} --since 2h"
+        region = self._deployment.region
+        for handler, lines in decision_log.forged.items():
+            if lines:
+                group = self._deployment.log_group(handler)
+                remedy = f"aws logs tail {group} --region {region} --since 2h"
+                yield CheckResult.fault(
+                    "evidence", "lines_forged", remedy, group, handler=handler, count=str(lines)
+                )
+        if looked.logs_since and last.logs_since and looked.logs_since > last.logs_since:
+            group = self._deployment.log_group("on_sign_in")
             yield CheckResult.fault(
-                "evidence", "lines_forged", remedy, group, handler=handler, count=str(count)
+                "evidence",
+                "logs_deleted",
+                "",
+                group,
+                time=f"{looked.logs_since:%Y-%m-%d %H:%M} UTC",
             )
         if decision_log.problem:
             remedy = self._deployment.ops_command("policies", "--diff")
-            yield CheckResult.fault(
-                "evidence", "logs_unread", remedy, why=str(decision_log.problem)
+            yield CheckResult.fault("evidence", "logs_unread", remedy, why=decision_log.problem)
+        elif unposted and unposted.older:
+            days, count = str(LOOK_BACK.days), str(unposted.older)
+            command = self._deployment.ops_command("history", f"--since {days}d")
+            yield CheckResult(
+                check="evidence",
+                status=Status.UNKNOWN,
+                code="before_logs",
+                facts={"days": days, "count": count, "command": command},
             )
-
-    def _look(
-        self, wanted: Sequence[Window], last: Checkpoint, until: float
-    ) -> tuple[list[CheckResult], Reading]:
-        """Run the checks and read the history at once: a region that hangs costs both as much."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            checking = pool.submit(
-                lambda: list(run_checks(self._deployment, self._clients, until=until))
-            )
-            reading = read_history(self._clients, wanted, last, until)
-            return [*checking.result(), *reading.refusals], reading
+        else:
+            yield CheckResult.ok("evidence")
 
     def _report(
         self, findings: Findings, schedule: Mapping[str, Any], end: float
@@ -191,65 +340,44 @@ class SelfCheck:
                 return error
         return None
 
-    def _checkpoint(
-        self, last: Checkpoint, reading: Reading, posted: _Posted, reported: Findings | None
-    ) -> Checkpoint:
-        """Return what the next run starts from; `reported` are the findings that were posted."""
-        regions = {
-            region: last.regions[region] if region in posted.unfinished else progress
-            for region, progress in reading.progress.items()
-            if region not in posted.unfinished or region in last.regions
-        }
+    def _faults_in(self, last: Checkpoint, reported: Findings | None) -> Checkpoint:
+        """Return what the next run knows of faults; `reported` are the findings, if posted."""
         if reported is None:
-            return replace(last, regions=regions)
+            return last
         shown = {result.fault_id for result in (*reported.new, *reported.ongoing)}
         faults = {id_: at for id_, at in last.faults.items() if id_ not in reported.resolved}
         faults |= dict.fromkeys(shown, self._now)
-        return Checkpoint(
-            regions=regions,  # what is wrong with the evidence is reported whenever it is found
-            faults={id_: at for id_, at in faults.items() if id_.check != "evidence"},
+        return replace(
+            last,
+            faults={id_: at for id_, at in faults.items() if id_.code not in EVENTS},
             heartbeat=self._now if reported.week else last.heartbeat,
         )
 
-    def _regions(self) -> list[str]:
-        try:
-            return enabled_regions(self._clients, self._deployment.region)
-        except (ClientError, BotoCoreError):
-            return [self._deployment.region]  # reported with the forwards
-
-    def _post(self, unposted: Sequence[Missed], end: float) -> _Posted:
+    def _post(self, unposted: Unposted, posted: _Posted, end: float) -> None:
         """Post missed sign-ins for as long as there is time; the next run has the rest."""
-        posted = _Posted()
-        for one in unposted:
+        posted.left += unposted.to_post
+        calls = [one for one in unposted.to_post if one.is_unknown_call]
+        together = [calls] if len(calls) > 1 else []
+        alone = [[one] for one in unposted.to_post if not (together and one.is_unknown_call)]
+        for group in [*alone, *together]:
             seconds_left = end - time.monotonic()
-            if posted.error or seconds_left < 2 * _MESSAGE_SECONDS:
-                posted.unfinished.add(one.region)
-                continue
-            late = {**one.event, "found-by": "self-check", "found-cause": one.cause}
+            if seconds_left < 2 * _MESSAGE_SECONDS:
+                return
+            events = [
+                {**one.event, "found-by": "self-check", "found-cause": one.cause} for one in group
+            ]
             try:
-                decision = self._notifier.notify(late, seconds_left - _MESSAGE_SECONDS)
+                lines = self._notifier.notify_together(events, seconds_left - _MESSAGE_SECONDS)
             except DeliveryError as error:
                 posted.error = error
-                posted.unfinished.add(one.region)
-            else:
-                posted.decisions.append(self._decision(decision))
-                if decision["decision"] in ("posted", "parked"):
-                    posted.found[one.cause] += 1
-        return posted
-
-    def _week(self, posted: _Posted, end: float) -> Week | None:
-        """Count the last week; None, and a line in the log, if there is not the time for it."""
-        decision_log = DecisionLog(
-            self._deployment,
-            self._clients,
-            end - 2 * _MESSAGE_SECONDS,
-            self._notifier.evidence_key,
-        )
-        week = _week([*decision_log.decisions(self._now - WEEK), *posted.decisions])
-        if decision_log.problem:
-            log.write(level="WARNING", message=f"No heartbeat yet. {decision_log.problem}")
-            return None
-        return week
+                return
+            except Exception as error:  # noqa: BLE001 — one record must not hold up the others
+                self._fail("posting", error)
+                continue
+            for one, line in zip(group, lines, strict=True):
+                posted.left.remove(one)
+                posted.decisions.append(self._decision(line))
+                posted.found[one.cause] += line["decision"] in ("posted", "parked")
 
     def _decision(self, line: Mapping[str, Any]) -> Decision:
         return Decision.from_line(line, "self_check", self._now)
@@ -286,17 +414,15 @@ class SelfCheck:
 def _lasting(results: Sequence[CheckResult], last: Checkpoint) -> Iterator[CheckResult]:
     """Yield results, those that AWS denies, or that were unknown before as well, as faults."""
     for result in results:
-        is_denied = result.status is Status.UNKNOWN and result.code == "denied"
         was_unknown = (result.check, result.region) in last.unknown
-        if is_denied:
+        if result.status is not Status.UNKNOWN:
+            yield result
+        elif result.code == "denied":
             yield replace(result, status=Status.FAULT, code="check_denied")
-        elif result.status is Status.UNKNOWN and was_unknown:
-            yield replace(
-                result,
-                status=Status.FAULT,
-                code="check_unknown",
-                facts={"why": result.facts.get("error", "no time")},
-            )
+        elif was_unknown:
+            code = "history_unread" if result.check == "history" else "check_unknown"
+            facts = {"why": result.facts.get("error", "no time")}
+            yield replace(result, status=Status.FAULT, code=code, facts=facts)
         else:
             yield result
 
@@ -327,21 +453,70 @@ def _uncovered(results: Sequence[CheckResult], regions: Sequence[str]) -> list[s
     return sorted(uncovered)
 
 
-def _week(decisions: Sequence[Decision]) -> Week:
-    """Count the events of a week by what became of each in the end."""
-    of_sign_ins = [one for one in decisions if one.event_name not in _REPORTS]
-    posted, parked, ignored = (
-        {one.event_id for one in of_sign_ins if one.verdict == verdict}
+def _progress(
+    last: Checkpoint,
+    reading: Reading,
+    posted: _Posted,
+    unposted: Unposted,
+    decision_log: DecisionLog,
+) -> dict[str, Progress]:
+    """Return how far each region is done with: what was not posted, or is in doubt, is not."""
+    progress = dict(reading.progress)
+    in_doubt = unposted.in_doubt if decision_log.problem else ()
+    times: dict[str, list[datetime]] = {}
+    for one in (*posted.left, *in_doubt):
+        time_of_it = one.assessed.sign_in.event_time or last.at
+        if time_of_it and one.region in progress:
+            times.setdefault(one.region, []).append(time_of_it)
+    for region, found in times.items():
+        progress[region] = progress[region].with_gap(min(found), max(found))
+    return progress
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min(filter(None, times), default=None)
+
+
+def _totals(
+    last: Checkpoint, decisions: Sequence[Decision], posted: _Posted, now: datetime
+) -> Totals:
+    """Add what was decided since the last run, each event once, to what was before.
+
+    What the self-check posts is counted by the run that posts it.
+    """
+    since = last.at or datetime.min.replace(tzinfo=UTC)
+    new = [
+        one
+        for one in decisions
+        if since < one.at <= now and one.handler != "self_check" and one.event_name not in _REPORTS
+    ]
+    new += posted.decisions
+    posted_ids, parked, ignored = (
+        {one.event_id for one in new if one.verdict == verdict}
         for verdict in ("posted", "parked", "ignored")
     )
-    late = {one.event_id for one in of_sign_ins if one.handler == "self_check"}
-    familiar = [one for one in of_sign_ins if one.familiar]
+    familiar = [one for one in new if one.familiar]
+    people = dict.fromkeys((*last.totals.people, *(one.person for one in familiar if one.person)))
+    moments = [one.at for one in new if one.verdict == "posted"]
+    return Totals(
+        posted=last.totals.posted + len(posted_ids),
+        ignored=last.totals.ignored + len(ignored - posted_ids - parked),
+        found=last.totals.found + posted.found.total(),
+        familiar=last.totals.familiar + len({one.event_id for one in familiar}),
+        people=tuple(people)[:_MOST_PEOPLE],
+        last_posted=max([*moments, *filter(None, [last.totals.last_posted])], default=None),
+    )
+
+
+def _week(totals: Totals, results: Sequence[CheckResult]) -> Week:
+    """Return the heartbeat: what was decided, and what the queue holds."""
+    depths = [int(one.facts.get("depth", 0)) for one in results if one.check == "queue"]
     return Week(
-        posted=len(posted),
-        ignored=len(ignored - posted - parked),
-        found=len(late & (posted | parked)),
-        waiting=len(parked - posted),
-        last_posted=max((one.at for one in of_sign_ins if one.verdict == "posted"), default=None),
-        familiar=len({one.event_id for one in familiar}),
-        people=len({one.person for one in familiar if one.person}),
+        posted=totals.posted,
+        ignored=totals.ignored,
+        found=totals.found,
+        waiting=sum(depths),
+        last_posted=totals.last_posted,
+        familiar=totals.familiar,
+        people=len(totals.people),
     )

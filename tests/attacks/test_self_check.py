@@ -150,7 +150,7 @@ def tampered(stage: Stage, part: str) -> None:
     [
         ("another code", "runs other code than the stage's other functions"),
         ("a wrapper", "with other settings than the stage's: AWS_LAMBDA_EXEC_WRAPPER"),
-        ("no retries", "again less often"),
+        ("no retries", "Lambda retries the events"),
         ("an organisation's permission", "EventBridge may not invoke the function"),
         ("a forward's path", "which forwards the sign-ins in eu-west-1, changes the event"),
         ("a forward's role", "The role signin-monitor-prod-forward-nobody is missing"),
