@@ -154,7 +154,9 @@ def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
         )
         for result in _fold(results, wording)[:_SHOWN]
     ]
-    return wording.phrases("self_check.unknown", results="; ".join(described))
+    return wording.phrases(
+        "self_check.unknown", results=wording.phrases("notes.join").join(described)
+    )
 
 
 def _fold(results: Sequence[CheckResult], wording: Wording) -> list[CheckResult]:
