@@ -9,7 +9,12 @@ _ROLES: Final = "RolesOfSigninMonitor"
 # Of the rights to change a role, those that IAM grants by its boundary ("Actions, resources, and
 # condition keys for AWS Identity and Access Management"). A trust needs none: what a role may do is
 # bounded whoever may assume it.
-_BOUNDED: Final = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy")
+_BOUNDED: Final = (
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+)
 
 
 def deployer_policy(boundary: str) -> dict[str, Any]:
@@ -22,7 +27,7 @@ def deployer_policy(boundary: str) -> dict[str, Any]:
     bounded = {
         **roles,
         "Sid": "RolesUnderTheBoundary",
-        "Action": [*_BOUNDED, "iam:PutRolePermissionsBoundary"],
+        "Action": list(_BOUNDED),
         "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
     }
     return {**policy, "Statement": [*policy["Statement"], bounded]}
