@@ -24,7 +24,6 @@ FACTS = {"reason", "via", "mfa", "source"}
 # Faults that only doctor looks for.
 OF_DOCTOR = {
     *("alarms_missing", "queue_differs", "queue_unfit", "settings_missing", "webhook_refused"),
-    *("role_untrusted"),
 }
 OUTCOMES = ("success", "failure", "unknown", "anomaly", "not_understood")
 # Particles that depend on the last sound of the name before them.
