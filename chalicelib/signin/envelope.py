@@ -21,7 +21,7 @@ _TYPES: Final = {type(None): "null", bool: "boolean", str: "string", list: "arra
 
 def unwrapped(received: object) -> Iterator[object]:
     """Return what the messages of an SNS or SQS wrapper hold; anything else as it is."""
-    contents = list(_contents(received)) if event_in(received) is None else []
+    contents = list(_contents(received))
     if not contents:
         yield received
     for content in contents:
@@ -38,9 +38,7 @@ def event_in(received: object) -> Json | None:
         return None
     if "detail" in received or "detail-type" in received:
         return received
-    source = received.get("eventSource")
-    is_of_aws = isinstance(source, str) and source.endswith(".amazonaws.com")
-    is_record = "eventName" in received and (is_of_aws or "userIdentity" in received)
+    is_record = "eventName" in received and "userIdentity" in received
     return {"detail": received} if is_record else None
 
 

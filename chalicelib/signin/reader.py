@@ -203,15 +203,13 @@ def _assumed_role(identity: Json, _: Json) -> Principal:
 
 
 def _federated_user(identity: Json, _: Json) -> Principal:
-    context = _object(identity, "sessionContext")
-    issuer = _object(context, "sessionIssuer")
+    issuer = _object(_object(identity, "sessionContext"), "sessionIssuer")
     owner = _KEY_OWNERS.get(_text(issuer, "type") or "", _other)(issuer, {})
     return Principal(
         type=PrincipalType.FEDERATED_USER,
-        name=_text(identity, "userName") or _of_arn(identity).name,
+        name=_of_arn(identity).name,
         account_id=_text(identity, "accountId"),
         arn=_text(issuer, "arn"),
-        source_identity=_text(context, "sourceIdentity"),
         keys_of=owner if owner.name or owner.type is PrincipalType.ROOT else None,
     )
 
@@ -225,11 +223,7 @@ def _saml_user(identity: Json, extra: Json) -> Principal:
 
 
 def _web_identity_user(identity: Json, _: Json) -> Principal:
-    return Principal(
-        type=PrincipalType.WEB_IDENTITY_USER,
-        name=_text(identity, "userName"),
-        account_id=_text(identity, "accountId"),
-    )
+    return Principal(type=PrincipalType.WEB_IDENTITY_USER, name=_text(identity, "userName"))
 
 
 def _identity_center_user(identity: Json, extra: Json) -> Principal:
@@ -241,7 +235,6 @@ def _identity_center_user(identity: Json, extra: Json) -> Principal:
     return Principal(
         type=PrincipalType.IDENTITY_CENTER_USER,
         name=next(iter(visible or names), None),
-        account_id=_text(identity, "accountId"),
         user_id=user_id,
         identity_store=(_text(person, "identityStoreArn") or "").rpartition("/")[2] or None,
     )
@@ -251,7 +244,6 @@ def _other(identity: Json, _: Json) -> Principal:
     return Principal(
         type=PrincipalType.OTHER,
         name=_text(identity, "userName") or _text(identity, "arn"),
-        account_id=_text(identity, "accountId"),
     )
 
 

@@ -338,6 +338,12 @@ def test_a_sign_in_is_read_however_it_is_wrapped(
     assert "alice" in harness.texts[0]
 
 
+def test_an_envelope_without_its_event_is_posted_as_what_it_is(harness: NotifierHarness) -> None:
+    line = harness.notifier().receive(without(SIGN_IN, "detail"), SECONDS)
+    assert isinstance(line, dict)
+    assert (line["decision"], line["reasons"]) == ("posted", ["not_understood", "outcome_unknown"])
+
+
 @pytest.mark.parametrize(
     ("received", "described"),
     [
