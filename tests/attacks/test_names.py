@@ -55,7 +55,8 @@ def test_an_iam_user_of_that_name_is_no_typing_mistake() -> None:
     named = changed(event("iam-user-with-mfa"), *IDENTITY, "userName", to=HIDDEN)
     assert text(named).startswith(f"[Warning] IAM user {HIDDEN} signed in")
     path = ("detail", "additionalEventData", "UserName")
-    assert HIDDEN in text(changed(event("identity-center-passkey"), *path, to=HIDDEN))
+    signed_in = changed(event("identity-center-passkey"), *IDENTITY, "onBehalfOf", to=None)
+    assert f"SSO user {HIDDEN} signed in" in text(changed(signed_in, *path, to=HIDDEN))
 
 
 def test_a_role_named_like_a_permission_set_is_none_and_is_named_in_full() -> None:
