@@ -56,7 +56,7 @@ def test_an_iam_user_of_that_name_is_no_typing_mistake() -> None:
     assert text(named).startswith(f"[Warning] IAM user {HIDDEN} signed in")
     path = ("detail", "additionalEventData", "UserName")
     signed_in = changed(event("identity-center-passkey"), *IDENTITY, "onBehalfOf", to=None)
-    assert f"SSO user {HIDDEN} signed in" in text(changed(signed_in, *path, to=HIDDEN))
+    assert f"{HIDDEN} signed in" in text(changed(signed_in, *path, to=HIDDEN))
 
 
 def test_a_role_named_like_a_permission_set_is_none_and_is_named_in_full() -> None:
