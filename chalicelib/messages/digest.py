@@ -176,12 +176,12 @@ def _count(what: str, n: int, wording: Wording, **more: object) -> str:
 
 
 def _line(group: Sequence[AssessedSignIn], settings: Settings) -> str:
-    line = ""
-    for limit in _LIMITS:
+    *longer, shortest = _LIMITS
+    for limit in longer:
         line = _line_in(group, Wording(settings, limit=limit))
         if len(line) <= _LINE_LIMIT:
-            break
-    return line
+            return line
+    return _line_in(group, Wording(settings, limit=shortest))
 
 
 def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.result import CheckResult, FaultId, Status
 from chalicelib.messages.payload import Payload
 from chalicelib.messages.sign_in import sign_in_message
 from chalicelib.reports import report_in
@@ -78,7 +78,14 @@ CASES = {
         uncovered=[result.region or "" for result in FORWARDS],
         week=WEEK,
     ),
-    "resolved": replace(PROD, resolved=[TRAIL.fault_id, *(one.fault_id for one in FORWARDS)]),
+    "resolved": replace(
+        PROD,
+        resolved=[
+            TRAIL.fault_id,
+            *(one.fault_id for one in FORWARDS),
+            FaultId("queue", "of_an_older_release", None, "signin-monitor-prod-undelivered"),
+        ],
+    ),
     "heartbeat": replace(PROD, week=WEEK, uncovered=["eu-west-1"], unknown=DENIED),
     "heartbeat-quiet": replace(PROD, week=QUIET),
     "hostile": replace(PROD, new=[HOSTILE], resolved=[HOSTILE.fault_id]),
