@@ -131,7 +131,7 @@ def _resolved(findings: Findings, wording: Wording) -> str:
     text = wording.phrases(
         "self_check.resolved",
         account=wording.account(findings.account_id),
-        results=wording.phrases("notes.join").join(were[:_RESOLVED_SHOWN]),
+        results=wording.phrases("self_check.join").join(were[:_RESOLVED_SHOWN]),
     )
     return _and_more(text, len(were) - _RESOLVED_SHOWN, wording)
 
@@ -155,7 +155,7 @@ def _unknown(results: Sequence[CheckResult], wording: Wording) -> str:
         for result in _fold(results, wording)[:_SHOWN]
     ]
     return wording.phrases(
-        "self_check.unknown", results=wording.phrases("notes.join").join(described)
+        "self_check.unknown", results=wording.phrases("self_check.join").join(described)
     )
 
 
