@@ -8,11 +8,14 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TextIO
 
 from rich.console import Console, Group, OverflowMethod, RenderableType
+from rich.progress import Progress
 from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.table import Table
@@ -39,6 +42,13 @@ def console(out: TextIO | None = None, environ: Mapping[str, str] = os.environ) 
         width=None if out.isatty() or "COLUMNS" in environ else _PIPE_WIDTH,
         _environ=environ,
     )
+
+
+@contextmanager
+def progress(label: str, total: float) -> Iterator[Callable[[float], object]]:
+    """Show on standard error, if it is a terminal, how far something is; yield what advances it."""
+    with Progress(console=console(sys.stderr), disable=not sys.stderr.isatty()) as bar:
+        yield partial(bar.advance, bar.add_task(label, total=total))
 
 
 def plain(text: str) -> str:

@@ -1,12 +1,14 @@
 """What the error codes of AWS's services mean."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 # "403" is what remains where the refusal comes without AWS's own word, as from an endpoint policy.
 _DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$")
+_Answer = TypeVar("_Answer")
 _MISSING: Final = re.compile(r"NotFound|NonExistent|DoesNotExist|NoSuch")
 
 
@@ -23,3 +25,13 @@ def is_denied(error: ClientError) -> bool:
 def is_missing(error: ClientError) -> bool:
     """Return whether AWS answered that there is no such thing."""
     return bool(_MISSING.search(code_of(error)))
+
+
+def unless_missing(call: Callable[[], _Answer]) -> _Answer | None:
+    """Return what AWS answers to a call; None if it says that there is no such thing."""
+    try:
+        return call()
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from chalicelib import __version__
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult
 from ops.project.deployed_resources import VERSION_TAG
@@ -19,11 +17,7 @@ if TYPE_CHECKING:
 def check_release(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """Name both releases; nothing of a stage that is not deployed."""
     functions: LambdaClient = clients("lambda", deployment.region)
-    try:
-        found = functions.get_function(FunctionName=deployment.function("on_sign_in"))
-    except ClientError as error:
-        if is_missing(error):
-            return
-        raise
-    deployed = found.get("Tags", {}).get(VERSION_TAG, "unknown")
-    yield CheckResult.ok("release", deployed=deployed, here=__version__)
+    name = deployment.function("on_sign_in")
+    if found := unless_missing(lambda: functions.get_function(FunctionName=name)):
+        deployed = found.get("Tags", {}).get(VERSION_TAG, "unknown")
+        yield CheckResult.ok("release", deployed=deployed, here=__version__)

@@ -1,9 +1,9 @@
 """Waits for a real sign-in's decision: the proof from end to end that only an account can give."""
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.aws import event_history
@@ -20,21 +20,15 @@ _PAUSE: Final = 10.0
 
 
 def wait_for_decision(
-    deployment: Deployment,
-    clients: Clients,
-    since: datetime,
-    *,
-    seconds: float = SECONDS,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    deployment: Deployment, clients: Clients, since: datetime
 ) -> Mapping[str, Any] | None:
     """Return the first decision line of a sign-in after `since`; None if none came in time."""
-    end = clock() + seconds
+    end = monotonic() + SECONDS
     while True:
         for line in _decisions(deployment, clients, since):
             if line.get("event_name") in SIGN_INS:
                 return line
-        if clock() + _PAUSE > end:
+        if monotonic() + _PAUSE > end:
             return None
         sleep(_PAUSE)
 

@@ -1,6 +1,5 @@
 """`baseline`: what the stage remembers of people, learned from history, shown and forgotten."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +24,7 @@ from ops.commands.history import Since, read_history
 from ops.errors import OpsError
 from ops.plan import Step, apply_plan
 from ops.project.config_file import ConfigFile
+from ops.terminal import progress
 
 Item = Mapping[str, Any]
 
@@ -114,15 +114,11 @@ def _learn(account: Account, settings: Settings, table: str, since: datetime) ->
         "dynamodb", account.region, credentials=partial(Credentials.of_session, account.session)
     )
     people = BaselineTable(dynamodb, table, settings.baseline_days)
-    bar = click.progressbar(
-        _first_and_last(sightings),
-        label="Learning",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-    )
-    with bar:
-        for sighting in bar:
+    chosen = _first_and_last(sightings)
+    with progress("Learning", len(chosen)) as advance:
+        for sighting in chosen:
             people.learn(sighting)
+            advance(1)
     count = len({sighting.person for sighting in sightings})
     click.echo(
         f"Sign-ins since {since:%Y-%m-%d}: {len(sightings)}. People and roles that are familiar "

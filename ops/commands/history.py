@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -32,7 +33,7 @@ from ops.commands.replay import replay
 from ops.errors import OpsError
 from ops.plan import confirm
 from ops.project.config_file import ConfigFile, read_settings
-from ops.terminal import Screen, console
+from ops.terminal import Screen, console, progress
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -180,19 +181,13 @@ def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> l
     windows = [Window(region=region, start=since, end=datetime.now(UTC)) for region in regions]
     events: list[dict[str, Any]] = []
     refusals: list[CheckResult] = []
-    bar = click.progressbar(
-        length=1000 * len(windows),
-        label="Reading CloudTrail",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-    )
-    done = dict.fromkeys(regions, 0)
-    with bar:
+    done = dict.fromkeys(regions, 0.0)
+    with progress("Reading CloudTrail", len(windows)) as advance:
         for page in event_history.read(clients, windows):
             events += page.events
-            region, progress = page.window.region, _thousandths(page)
-            bar.update(progress - done[region])
-            done[region] = progress
+            region, part = page.window.region, _part(page)
+            advance(part - done[region])
+            done[region] = part
             if page.refusal:
                 refusals.append(unread_history(page.refusal))
     reasons = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
@@ -203,11 +198,10 @@ def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> l
     return sorted(events, key=lambda event: str(event["time"]))
 
 
-def _thousandths(page: event_history.Page) -> int:
-    if page.is_last:
-        return 1000
+def _part(page: event_history.Page) -> float:
+    """Return how much of its window has been read."""
     window = page.window
-    return int(1000 * ((window.end - page.reached) / (window.end - window.start)))
+    return 1 if page.is_last else (window.end - page.reached) / (window.end - window.start)
 
 
 def _chosen(
@@ -247,9 +241,6 @@ def _post(
     click.echo(f"To post by the stage {deployment.stage}: {len(events)}.")
     if not yes:
         confirm("Post them?")
-    bar = click.progressbar(
-        length=len(events), label="Posting", file=sys.stderr, hidden=not sys.stderr.isatty()
-    )
-    with bar:
-        decisions = replay(events, deployment, session, on_each=lambda: bar.update(1))
+    with progress("Posting", len(events)) as advance:
+        decisions = replay(events, deployment, session, on_each=partial(advance, 1))
     click.echo(", ".join(f"{decision}: {count}" for decision, count in decisions.items()))

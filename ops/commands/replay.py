@@ -4,12 +4,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from chalicelib.health.deployment import Deployment
 from ops.errors import OpsError
 
@@ -41,18 +41,17 @@ def replay(
     for number, event in enumerate(events):
         if number:
             time.sleep(PAUSE)
-        try:
-            answer = functions.invoke(
+        answer = unless_missing(
+            partial(
+                functions.invoke,
                 FunctionName=deployment.function("on_sign_in"),
                 Payload=json.dumps({**event, "replay-name": _MARK}),
             )
-        except ClientError as error:
-            if is_missing(error):
-                raise OpsError(
-                    f"The stage {deployment.stage} is not deployed. First: "
-                    f"{deployment.deploy_command}"
-                ) from None
-            raise
+        )
+        if answer is None:
+            raise OpsError(
+                f"The stage {deployment.stage} is not deployed. First: {deployment.deploy_command}"
+            )
         decision = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             why = decision.get("errorMessage", "") if isinstance(decision, dict) else ""

@@ -5,10 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from chalicelib.delivery.webhook import CRITICAL, MAIN
 from ops.account import Account
 from ops.command import (
@@ -98,12 +97,10 @@ def command(  # one argument for each option
 def _expect_undeployed(account: Account, stage: str) -> None:
     functions = account.session.client("lambda")
     for handler in resource_names.HANDLERS:
-        try:
-            found = functions.get_function(FunctionName=resource_names.function(stage, handler))
-        except ClientError as error:
-            if is_missing(error):
-                continue
-            raise
+        named = {"FunctionName": resource_names.function(stage, handler)}
+        found = unless_missing(partial(functions.get_function, **named))
+        if found is None:
+            continue
         delete = f"chalice delete --stage {stage}"
         if stack := found.get("Tags", {}).get(STACK_TAG):
             delete = (

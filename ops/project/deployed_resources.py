@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from botocore.exceptions import ClientError
-
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from ops.account import Account
 from ops.project.config_file import ConfigFile
 from ops.project.deployed_record import Resource
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
 VERSION_TAG: Final = "signin-monitor-version"
@@ -100,37 +97,21 @@ class _Looking:
     def _role(self, handler: str) -> Iterator[Resource]:
         """Yield the handler's role, unless the operator brings one of that very name."""
         name = resource_names.function(self._stage, handler)
-        try:
-            arn = self._iam.get_role(RoleName=name)["Role"]["Arn"]
-        except ClientError as error:
-            if is_missing(error):
-                return
-            raise
-        if arn != self._config.own_role(self._stage, handler):
+        arn = unless_missing(lambda: self._iam.get_role(RoleName=name)["Role"]["Arn"])
+        if arn and arn != self._config.own_role(self._stage, handler):
             yield _resource(f"{handler}_role", "iam_role", role_arn=arn, role_name=name)
 
     def _function(self, handler: str) -> Iterator[Resource]:
-        try:
-            found: GetFunctionResponseTypeDef = self._functions.get_function(
-                FunctionName=resource_names.function(self._stage, handler)
-            )
-        except ClientError as error:
-            if is_missing(error):
-                return
-            raise
-        self.tags |= found.get("Tags", {})
-        arn = found["Configuration"]["FunctionArn"]
-        yield _resource(handler, "lambda_function", lambda_arn=arn)
+        name = resource_names.function(self._stage, handler)
+        if found := unless_missing(lambda: self._functions.get_function(FunctionName=name)):
+            self.tags |= found.get("Tags", {})
+            arn = found["Configuration"]["FunctionArn"]
+            yield _resource(handler, "lambda_function", lambda_arn=arn)
 
     def _rule(self, handler: str) -> Iterator[Resource]:
         name = resource_names.rule(self._stage, handler)
-        try:
-            self._events.describe_rule(Name=name)
-        except ClientError as error:
-            if is_missing(error):
-                return
-            raise
-        yield _resource(f"{handler}-event", "cloudwatch_event", rule_name=name)
+        if unless_missing(lambda: self._events.describe_rule(Name=name)):
+            yield _resource(f"{handler}-event", "cloudwatch_event", rule_name=name)
 
     def _queues(self, handler: str) -> Iterator[Resource]:
         """Yield each mapping of a queue to the function, the one of the stage's own queue first.

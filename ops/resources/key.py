@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import ClientError
 
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_denied, is_missing
+from chalicelib.aws.error_codes import is_denied, is_missing, unless_missing
 from ops.account import Account, tags_of
 from ops.errors import OpsError, sentence
 from ops.plan import PartialFailure, Step
@@ -229,12 +229,7 @@ class StageKey:
         }
 
     def _described(self, key: str) -> "KeyMetadataTypeDef | None":
-        try:
-            return self._kms.describe_key(KeyId=key)["KeyMetadata"]
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+        return unless_missing(lambda: self._kms.describe_key(KeyId=key)["KeyMetadata"])
 
     def _usable(self, key: str, region: str) -> "KeyMetadataTypeDef":
         found = self._described(key)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from ops.account import Account, tags_of
 from ops.plan import Step
 from ops.project.config_file import ConfigFile
@@ -183,12 +181,7 @@ class UndeliveredQueue:
         return sum(int(one) for one in found["Attributes"].values())
 
     def _find(self) -> str | None:
-        try:
-            return self._sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+        return unless_missing(lambda: self._sqs.get_queue_url(QueueName=self.name)["QueueUrl"])
 
     def _is_ours(self, url: str) -> bool:
         return self._mark.items() <= self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()

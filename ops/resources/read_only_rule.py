@@ -13,7 +13,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from chalicelib.signin.events import ALL_EVENTS, READ_ONLY_PATTERN
 from ops.account import Account, tags_of
 from ops.errors import sentence
@@ -91,32 +91,21 @@ class ReadOnlyRule:
         return main is not None and main.get("State") == ALL_EVENTS
 
     def _described(self, name: str) -> "DescribeRuleResponseTypeDef | None":
-        try:
-            return self._events.describe_rule(Name=name)
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+        return unless_missing(lambda: self._events.describe_rule(Name=name))
 
     def _is_deployed(self) -> bool:
-        try:
-            self._lambda.get_function_configuration(FunctionName=self._function)
-        except ClientError as error:
-            if is_missing(error):
-                return False
-            raise
-        return True
+        name = self._function
+        found = unless_missing(lambda: self._lambda.get_function_configuration(FunctionName=name))
+        return found is not None
 
     def _is_connected(self) -> bool:
-        try:
-            targets = self._events.list_targets_by_rule(Rule=self._name)["Targets"]
-            policy = json.loads(self._lambda.get_policy(FunctionName=self._function)["Policy"])
-        except ClientError as error:
-            if is_missing(error):
-                return False
-            raise
-        return any(one["Arn"] == self._function_arn for one in targets) and any(
-            one.get("Sid") == _STATEMENT for one in policy["Statement"]
+        rule, function = self._name, self._function
+        led = unless_missing(lambda: self._events.list_targets_by_rule(Rule=rule))
+        allowed = unless_missing(lambda: self._lambda.get_policy(FunctionName=function))
+        if led is None or allowed is None:
+            return False
+        return any(one["Arn"] == self._function_arn for one in led["Targets"]) and any(
+            one.get("Sid") == _STATEMENT for one in json.loads(allowed["Policy"])["Statement"]
         )
 
     def _make(self) -> None:

@@ -9,9 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from ops.account import Account, tags_of
 from ops.plan import Step
 
@@ -109,19 +107,8 @@ class Role:
         self._iam.delete_role(RoleName=self._name)
 
     def _found(self) -> Any:  # noqa: ANN401  # the stubs call a decoded policy a string
-        try:
-            return self._iam.get_role(RoleName=self._name)["Role"]
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+        return unless_missing(lambda: self._iam.get_role(RoleName=self._name)["Role"])
 
     def _granted(self) -> Any:  # noqa: ANN401  # likewise
-        try:
-            return self._iam.get_role_policy(RoleName=self._name, PolicyName=self._name)[
-                "PolicyDocument"
-            ]
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+        named = {"RoleName": self._name, "PolicyName": self._name}
+        return unless_missing(lambda: self._iam.get_role_policy(**named)["PolicyDocument"])

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from chalicelib import resource_names
-from chalicelib.aws.error_codes import is_missing
+from chalicelib.aws.error_codes import unless_missing
 from chalicelib.baseline.item import EXPIRY, KEY
 from chalicelib.health.baseline import forgets
 from ops.account import Account, tags_of
@@ -68,13 +66,7 @@ class StageTable:
         return self._mark.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
 
     def _find(self) -> dict[str, Any] | None:
-        try:
-            table: dict[str, Any] = self._dynamodb.describe_table(TableName=self.name)["Table"]
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
-        return table
+        return unless_missing(lambda: self._dynamodb.describe_table(TableName=self.name)["Table"])
 
     def _make(self) -> None:
         self._dynamodb.create_table(

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.health.deployment import Deployment
 from ops.account import Account
-from ops.checks.wait import first_silent_part, wait_for_decision
+from ops.checks import wait
 from ops.resources.alarms import Alarms
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
@@ -313,28 +313,41 @@ def test_help_teaches_by_example(cli: Cli) -> None:
     assert "python -m ops doctor --stage prod --post-test" in run.text
 
 
-def test_waiting_ends_with_the_decision_of_a_real_sign_in(aws: EmbeddedAws) -> None:
-    line = {"decision": "posted", "event_name": "ConsoleLogin", "delay_ms": 61_000}
-    deployment, clients = deployed_stage.build(aws), deployed_stage.clients(aws)
-    since = datetime.now(UTC)
-
+@pytest.mark.usefixtures("deployment")
+def test_waiting_ends_with_the_decision_of_a_real_sign_in(
+    aws: EmbeddedAws, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def sign_in(_: float) -> None:
-        group = {"logGroupName": deployment.log_group("on_sign_in"), "logStreamName": "a"}
+        group = {
+            "logGroupName": "/aws/lambda/signin-monitor-prod-on_sign_in",
+            "logStreamName": "a",
+        }
         logs = aws.client("logs")
         logs.create_log_stream(**group)
         now = int(datetime.now(UTC).timestamp() * 1000)
-        logs.put_log_events(**group, logEvents=[{"timestamp": now, "message": json.dumps(line)}])
+        line = {"decision": "posted", "event_name": "ConsoleLogin", "delay_ms": 61_000}
+        lines = [{"timestamp": now, "message": one} for one in ("START", json.dumps(line))]
+        logs.put_log_events(**group, logEvents=lines)
 
-    assert wait_for_decision(deployment, clients, since, sleep=sign_in) == line
+    monkeypatch.setattr(wait, "sleep", sign_in)
+    run = cli.ops("doctor", "--stage", "prod", "--wait")
+    assert run.status == 0
+    assert run.text.splitlines()[-1] == "ConsoleLogin was posted 61 s after it."
 
 
-def test_waiting_in_vain_names_the_part_that_did_not_answer(aws: EmbeddedAws) -> None:
-    deployment, clients = deployed_stage.build(aws), deployed_stage.clients(aws)
-    since = datetime.now(UTC) - timedelta(minutes=1)
-    assert wait_for_decision(deployment, clients, since, seconds=0) is None
-    assert "CloudTrail has recorded no sign-in" in first_silent_part(deployment, clients, since)
-    happened = copy.deepcopy(event("root-without-mfa"))
-    happened["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    cloudtrail.remember(aws.url, happened, region="eu-west-1")
-    part = first_silent_part(deployment, clients, since)
-    assert "in eu-west-1, but it did not reach signin-monitor-prod-on_sign_in" in part
+@pytest.mark.usefixtures("deployment")
+def test_waiting_in_vain_names_the_part_that_did_not_answer(
+    aws: EmbeddedAws, cli: Cli, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "SECONDS", 0)
+    run = cli.ops("doctor", "--stage", "prod", "--wait")
+    assert (run.status, "CloudTrail has recorded no sign-in" in run.text) == (1, True)
+    clients, since = deployed_stage.clients(aws), datetime.now(UTC) - timedelta(minutes=1)
+    for region, part in (
+        ("us-east-1", "in us-east-1, but signin-monitor-prod-on_sign_in decided nothing"),
+        ("eu-west-1", "but it did not reach signin-monitor-prod-on_sign_in"),
+    ):
+        happened = copy.deepcopy(event("root-without-mfa"))
+        happened["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cloudtrail.remember(aws.url, happened, region=region)
+        assert part in wait.first_silent_part(deployment, clients, since)
