@@ -276,6 +276,17 @@ def test_an_answer_that_does_not_end_in_time_is_no_answer(
     assert not connection.is_kept
 
 
+def test_nothing_is_sent_any_more_once_a_post_was_given_up(certificates: Certificates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        failure = no_answer(
+            lambda: post(to(f"https://127.0.0.1:{slow.getsockname()[1]}/fake"), 0.2)
+        )
+        with certificates.good.wrap_socket(slow.accept()[0], server_side=True) as accepted:
+            sent = b"".join(iter(lambda: accepted.recv(65536), b""))
+    assert BODY not in sent
+    assert failure.unsent
+
+
 @pytest.mark.parametrize("bound", ["CONNECT_SECONDS", "INIT_OPEN_SECONDS"])
 def test_a_host_that_takes_the_connection_and_is_silent_is_given_up_when_opened_ahead(
     bound: str, monkeypatch: pytest.MonkeyPatch

@@ -181,6 +181,7 @@ def test_a_setting_is_read(name: str, text: str, value: object) -> None:
         ("KNOWN_NETWORKS", "@networks.json", "names chalicelib/networks.json"),
         ("BASELINE_TABLE", "arn:aws:dynamodb:us-east-1:1:table/t", "not its ARN"),
         ("BASELINE_DAYS", "0", "at least 1"),
+        ("ORGANIZATION_ID", "r-a1b2", "such as o-a1b2c3d4e5"),
         ("IDENTITY_STORE_ID", "ssoins-72231a2b3c4d5e6f", "such as d-1234567890"),
         ("LOG_EVENTS", "yes", "must be one of true, false"),
         ("UNDELIVERED_QUEUE", "https://sqs.us-east-1.amazonaws.com/1/q", "not its URL or ARN"),

@@ -4,7 +4,6 @@ urllib3's own Retry is not used: it leaves POST alone, obeys Retry-After for hou
 webhook's path.
 """
 
-import itertools
 import json
 import math
 import time
@@ -77,10 +76,9 @@ class Slack:
         self._keep_to_limit(deadline, patient=patient)
         if deadline.seconds_left < _LEAST_SECONDS:  # a post that is given up may still arrive
             raise NoAnswer("out_of_time", "There was no time left to post.", unsent=True)
-        for tries in itertools.count(1):
-            failure = self._attempt(body, deadline)
-            if failure is None:
-                return
+        tries = 0
+        while failure := self._attempt(body, deadline):
+            tries += 1
             is_repeated = (
                 isinstance(failure, RefusedForNow)
                 and failure.retry_after is not None

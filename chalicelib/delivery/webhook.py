@@ -9,7 +9,7 @@ import hmac
 import ipaddress
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -68,7 +68,7 @@ class Webhook:
         Raises WebhookUnusable if it is no URL of a webhook on an allowed host.
         """
         url = _normalized(text)
-        fault = next(_faults(url, settings, setting), None)
+        fault = _fault(url, settings, setting)
         if fault is None:
             return cls(url)
         del text, url  # what reports errors may show the variables of each frame
@@ -233,37 +233,37 @@ def _normalized(text: str) -> str:
     return re.sub("//[^/]+", lambda host: host[0].lower(), url, count=1)
 
 
-def _faults(url: str, settings: Settings, setting: str) -> Iterator[WebhookUnusable]:
-    """Return what keeps a URL from being posted to, the first to repair first."""
+def _fault(url: str, settings: Settings, setting: str) -> WebhookUnusable | None:
+    """Return what keeps a URL from being posted to, the first to repair."""
     replace = replacement(setting, settings)
     parts = re.fullmatch(r"(https?)://([\w.:\[\]-]+)(/[!-~]+)", url, re.ASCII)
     if not parts:
-        yield WebhookUnusable(
+        return WebhookUnusable(
             "webhook_not_a_url",
             f"What {setting} decrypts to is no webhook URL such as "
             f"https://hooks.slack.com/services/…. Encrypt the right one: {replace}.",
         )
-        return
     scheme, host, path = parts.groups()
     if host not in settings.webhook_hosts:
-        yield WebhookUnusable(
+        return WebhookUnusable(
             "webhook_host_not_allowed",
             # Not named: of a plaintext that is no webhook, the host may be the secret.
             f"The webhook of {setting} is on another host than WEBHOOK_HOSTS names. Add its host "
             f"there, or encrypt another webhook: {replace}.",
         )
     if scheme == "http" and not _is_loopback(host):
-        yield WebhookUnusable(
+        return WebhookUnusable(
             "webhook_not_https",
             f"The webhook of {setting} is not https, so that anyone on the way could read "
             f"it. Replace it by an https one: {replace}.",
         )
     if path.startswith(("/workflows/", "/triggers/")):
-        yield WebhookUnusable(
+        return WebhookUnusable(
             "webhook_is_workflow",
             f"{setting} holds the trigger of a Slack workflow, which takes variables and no "
             f"messages. Make an incoming webhook instead, then: {replace}.",
         )
+    return None
 
 
 def _is_loopback(host: str) -> bool:

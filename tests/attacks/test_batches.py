@@ -42,7 +42,7 @@ def test_a_spray_that_succeeds_is_told_first_and_alone_and_the_spray_called_by_i
 @pytest.mark.parametrize(
     ("failed", "succeeded"),
     [
-        (failure("Alice", "192.0.2.1"), event("iam-user-with-mfa")),
+        (changed(failure("Alice"), *ADDRESS, to=None), event("iam-user-with-mfa")),
         (
             failure("x", "2001:db8:1:2::1"),
             changed(event("iam-user-with-mfa"), *ADDRESS, to="2001:db8:1:2:ffff::9"),

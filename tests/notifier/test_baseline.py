@@ -19,6 +19,7 @@ from tests.support.notifier_harness import (
 
 def test_a_person_becomes_familiar(baseline: MakeNotifier) -> None:
     notifier = baseline()
+    notifier.warm_up()
     assert severity_and_reasons(notifier, alice()) == ("warning", ["first_sign_in"])
     assert severity_and_reasons(notifier, alice()) == ("info", ["with_mfa", "familiar"])
     assert severity_and_reasons(notifier, alice("198.51.100.7")) == (

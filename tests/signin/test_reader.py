@@ -75,6 +75,14 @@ def test_everyone_is_named_as_aws_names_them(
 def test_a_name_that_aws_hides_is_hidden() -> None:
     assert read("iam-user-unknown-name").principal.name_hidden
     assert not read("iam-user-with-mfa").principal.name_hidden
+    of_center = changed(
+        event("identity-center-without-details"),
+        *("detail", "userIdentity", "userName"),
+        to="HIDDEN_DUE_TO_SECURITY_REASONS",
+    )
+    for step, is_hidden in {"CredentialChallenge": True, "UserAuthentication": False}.items():
+        happened = changed(of_center, "detail", "eventName", to=step)
+        assert read_sign_in(happened).principal.name_hidden == is_hidden
 
 
 @pytest.mark.parametrize("name", ["root-without-mfa", "root-with-account-alias"])
