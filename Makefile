@@ -55,7 +55,7 @@ local: $(DEMO)  ## chalice local, with the page
 	$(BIN)/chalice local --stage local
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --include='app.py,chalicelib/*' --fail-under=98
 	$(BIN)/coverage report --include='ops/*' --fail-under=94
 

@@ -19,6 +19,7 @@ from playground.slack.receiver import Receiver
 from tests.support.webhook import SECRET_PATH
 
 if TYPE_CHECKING:
+    from tests.support.demo import Demo
     from tests.support.stage_harness import StageHarness
     from tests.support.strict_aws import StrictAws
 
@@ -108,6 +109,16 @@ def package(embedded: "StrictAws", tmp_path_factory: pytest.TempPathFactory) -> 
             deploy("prod", settings, aws=embedded, scratch=scratch)
             (scratch / "done").touch()
     return scratch / "package-prod"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Demo]":
+    """Return a running demo, which all tests share that mark themselves with its group."""
+    from tests.support.demo import running_demo  # noqa: PLC0415 — likewise
+
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+        demo.expect_good_end(demo.end())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from playground.slack.receiver import Receiver
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
 from tests.support.strict_aws import StrictAws
 
+pytestmark = pytest.mark.xdist_group("deployed audit")
 WEEKLY = "cron(0 9 ? * MON *)"
 NAME = "signin-monitor-prod-audit_mfa"
 SCHEDULED = {

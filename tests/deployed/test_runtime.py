@@ -12,6 +12,7 @@ from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import LambdaFunction
 from playground.aws.sandbox import Report, Sandbox
 
+pytestmark = pytest.mark.xdist_group("deployed runtime")
 APP = """
 import os, sys, time
 import boto3, requests

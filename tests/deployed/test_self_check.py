@@ -25,6 +25,7 @@ from tests.support import deployed_stage
 from tests.support.records import event
 from tests.support.strict_aws import StrictAws
 
+pytestmark = pytest.mark.xdist_group("deployed self-check")
 RULE = "signin-monitor-prod-on_sign_in-event"
 FUNCTION = "signin-monitor-prod-on_sign_in"
 LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"

@@ -26,6 +26,7 @@ from tests.support import event_bridge
 from tests.support.records import EVENTS, event
 from tests.support.strict_aws import StrictAws
 
+pytestmark = pytest.mark.xdist_group("deployed stage")
 FUNCTION = "signin-monitor-prod-on_sign_in"
 CONSUMER = "signin-monitor-prod-on_undelivered"
 

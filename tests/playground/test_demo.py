@@ -1,10 +1,9 @@
 """What a person sees who starts the playground."""
 
 import os
+import re
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from signal import SIGHUP
 
@@ -13,29 +12,18 @@ import pytest
 from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.demo import SIGN_INS
 from playground.local.stage import NotStarted, chalice_local
-from tests.support.demo import Demo, running_demo
+from tests.support.demo import LAST_OF_THE_OPENING, Demo, running_demo
 
 
-def test_the_demo_shows_what_arrives_and_stops_at_ctrl_c(tmp_path: Path) -> None:
-    with running_demo(tmp_path) as demo:
-        status = demo.end()
-
-    assert demo.screen.count("signin-monitor\x1b[0m") == len(SIGN_INS)
-    assert_that_it_ended_well(demo, status)
+@pytest.mark.xdist_group("demo")
+def test_the_demo_opens_with_a_message_of_each_kind(demo: Demo) -> None:
+    opening, _ = re.split(LAST_OF_THE_OPENING, demo.screen, maxsplit=1)
+    assert opening.count("signin-monitor\x1b[0m") == len(SIGN_INS)
 
 
 def test_the_demo_stops_when_its_window_is_closed_while_it_begins(tmp_path: Path) -> None:
     with running_demo(tmp_path, until="The page is at") as demo:
-        status = demo.end(SIGHUP)
-
-    assert_that_it_ended_well(demo, status)
-
-
-def assert_that_it_ended_well(demo: Demo, status: int) -> None:
-    assert status == 0
-    assert "Traceback" not in demo.screen
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(demo.address)
+        demo.expect_good_end(demo.end(SIGHUP))
 
 
 def test_what_keeps_the_stage_from_starting_is_told(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 
 from playground.aws.deployment import PROJECT, ProjectCopy
 from playground.local.stage import chalice_local
-from tests.support.demo import Demo, running_demo
+from tests.support.demo import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 120_000  # on a busy machine; none of it is spent on an idle one
@@ -29,6 +29,7 @@ FLAGS = (
 )
 
 expect.set_options(timeout=PATIENCE_MS)
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +43,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
 
 
 Open = Callable[..., Page]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,9 @@ from playground import catalogue
 from playground.aws.deployment import ProjectCopy
 from playground.local import routes  # noqa: F401 — the latter teaches chalice's server
 from playground.local.stage import SCHEDULES, chalice_local
-from tests.support.demo import Answered, Demo, call, running_demo
+from tests.support.demo import Answered, Demo, call
 
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
-
-
+pytestmark = pytest.mark.xdist_group("demo")
 Json = dict[str, Any]
 
 
@@ -123,6 +116,7 @@ def test_an_answer_that_slack_does_not_give_is_refused(demo: Demo) -> None:
 
 
 def test_an_empty_queue_has_nothing_to_deliver(demo: Demo) -> None:
+    demo.come_to_rest()
     delivery = demo.call("deliveries", {"language": "en", "failures": "each"})
 
     assert delivery == {"received": 0, "left": 0, "error": None}

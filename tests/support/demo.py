@@ -21,6 +21,8 @@ from pathlib import Path
 from signal import SIGINT, Signals
 from typing import Any, cast
 
+import pytest
+
 from playground.aws.deployment import ProjectCopy
 
 SECONDS = 180
@@ -84,6 +86,13 @@ class Demo:
         """Stop it, by Ctrl-C if nothing else is asked for; give its exit status."""
         self.process.send_signal(how)
         return self.process.wait(SECONDS)
+
+    def expect_good_end(self, status: int) -> None:
+        """See that the demo ended without a word, and its page with it."""
+        assert status == 0
+        assert "Traceback" not in self.screen
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(self.address)
 
     def _read(self, terminal: int) -> None:
         with suppress(OSError):  # the terminal ends with the process
