@@ -69,15 +69,6 @@ def test_what_cannot_be_posted_is_parked_or_fails_without_a_queue_and_shows_no_w
     assert (last["decision"], last["reason"], last["Failed"]) == ("failed", fault.reason, 1)
 
 
-@pytest.mark.parametrize("name", ["html_200", "not_ok", "empty"])
-def test_slack_itself_must_say_ok(name: str, bed: StageHarness) -> None:
-    bed.use_slacks_name()
-    bed.receiver.behave(name)
-    decision = bed.app.notify(sign_in(), 60)
-    assert (decision["decision"], decision["reason"]) == ("parked", "http_200")
-    assert [parked["act"] for parked in bed.parked()] == ["operator"]
-
-
 def test_another_receiver_may_say_nothing(bed: StageHarness) -> None:
     bed.receiver.behave("empty")
     assert bed.app.notify(sign_in(), 60)["decision"] == "posted"

@@ -21,6 +21,7 @@ from playground.slack.answers import ANSWERS
 from playground.slack.answers import Answer as Said
 from playground.slack.certificates import Certificates
 from playground.slack.receiver import Receiver
+from tests.support.clock import Clock
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
 
@@ -28,16 +29,6 @@ BODY = b'{"text": "hello"}'
 OK = Answer(200, "ok", None)
 HEADERS = {"Content-Type": "application/json"}
 SOON = 10.0
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from playground.catalogue import renewed
 from playground.slack.certificates import Certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
+from tests.support.clock import Clock
 from tests.support.records import changed, event
 from tests.support.stage_harness import StageHarness
 from tests.support.webhook import SECRET_PATH
@@ -25,25 +26,17 @@ from tests.support.webhook import SECRET_PATH
 Event = dict[str, Any]
 
 
-class Clock:
-    """A clock that goes on when somebody sleeps, and by a little with every look."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-        self.sleeps = 0
+class TickingClock(Clock):
+    """A clock that goes on a little with every look."""
 
     def __call__(self) -> float:
         self.now += 0.001
         return self.now
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.sleeps += 1
-
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = TickingClock()
     monkeypatch.setattr(
         "chalicelib.delivery.channel.Slack", partial(Slack, clock=clock, sleep=clock.sleep)
     )
@@ -141,7 +134,7 @@ def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
 
     def fail_at_the_third(seconds: float) -> None:
         sleep(seconds)
-        if clock.sleeps == 2:
+        if len(clock.slept) == 2:
             receiver.behave("no_service")
 
     bed.app._sleep = fail_at_the_third

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.json_protocol import Credentials, JSONClient
 from chalicelib.delivery.undelivered import Parked, Undelivered
 from chalicelib.errors import AWSCallError, QueueError
 from chalicelib.signin.model import SignIn
@@ -21,7 +20,6 @@ from tests.support.json_client import ScriptedClient, client_of
 LARGEST = 1_048_576
 EVENTS = ("root-without-mfa", "saml-role", "event-never-seen-before")
 FOUND = {"QueueUrl": "https://sqs.example/undelivered"}
-FAKE = Credentials("fake", "fake", None)
 
 
 @pytest.fixture
@@ -283,40 +281,11 @@ def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) 
     assert count(aws) == 1
 
 
-def test_a_queue_that_denies_an_event_refuses_with_awss_word() -> None:
-    sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", "AccessDenied", status=403))
-    with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
-        park(Undelivered(sqs, "undelivered", "prod"), {})
-
-
-def test_a_queue_out_of_reach_refuses_with_the_errors_name() -> None:
-    sqs = JSONClient("sqs", "us-east-1", url="http://127.0.0.1:1", credentials=lambda: FAKE)
-    queue = Undelivered(sqs, "undelivered", "prod")
-    with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
-        park(queue, {})
-    with pytest.raises(QueueError, match=r"queue undelivered .*\(new_connection_error\)"):
-        queue.delete(["h"])
-
-
 def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
     with pytest.raises(QueueError) as raised:
         park(Undelivered(client_of(aws, "sqs"), "never-made", "prod"), read("iam-user-with-mfa"))
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
-
-
-@pytest.mark.parametrize("number", [1, 10, 11, 25])
-def test_all_that_was_told_is_deleted(number: int, aws: EmbeddedAws) -> None:
-    aws.make_queue("undelivered", {"VisibilityTimeout": "60"})
-    queue = Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
-    for _ in range(number):
-        park(queue, {})
-    handles: list[str] = []
-    while received := records(aws):
-        handles += [one["receiptHandle"] for one in received]
-    assert len(handles) == number
-    queue.delete(handles)
-    assert count(aws) == 0
 
 
 def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.errors import SettingsError, WebhookDead
+from chalicelib.errors import SettingsError
 from chalicelib.notifier import notifier, warm_up
 from playground.slack.receiver import Receiver
 from tests.support.notifier_harness import KEY, SECONDS, NotifierHarness, decided, event
@@ -44,22 +44,6 @@ def test_a_rotated_webhook_is_picked_up_at_once(
     }
     notifier(environ | rotated).notify(event("saml-role"), SECONDS)
     assert (len(harness.receiver.messages), len(critical_receiver.messages)) == (1, 1)
-
-
-def test_the_stages_queue_takes_what_cannot_be_posted(
-    environ: dict[str, str], harness: NotifierHarness
-) -> None:
-    harness.receiver.behave("no_service")
-    assert decided(notifier(environ), event("saml-role")) == ("parked", "no_service")
-    assert len(harness.parked) == 1
-
-
-def test_without_a_queue_the_invocation_of_a_stage_fails(
-    environ: dict[str, str], harness: NotifierHarness
-) -> None:
-    harness.receiver.behave("no_service")
-    with pytest.raises(WebhookDead):
-        notifier(environ | {"UNDELIVERED_QUEUE": ""}).notify(event("saml-role"), SECONDS)
 
 
 def test_wrong_settings_fail_every_invocation_with_the_same_text() -> None:

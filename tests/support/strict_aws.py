@@ -6,7 +6,6 @@ stands in the embedded AWS's own server, so that a call costs no second connecti
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import cache
@@ -141,14 +140,6 @@ class StrictAws(EmbeddedAws):
     def portal(self, action: str) -> None:
         """Answer an action as a captive portal does: 200, and a page of its own."""
         self.answer(action, 200, {"Content-Type": "text/html"}, _PORTAL)
-
-    def delay(self, action: str, seconds: float) -> None:
-        """Let an action wait so long before it is passed on."""
-
-        def fault(_: Call) -> None:
-            time.sleep(seconds)
-
-        self._faults[action, None] = fault
 
     def hang(self, action: str) -> None:
         """Leave an action without an answer until the faults end."""
