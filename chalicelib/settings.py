@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
@@ -24,7 +25,7 @@ FamiliarSignIns = Literal["post", "ignore"]
 MessageDetail = Literal["auto", "full"]
 
 DEFAULT_REGION: Final = "us-east-1"
-DEFAULT_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 DEFAULT_IGNORED_EVENTS: Final = frozenset(
     {
         # the steps on the way to a sign-in
@@ -121,7 +122,7 @@ class Settings:
             critical_webhook_url_encrypted=read(
                 "CRITICAL_WEBHOOK_URL_ENCRYPTED", _ciphertext, None
             ),
-            webhook_hosts=read("WEBHOOK_HOSTS", _hosts, DEFAULT_HOSTS),
+            webhook_hosts=read("WEBHOOK_HOSTS", _hosts, SLACK_HOSTS),
             slack_channel=read("SLACK_CHANNEL", _one_line, None),
             slack_username=read("SLACK_USERNAME", _one_line, None),
             slack_icon_emoji=read("SLACK_ICON_EMOJI", _emoji, None),
@@ -308,8 +309,6 @@ def _principals(text: str) -> tuple[str, ...]:
 
 
 def _known_networks(text: str) -> dict[str, str]:
-    from ipaddress import ip_network  # noqa: PLC0415 — a stage without known networks needs none
-
     such_as = '{"203.0.113.0/24": "Seoul office"}'
     names = _strings_by_name(_text_of(text), such_as)
     networks = set()

@@ -8,9 +8,9 @@ import pytest
 import chalicelib.settings
 from chalicelib.errors import SettingsError
 from chalicelib.settings import (
-    DEFAULT_HOSTS,
     DEFAULT_IGNORED_EVENTS,
     NAMES,
+    SLACK_HOSTS,
     Settings,
     stage_variables,
 )
@@ -43,7 +43,7 @@ def test_a_webhook_and_a_stage_are_enough_and_the_rest_has_defaults() -> None:
         webhook_url_encrypted=CIPHERTEXT,
         webhook_encryption_context={},
         critical_webhook_url_encrypted=None,
-        webhook_hosts=DEFAULT_HOSTS,
+        webhook_hosts=SLACK_HOSTS,
         slack_channel=None,
         slack_username=None,
         slack_icon_emoji=None,

@@ -14,9 +14,7 @@ from chalicelib.delivery.webhook import replacement
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
 from chalicelib.http import Response
 from chalicelib.resource_names import deploy_command
-from chalicelib.settings import Settings
-
-SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+from chalicelib.settings import SLACK_HOSTS, Settings
 
 _PAYLOAD_WORDS: Final = frozenset(
     {
@@ -28,23 +26,7 @@ _PAYLOAD_WORDS: Final = frozenset(
         "too_many_attachments",
     }
 )
-_DEAD_WORDS: Final = frozenset(
-    {
-        "invalid_token",
-        "no_service",
-        "no_service_id",
-        "no_active_hooks",
-        "no_team",
-        "team_disabled",
-        "user_not_found",
-        "channel_not_found",
-        "channel_is_archived",
-        "action_prohibited",
-        "posting_to_general_channel_denied",
-        "restricted_action",
-    }
-)
-# Those of them that a webhook which may not post to another channel gives.
+# What a webhook that may not post to another channel is answered, among others.
 _CHANNEL_WORDS: Final = frozenset(
     {
         "action_prohibited",
@@ -55,6 +37,14 @@ _CHANNEL_WORDS: Final = frozenset(
         "user_not_found",
     }
 )
+_DEAD_WORDS: Final = _CHANNEL_WORDS | {
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "team_disabled",
+}
 _BUSY_WORDS: Final = frozenset({"rate_limited", "rollup_error"})
 
 _LONGEST_WAIT_SECONDS: Final = 3_600.0

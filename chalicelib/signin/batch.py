@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from ipaddress import IPv6Network
 
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn, Reason, Severity
@@ -54,8 +55,6 @@ def _traces(sign_in: SignIn) -> Iterator[tuple[str, str]]:
 
 def _subscriber(address: str) -> str:
     """Return what one subscriber has of the internet: of IPv6 a network of 64 bits at least."""
-    from ipaddress import IPv6Network  # noqa: PLC0415 — only where a batch is read
-
     try:
         return str(IPv6Network((address, 64), strict=False))
     except ValueError:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.delivery.webhook import CRITICAL, MAIN, Webhook, WebhookLookup
 from chalicelib.errors import AWSUnreachable, WebhookError, WebhookUnavailable, WebhookUnusable
-from chalicelib.settings import DEFAULT_HOSTS
+from chalicelib.settings import SLACK_HOSTS
 from playground.aws.embedded import EmbeddedAws
 from tests.support.json_client import ScriptedClient, client_of, decrypted, refused
 from tests.support.stage import stage
@@ -291,7 +291,7 @@ def test_a_host_is_compared_whole_and_one_that_is_not_allowed_stays_secret(
     )
 
 
-@pytest.mark.parametrize("host", sorted(DEFAULT_HOSTS))
+@pytest.mark.parametrize("host", sorted(SLACK_HOSTS))
 def test_slacks_two_hosts_are_allowed_by_themselves(host: str, aws: EmbeddedAws) -> None:
     webhook = looked_up(aws, f"https://{host}/services/T0/B0/fake")
     assert (webhook.host, webhook.is_https) == (host, True)
