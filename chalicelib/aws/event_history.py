@@ -4,7 +4,6 @@ The history keeps 90 days in every region, trail or no trail, and answers two re
 in each. Source: "LookupEvents" (AWS CloudTrail API Reference).
 """
 
-import json
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import code_of
+from chalicelib.signin.json_fields import object_in, parse_object
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient
@@ -209,14 +209,14 @@ def _patiently(
 def as_event(looked_up: "EventTypeDef") -> Event:
     """Put a record of the history into the envelope in which EventBridge would bring it."""
     record = _record(looked_up)
-    identity = record.get("userIdentity")
-    of_identity = identity.get("accountId") if isinstance(identity, Mapping) else None
     return {
         "version": "0",
         "id": record.get("eventID", ""),
         "detail-type": _DETAIL_TYPES.get(str(record.get("eventType")), _CONSOLE_SIGN_IN),
         "source": "aws.signin",
-        "account": record.get("recipientAccountId") or of_identity or "",
+        "account": record.get("recipientAccountId")
+        or object_in(record, "userIdentity").get("accountId")
+        or "",
         "time": record.get("eventTime", ""),
         "region": record.get("awsRegion", ""),
         "resources": [],
@@ -226,11 +226,7 @@ def as_event(looked_up: "EventTypeDef") -> Event:
 
 def _record(looked_up: "EventTypeDef") -> dict[str, Any]:
     """Read the record, and make up for what it lacks from what stands beside it."""
-    try:
-        record = json.loads(looked_up.get("CloudTrailEvent", ""))
-    except ValueError:
-        record = None
-    record = record if isinstance(record, dict) else {}
+    record = parse_object(looked_up.get("CloudTrailEvent", "")) or {}
     at = looked_up.get("EventTime")
     record.setdefault("eventID", looked_up.get("EventId", ""))
     record.setdefault("eventName", looked_up.get("EventName", ""))

@@ -24,6 +24,7 @@ from chalicelib import __version__
 from chalicelib.errors import AWSCallError, AWSUnreachable, NoAnswer
 from chalicelib.http import Connection, Response
 from chalicelib.log import mute_logger
+from chalicelib.signin.json_fields import parse_object
 from chalicelib.timeout import AWS_ATTEMPT_SECONDS, AWS_WAIT_SECONDS
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class JSONClient:
             response = self._connection.post(body, headers, AWS_ATTEMPT_SECONDS)
         except NoAnswer as error:
             raise AWSUnreachable(call, error.reason) from None
-        answer = _json_object(response.body)
+        answer = parse_object(response.body)
         if answer is not None and response.status == _OK:
             return answer
         failure = _failure(call, response, answer or {})
@@ -201,14 +202,6 @@ def _longest_wait(error: AWSCallError) -> float | None:
     if error.code in _TRANSIENT_CODES or error.status in _TRANSIENT_STATUSES:
         return _TRANSIENT_SECONDS
     return None
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _failure(call: str, response: Response, answer: Mapping[str, Any]) -> AWSCallError:

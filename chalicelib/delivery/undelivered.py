@@ -13,6 +13,7 @@ from typing import Any, Final
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.errors import Act, AWSCallError, AWSUnreachable, QueueError
 from chalicelib.resource_names import ops_command
+from chalicelib.signin.json_fields import parse_object
 from chalicelib.signin.reader import trim
 from chalicelib.signin.redaction import redact
 
@@ -44,7 +45,7 @@ class Parked:
         An unreadable record gives an event that says so.
         """
         body = str(record.get("body"))
-        document = _document(body)
+        document = parse_object(body) or {}
         is_marked = document.get(_MARK) is True
         parked = cls(body, str(record.get("receiptHandle", "")), is_marked)
         event = _event_in(document)
@@ -95,7 +96,7 @@ class Undelivered:
         unmarked = [
             (one, {**document, _MARK: True})
             for one in messages
-            if not one.possibly_posted and (document := _document(one.body))
+            if not one.possibly_posted and (document := parse_object(one.body))
         ]
         entries = [
             {"MessageBody": json.dumps(document), "DelaySeconds": _DELAY_SECONDS}
@@ -149,22 +150,14 @@ def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
     yield {**trim(event), "cut": "This event was too big for the queue."}
 
 
-def _document(body: str) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 def _event_in(document: Mapping[str, Any]) -> Event | None:
     event = document.get("event")
+    if not isinstance(event, dict) or not isinstance(event.get("compressed"), str):
+        return event if isinstance(event, dict) else None
     try:
-        if isinstance(event, dict) and isinstance(event.get("compressed"), str):
-            event = json.loads(_decompress(event["compressed"]))
-    except (ValueError, RecursionError, zlib.error):
+        return parse_object(_decompress(event["compressed"]))
+    except (ValueError, zlib.error):
         return None
-    return event if isinstance(event, dict) else None
 
 
 def _decompress(text: str) -> bytes:

@@ -4,7 +4,6 @@ One whole sentence in `text`, for phones and screen readers. Below it, in the ch
 sign-in has one small line; any other has the reasons, the fields and the links.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,6 +30,7 @@ from chalicelib.messages.payload import (
 from chalicelib.messages.sentence import sentence
 from chalicelib.messages.wording import Wording
 from chalicelib.settings import Settings
+from chalicelib.signin.json_fields import parse_object
 from chalicelib.signin.model import SignIn
 from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn, Reason, Severity
 
@@ -142,11 +142,7 @@ def _excerpt(sign_in: SignIn, wording: Wording) -> Iterator[Block]:
         return
     if sign_in.is_anomaly_alert:
         yield section(mrkdwn(wording.field("alert", wording.phrases("alert"))))
-        try:
-            alert = json.loads(sign_in.excerpt)
-        except ValueError:  # it was cut
-            alert = None
-        if isinstance(alert, dict) and alert:
+        if alert := parse_object(sign_in.excerpt):  # else it was cut
             lines = [
                 clean(f"{name}: {value}", _ALERT_LIMIT)
                 for name, value in list(alert.items())[:_ALERT_LINES]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from chalicelib.mfa_audit.credential_report import CredentialReport, Person
-from chalicelib.signin.json_fields import time_in
+from chalicelib.signin.json_fields import object_in, text_in, time_in
 from chalicelib.signin.severity import Severity
 
 DETAIL_TYPE: Final = "signin-monitor MFA audit"
@@ -49,12 +49,10 @@ class MfaFindings:
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
         """Read a report that `to_event` wrote, or anything else. Raises nothing."""
-        detail = event.get("detail")
-        detail = detail if isinstance(detail, Mapping) else {}
+        detail = object_in(event, "detail")
         named = detail.get("named")
-        account_id = event.get("account")
         return cls(
-            account_id=account_id if isinstance(account_id, str) else None,
+            account_id=text_in(event, "account"),
             made_at=time_in(detail, "made_at"),
             able=_count(detail.get("able")),
             without_mfa=_count(detail.get("without_mfa")),
@@ -123,9 +121,8 @@ def _iso(time: datetime | None) -> str | None:
 
 
 def _person(said: Mapping[str, Any]) -> Person:
-    name = said.get("name")
     return Person(
-        name=name if isinstance(name, str) else "?",
+        name=text_in(said, "name") or "?",
         is_root=said.get("is_root") is True,
         can_sign_in=True,
         has_mfa=False,

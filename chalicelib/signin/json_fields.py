@@ -1,5 +1,6 @@
-"""Reads fields of untrusted JSON: a field of the wrong type is None or empty."""
+"""Reads untrusted JSON: an object that is none, or a field of the wrong type, is None or empty."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -7,6 +8,15 @@ from typing import Any, Final
 Json = Mapping[str, Any]
 
 LONGEST_TEXT: Final = 4_096
+
+
+def parse_object(text: str | bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a text is; None for any other text."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def object_in(mapping: Json, key: str) -> Json:

@@ -4,7 +4,6 @@ Nothing polls a queue for `chalice local`, so the page's button does, by the pol
 whole batch is deleted once the function returns, and comes back if it raises.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib.signin.json_fields import parse_object
 from chalicelib.signin.reader import read_sign_in
 
 if TYPE_CHECKING:
@@ -115,12 +115,7 @@ def _record(message: "MessageTypeDef") -> dict[str, Any]:
 
 def _entry(body: str) -> dict[str, str | None]:
     """Return what a person wants to know of a parked message, whatever it holds."""
-    try:
-        parked = json.loads(body)
-    except ValueError:
-        parked = None
-    if not isinstance(parked, dict):
-        parked = {}
+    parked = parse_object(body) or {}
     sign_in = read_sign_in(parked.get("event"))
     return {
         "event_name": sign_in.event_name,
