@@ -62,7 +62,8 @@ class Checkpoint:
 
     `at` is when the run began, None of no run. `unknown` are the checks, with their regions, that
     could not look; `waiting` is what the queue holds, as far as it is no failure. `logs_since` is
-    when on_sign_in's log group was made, `deployed_at` when the first one was.
+    when on_sign_in's log group was made, `deployed_at` when the first one was; `unused` are the
+    verified passwords that were reported, by AWS's id of the attempt.
     """
 
     regions: Mapping[str, Progress] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Checkpoint:
     queue_was_empty: bool = False
     waiting: tuple[Waiting, ...] = ()
     unknown: tuple[tuple[str, str | None], ...] = ()
+    unused: tuple[str, ...] = ()
     totals: Totals = Totals()
 
     def until(self, at: datetime) -> Self:
@@ -109,6 +111,7 @@ class Checkpoint:
                 (one.region, one.event_id, one.time.isoformat(), one.record) for one in self.waiting
             ],
             "unknown": [list(check) for check in self.unknown],
+            "unused": self.unused,
             "totals": {
                 **asdict(self.totals),
                 "last_posted": _written(self.totals.last_posted),
@@ -139,6 +142,7 @@ class Checkpoint:
                 ),
                 queue_was_empty=line.get("queue_was_empty") is True,
                 unknown=tuple((check, region) for check, region in line.get("unknown", ())),
+                unused=tuple(line.get("unused", ())),
                 totals=Totals(
                     **{
                         **totals,

@@ -177,12 +177,9 @@ class DecisionLog:
 
     def _note(self, handler: str, error: Exception) -> None:
         group = self._deployment.log_group(handler)
+        why = f"cannot be read in time ({type(error).__name__})."
         if isinstance(error, ClientError):
             why = f"cannot be read: logs:FilterLogEvents gives {code_of(error)}."
-        elif isinstance(error, TimeoutError):
-            why = "is too much to read in time."
-        else:
-            why = f"cannot be read ({type(error).__name__})."
         self.problem = f"The log group {group} {why}"
 
     def _decision(

@@ -31,7 +31,7 @@ SHORT_LOOK_BACK: Final = timedelta(hours=3)
 # A stage that was deployed now is answerable for the sign-ins of this last while as well.
 BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
 # What one run can hold, at some 7 kB each, and post.
-MOST: Final = 10_000
+MOST: Final = 20_000
 _MOST_WAITING: Final = 500
 # What is looked at first where a run could not read everything: who got in, and root.
 _FIRST: Final = (

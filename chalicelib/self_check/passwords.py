@@ -1,12 +1,11 @@
 """Right passwords that nobody signed in with: whoever has one may lack the second factor only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from chalicelib.aws.event_history import Event
 from chalicelib.health.result import CheckResult
-from chalicelib.self_check.checkpoint import Checkpoint, Progress
 from chalicelib.self_check.missed import DELAY, Reading
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
@@ -15,13 +14,16 @@ from chalicelib.signin.reader import read_sign_in
 _PATIENCE: Final = timedelta(minutes=15)
 
 
-def unused_passwords(reading: Reading, last: Checkpoint, now: datetime) -> Iterator[CheckResult]:
-    """Yield whose password IAM Identity Center found right without a sign-in after that.
+def unused_passwords(
+    reading: Reading, reported: Iterable[str], now: datetime
+) -> tuple[list[CheckResult], list[str]]:
+    """Return whose password IAM Identity Center found right without a sign-in after that.
 
-    Whoever knows a password and lacks the second factor stops there. The events of one sign-in
-    share an `AuthWorkflowID` ("Sign-in events for IAM Identity Center").
+    The events of one sign-in share an `AuthWorkflowID` ("Sign-in events for IAM Identity Center",
+    IAM Identity Center User Guide). Returns those of the results as well; what is `reported` is
+    left out.
     """
-    used: set[str] = set()
+    used = set(reported)
     verified: dict[str, tuple[str, SignIn]] = {}
     for region, event in reading.events:
         sign_in = read_sign_in(event)
@@ -31,20 +33,27 @@ def unused_passwords(reading: Reading, last: Checkpoint, now: datetime) -> Itera
         elif (
             is_password
             and sign_in.outcome is Outcome.SUCCESS
-            and _is_new(sign_in.event_time or now, last.regions.get(region), now)
+            and (sign_in.event_time or now) <= now - DELAY - _PATIENCE
         ):
             verified[workflow] = (region, sign_in)
     by_user: dict[tuple[str, str], list[SignIn]] = {}
-    for workflow, (region, sign_in) in verified.items():
-        if workflow not in used:
-            principal = sign_in.principal
-            user = principal.name or principal.user_id or "?"
-            by_user.setdefault((region, user), []).append(sign_in)
-    for (region, user), stopped in by_user.items():
-        addresses = ", ".join(sorted({one.source_ip or "?" for one in stopped}))
-        yield CheckResult.fault(
-            "password", "password_unused", "", user, region=region, addresses=addresses
+    unused = [workflow for workflow in verified if workflow not in used]
+    for workflow in unused:
+        region, sign_in = verified[workflow]
+        principal = sign_in.principal
+        user = principal.name or principal.user_id or "?"
+        by_user.setdefault((region, user), []).append(sign_in)
+    return [
+        CheckResult.fault(
+            "password",
+            "password_unused",
+            "",
+            user,
+            region=region,
+            addresses=", ".join(sorted({one.source_ip or "?" for one in stopped})),
         )
+        for (region, user), stopped in by_user.items()
+    ], unused
 
 
 def _workflow(event: Event) -> tuple[str, bool]:
@@ -55,14 +64,3 @@ def _workflow(event: Event) -> tuple[str, bool]:
     is_verification = detail.get("eventName") == "CredentialVerification"
     is_password = is_verification and more.get("CredentialType") == "PASSWORD"
     return str(more.get("AuthWorkflowID")), is_password
-
-
-def _is_new(time: datetime, known: Progress | None, now: datetime) -> bool:
-    """Return whether what was to follow had its time by now, and had not by the last run."""
-    if time > now - DELAY - _PATIENCE:
-        return False
-    return (
-        known is None
-        or time > known.until - _PATIENCE
-        or any(start <= time <= end for start, end in known.gaps)
-    )

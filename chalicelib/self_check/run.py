@@ -59,6 +59,7 @@ _MEMORY: Final = timedelta(days=8)
 _QUEUE_DELAY: Final = timedelta(minutes=1)
 _MADE_ANEW: Final = timedelta(minutes=1)
 _MOST_PEOPLE: Final = 2_000
+_MOST_UNUSED: Final = 500
 
 # Shares of the invocation's time: until when the last run is looked for, and all is looked at. The
 # seconds that a message, and a call that does not end by itself, may take.
@@ -175,9 +176,11 @@ class SelfCheck:
         results += _history(regions, reading)
         results += given_up(regions, last, self._now)
         results += self._evidence(decision_log, last, looked, unposted)
-        results += self._attempt(
-            "passwords", lambda: list(unused_passwords(reading, last, self._now)), [], end
+        none: tuple[list[CheckResult], list[str]] = [], []
+        passwords, unused = self._attempt(
+            "passwords", lambda: unused_passwords(reading, last.unused, self._now), none, end
         )
+        results += passwords
         results += self._failures or [CheckResult.ok("self_check")]
         totals = _totals(last, looked.decisions, posted, self._now)
         is_due = self._is_due(last.heartbeat) and (last.at is not None or is_first)
@@ -201,6 +204,7 @@ class SelfCheck:
                 for result in looked.results
                 if result.status is Status.UNKNOWN
             ),
+            unused=last.unused if error else (*last.unused, *unused)[-_MOST_UNUSED:],
             totals=Totals() if week and not error else totals,
         )
         line = {
@@ -465,9 +469,8 @@ def _progress(
     in_doubt = unposted.in_doubt if decision_log.problem else ()
     times: dict[str, list[datetime]] = {}
     for one in (*posted.left, *in_doubt):
-        time_of_it = one.assessed.sign_in.event_time or last.at
-        if time_of_it and one.region in progress:
-            times.setdefault(one.region, []).append(time_of_it)
+        moment = one.assessed.sign_in.event_time or last.at or progress[one.region].until
+        times.setdefault(one.region, []).append(moment)
     for region, found in times.items():
         progress[region] = progress[region].with_gap(min(found), max(found))
     return progress

@@ -1,17 +1,21 @@
 """What was tried to blind the self-check; it starts after the first run of a stage."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.decision import decision_line
+from chalicelib.self_check import run
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
-from tests.self_check.test_run import Stage, denied, stage
+from tests.self_check.test_run import Stage, denied, shown, stage
 from tests.support import deployed_stage
 from tests.support.records import changed, event
 
@@ -28,15 +32,59 @@ def root(stage: Stage) -> Iterator[dict[str, Any]]:
     assert any(text.startswith("[Critical] Root user signed in") for text in posted)
 
 
-def shown(stage: Stage) -> str:
-    return json.dumps([post.payload for post in stage.receiver.messages])
+def hide(stage: Stage, one: dict[str, Any]) -> str:
+    """Return an authentic line that says that a sign-in is parked, and empty the queue."""
+    stage.decided("on_sign_in", one, "parked")
+    (line,) = (text for text in stage.logged("on_sign_in") if text.startswith("{"))
+    return line
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {},
+        {"mac": None},
+        {"mac": "\ud800"},
+        {"mac": "0" * 64, "at": "2099-01-01T00:00:00+00:00"},
+        {"record": ["not", "a", "digest"], "mac": {"": 0}},
+    ],
+    ids=["no MAC", "MAC null", "half a character", "from the future", "other types"],
+)
 def test_a_line_that_says_posted_is_written_into_the_log(
-    stage: Stage, root: dict[str, Any]
+    stage: Stage, root: dict[str, Any], claim: dict[str, Any]
 ) -> None:
-    line = {"decision": "posted", "event_id": root["detail"]["eventID"]}
+    line = {"decision": "posted", "event_id": root["detail"]["eventID"], **claim}
     stage.log("on_sign_in", json.dumps(line))
+
+
+def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+
+    def add(parsed: dict[str, Any], **_: object) -> None:  # moto's filter would fail of it
+        parsed["events"].append({"message": "[" * 100_000, "timestamp": 0, "ingestionTime": 0})
+
+    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
+    calls.register("after-call.*.FilterLogEvents", add)
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    calls.unregister("after-call.*.FilterLogEvents", add)
+
+
+def test_a_line_is_forged_and_the_function_may_not_be_looked_at(stage: Stage) -> None:
+    root = stage.happened("root-without-mfa")
+    stage.decided("on_sign_in", root, "posted", key=b"guessed")
+    with denied(stage, "lambda", "GetFunctionConfiguration"):
+        assert stage.check()[0].startswith("[Critical] Root user signed in")
+
+
+def test_the_logs_are_flooded(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    claims = {"on_sign_in": {"decision": "posted"}, "self_check": {"self_check": "ran"}}
+    for handler, claim in claims.items():
+        stage.log(handler, "\n".join([json.dumps({**claim, "mac": "0"})] * 3_000))
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    for handler in claims:
+        group = stage.deployment.log_group(handler)
+        assert f"3000 lines in the log group {group}" in shown(stage)
 
 
 def test_such_a_line_is_reported(stage: Stage) -> None:
@@ -90,6 +138,28 @@ def test_what_was_parked_is_taken_from_the_queue(stage: Stage) -> None:
     assert stage.check() == []
 
 
+def test_it_is_taken_and_the_line_that_says_parked_written_again(stage: Stage) -> None:
+    line = hide(stage, stage.happened("root-without-mfa"))
+    for _ in range(2):
+        stage.now += timedelta(minutes=30)
+        stage.log("on_sign_in", line)  # CloudWatch dates it as its writer likes
+        posted = stage.check()
+    assert posted[0].startswith("[Critical] Root user signed in")
+
+
+def test_it_is_taken_and_another_event_posted_under_its_id(stage: Stage) -> None:
+    taken = stage.happened("root-without-mfa")
+    hide(stage, taken)
+    stage.now += timedelta(minutes=5)
+    stage.check()
+    harmless = changed(
+        event("iam-user-with-mfa"), "detail", "eventID", to=taken["detail"]["eventID"]
+    )
+    stage.decided("on_sign_in", harmless, "posted")
+    stage.now += HOUR
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+
+
 def test_the_right_to_read_the_history_is_taken_away(stage: Stage) -> None:
     cloudtrail.refuse(stage.aws.url, "us-east-1", "AccessDeniedException")
     stage.check()
@@ -104,12 +174,129 @@ def test_the_right_to_look_at_the_rule_is_taken_away(stage: Stage) -> None:
     assert "events:DescribeRule is denied" in shown(stage)
 
 
-def test_the_logs_are_deleted(stage: Stage, root: dict[str, Any]) -> None:
-    assert root
-    for handler in ("on_sign_in", "self_check"):
+def delete_logs(stage: Stage, *handlers: str) -> None:
+    for handler in handlers:
         group = stage.deployment.log_group(handler)
         stage.aws.client("logs").delete_log_group(logGroupName=group)
         stage.aws.client("logs").create_log_group(logGroupName=group)
+        stage.aws.client("logs").put_retention_policy(logGroupName=group, retentionInDays=7)
+
+
+def test_the_logs_are_deleted(stage: Stage, root: dict[str, Any]) -> None:
+    assert root
+    delete_logs(stage, "on_sign_in", "self_check")
+
+
+def test_the_logs_are_deleted_after_a_sign_in_that_is_not_critical(stage: Stage) -> None:
+    stage.happened("iam-user-with-mfa", minutes_ago=300)
+    delete_logs(stage, "on_sign_in", "self_check")
+    stage.check()
+    assert "1 sign-ins of the last 6 days" in shown(stage)
+    assert "python -m ops history --stage prod --since 6d" in shown(stage)
+
+
+def test_the_log_of_decisions_is_deleted(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
+    delete_logs(stage, "on_sign_in")
+    posted, report = stage.check()
+    assert posted.startswith("[Critical] Root user signed in")
+    assert "It may have been posted before" in shown(stage)
+    assert "was deleted and made again" in report
+    stage.now += HOUR
+    assert stage.check() == []
+
+
+@contextmanager
+def hanging(
+    stage: Stage, service: str, operation: str, region: str = "us-east-1"
+) -> Iterator[None]:
+    """Let a call of AWS wait for its answer."""
+    answered = threading.Event()
+    calls = deployed_stage.clients(stage.aws)(service, region).meta.events
+    calls.register(f"before-call.*.{operation}", lambda **_: answered.wait(60) and None, "hang")
+    yield
+    calls.unregister(f"before-call.*.{operation}", unique_id="hang")
+    answered.set()
+
+
+def test_a_region_and_a_check_never_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+    stage.happened("root-without-mfa")
+    start = time.monotonic()
+    with (
+        hanging(stage, "cloudtrail", "LookupEvents", "eu-west-1"),
+        hanging(stage, "kms", "Decrypt"),
+    ):
+        (posted,) = stage.check(seconds=8)
+        assert posted.startswith("[Critical] Root user signed in")
+        assert time.monotonic() - start < 8
+        stage.now += HOUR
+        stage.check(seconds=8)
+    assert "event history in eu-west-1 could not be read to its end" in shown(stage)
+    assert "ciphertext (no time)" in shown(stage)
+
+
+def test_the_log_of_decisions_never_answers(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
+    stage.happened("iam-user-wrong-password")
+    with hanging(stage, "logs", "FilterLogEvents"):
+        posted, report = stage.check(seconds=8)
+    assert posted.startswith("[Critical] Root user signed in")
+    assert "It may have been posted before" in shown(stage)
+    assert "could not be read to its end" in report
+    assert any("Failed sign-in" in text for text in stage.check())  # it waited for certainty
+
+
+def test_an_answer_is_no_json(stage: Stage) -> None:
+    def spoil(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Policy"] = "{"
+
+    calls = deployed_stage.clients(stage.aws)("lambda", deployed_stage.HOME).meta.events
+    calls.register("after-call.*.GetPolicy", spoil)
+    stage.happened("root-without-mfa")
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    stage.check()
+    calls.unregister("after-call.*.GetPolicy", spoil)
+    assert "permission (JSONDecodeError)" in shown(stage)
+
+
+def test_a_record_cannot_be_posted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.happened("root-without-mfa")
+    stage.happened("iam-user-without-mfa")
+    notify = stage.notifier.notify
+
+    def fail_for_root(one: dict[str, Any], seconds_left: float) -> object:
+        if one["detail"]["userIdentity"]["type"] == "Root":
+            raise RuntimeError
+        return notify(one, seconds_left)
+
+    monkeypatch.setattr(stage.notifier, "notify", fail_for_root)
+    assert "IAM user" in stage.check()[0]
+    assert "could not finish all of its work: posting" in shown(stage)
+    monkeypatch.undo()
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+
+
+def test_a_password_is_tried_and_the_second_factor_is_not(stage: Stage) -> None:
+    stage.happened("credential-verified-password", minutes_ago=40)
+    (report,) = stage.check()
+    assert report.startswith("[Warning] signin-monitor in account 123456789012 noticed: ")
+    assert "The right password of" in report
+    stage.now += HOUR
+    assert stage.check() == []
+
+
+def test_a_password_is_followed_by_its_sign_in(stage: Stage) -> None:
+    verified = stage.happened("credential-verified-password", minutes_ago=40)
+    workflow = verified["detail"]["additionalEventData"]["AuthWorkflowID"]
+    signed_in = changed(
+        event("identity-center-password-only"),
+        *("detail", "additionalEventData", "AuthWorkflowID"),
+        to=workflow,
+    )
+    stage.decided("on_sign_in", stage.happened(signed_in, minutes_ago=39), "posted")
+    assert stage.check() == []
 
 
 def tampered(stage: Stage, part: str) -> None:

@@ -28,7 +28,8 @@ from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
-from tests.support.records import event
+from tests.support.records import changed, event
+from tests.support.strict_aws import StrictAws
 
 DAY = timedelta(days=1)
 
@@ -37,7 +38,7 @@ DAY = timedelta(days=1)
 class Stage:
     """A deployed stage whose self-check runs here; what it prints goes to its log group."""
 
-    aws: EmbeddedAws
+    aws: StrictAws
     receiver: Receiver
     deployment: Deployment
     notifier: Notifier
@@ -59,7 +60,8 @@ class Stage:
 
     def log(self, handler: str, text: str) -> None:
         """Write lines into a function's log group, as Lambda does."""
-        group, stream = self.deployment.log_group(handler), f"stream-{time.time_ns()}"
+        stream = f"{self.now:%Y/%m/%d}/[$LATEST]{time.time_ns():032x}"
+        group = self.deployment.log_group(handler)
         logs = self.aws.client("logs")
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
         at = int(time.time() * 1000)
@@ -72,12 +74,25 @@ class Stage:
         group, logs = self.deployment.log_group("self_check"), self.aws.client("logs")
         logs.delete_log_group(logGroupName=group)
         logs.create_log_group(logGroupName=group)
+        logs.put_retention_policy(logGroupName=group, retentionInDays=7)
+
+    def logged(self, handler: str) -> list[str]:
+        """Return the lines of a function's log group."""
+        group = self.deployment.log_group(handler)
+        events = self.aws.client("logs").filter_log_events(logGroupName=group)["events"]
+        return [one["message"] for one in events]
 
     def happened(
-        self, name: str, *, minutes_ago: float = 30, region: str = "us-east-1", number: int = 0
+        self,
+        what: str | dict[str, Any],
+        *,
+        minutes_ago: float = 30,
+        region: str = "us-east-1",
+        number: int = 0,
     ) -> dict[str, Any]:
-        """Let a sign-in of the catalogue happen that EventBridge does not bring."""
-        one = copy.deepcopy(event(name))
+        """Let a sign-in, of the catalogue if by name, happen that EventBridge does not bring."""
+        one = copy.deepcopy(event(what) if isinstance(what, str) else what)
+        name = what if isinstance(what, str) else one["detail"]["eventName"]
         at = self.now - timedelta(minutes=minutes_ago)
         one["detail"] |= {
             "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -87,9 +102,16 @@ class Stage:
         cloudtrail.remember(self.aws.url, one)
         return one
 
-    def decided(self, handler: str, one: dict[str, Any], verdict: Verdict, **more: object) -> None:
-        """Let a function have decided of a sign-in."""
-        key = self.notifier.evidence_key
+    def decided(
+        self,
+        handler: str,
+        one: dict[str, Any],
+        verdict: Verdict,
+        key: bytes | None = None,
+        **more: object,
+    ) -> None:
+        """Let a function have decided of a sign-in, with the stage's webhook or another's key."""
+        key = key or self.notifier.evidence_key
         sign_in = assess(read_sign_in(one))
         decided = decision_line(verdict, sign_in, None, stage="prod", now=self.now)
         line = authenticated({**decided, **more}, key)
@@ -98,7 +120,7 @@ class Stage:
 
 @pytest.fixture
 def stage(
-    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    aws: StrictAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
@@ -135,6 +157,10 @@ def denied(
     calls.register(f"before-call.*.{operation}", deny)
     yield
     calls.unregister(f"before-call.*.{operation}", deny)
+
+
+def shown(stage: Stage) -> str:
+    return json.dumps([post.payload for post in stage.receiver.messages])
 
 
 def footers(stage: Stage) -> list[str]:
@@ -183,6 +209,24 @@ def test_what_the_stage_ignores_is_not_told_late_either(stage: Stage) -> None:
     stage.happened("check-mfa-virtual")
     stage.happened("get-signin-token")
     assert stage.check() == []
+    assert not any('"decision": "ignored"' in line for line in stage.logged("self_check"))
+
+
+def test_api_calls_that_are_not_understood_share_a_message(stage: Stage) -> None:
+    call = changed(event("application-token-with-iam"), "detail", "eventName", to="MakeSomething")
+    for number in range(3):
+        stage.happened(call, number=number)
+    (posted,) = stage.check()
+    assert "3" in posted
+    assert "MakeSomething" in json.dumps(stage.receiver.messages[0].payload)
+    assert stage.check() == []
+
+
+def test_reports_are_posted_whatever_the_minimum_severity(stage: Stage) -> None:
+    variables = deployed_stage.variables(stage.aws, stage.deployment)
+    stage.notifier = notifier({**variables, "MINIMUM_SEVERITY": "critical"})
+    shorten_the_timeout(stage)
+    assert [text.partition(" ")[0] for text in stage.check()] == ["[Warning]"]
 
 
 def test_a_sign_in_of_the_last_quarter_of_an_hour_may_still_be_on_its_way(stage: Stage) -> None:
@@ -485,7 +529,9 @@ def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
         stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
     stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
     # In the second run the sign-in, and that the region is still unread; in the third the rest.
-    assert [len(stage.check()) for _ in range(4)] == [0, 2, 1, 0]
+    assert [len(stage.check()) for _ in range(2)] == [0, 2]
+    assert "event history in us-east-1 could not be read to its end" in shown(stage)
+    assert [len(stage.check()) for _ in range(2)] == [1, 0]
 
 
 def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> None:
@@ -535,6 +581,46 @@ def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_told(stage: Stage
     assert len(stage.check()) == 1
 
 
+def deploy_again(stage: Stage, handler: str) -> None:
+    functions = get_backend("lambda")[stage.deployment.account_id][stage.aws.region]
+    function = functions.get_function(stage.deployment.function(handler))
+    function.last_modified = datetime.now(UTC).isoformat()  # moto leaves it as it was
+
+
+def test_before_its_webhook_was_rotated_a_function_is_believed_but_for_criticals(
+    stage: Stage,
+) -> None:
+    for name in ("iam-user-with-mfa", "root-without-mfa"):
+        stage.decided("on_sign_in", stage.happened(name), "posted", key=b"another")
+    deploy_again(stage, "on_sign_in")
+    (posted,) = stage.check()
+    assert posted.startswith("[Critical] Root user signed in")
+    assert any("It may have been posted before" in text for text in footers(stage))
+
+
+def test_the_last_run_of_release_1_0_is_remembered(stage: Stage) -> None:
+    stage.happened("iam-user-with-mfa", minutes_ago=300)
+    stage.forget_runs()
+    at = stage.now.isoformat()
+    line = {"self_check": "ran", "regions": {"us-east-1": [at]}, "faults": [], "heartbeat": at}
+    stage.log("self_check", json.dumps(line))
+    deploy_again(stage, "self_check")
+    assert stage.check() == []
+
+
+def test_without_its_webhook_it_reports_and_posts_no_sign_in_until_it_has_it(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    variables = deployed_stage.variables(stage.aws, stage.deployment)
+    stage.notifier = notifier({**variables, "UNDELIVERED_QUEUE": ""})  # which is cold
+    stage.aws.fail("kms:Decrypt", "DisabledException")
+    with pytest.raises(DeliveryError):
+        stage.check()
+    decided = [json.loads(line) for line in stage.logged("self_check") if '"failed"' in line]
+    assert [line["event_name"] for line in decided] == ["SelfCheck"]
+    stage.aws.clear()
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+
+
 @pytest.mark.parametrize("more", [{}, {"regions": []}, {"regions": {"us-east-1": ["now"]}}])
 def test_a_line_of_another_release_is_no_memory(stage: Stage, more: dict[str, Any]) -> None:
     stage.happened("root-without-mfa")
@@ -580,3 +666,13 @@ def test_what_was_left_so_long_ago_that_no_log_knows_of_it_is_not_read_again() -
     memory = Checkpoint(regions={"us-east-1": progress})
     (window,) = windows(["us-east-1"], memory, now)
     assert window.start > now - timedelta(days=6)
+
+
+def test_spans_that_touch_are_read_as_one() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    hours = [now + timedelta(hours=hour) for hour in range(6)]
+    progress = Progress(now, ((hours[0], hours[1]), (hours[4], hours[5])))
+    assert progress.with_gap(hours[1], hours[2]).gaps == (
+        (hours[0], hours[2]),
+        (hours[4], hours[5]),
+    )
