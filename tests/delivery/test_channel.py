@@ -67,22 +67,22 @@ def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
     assert not kms.script
 
 
+def delivery_to(aws: EmbeddedAws, *receivers: Receiver, **more: str) -> Delivery:
+    """Return a delivery to a main receiver, and to a critical one if there are two."""
+    names = ("WEBHOOK_URL_ENCRYPTED", "CRITICAL_WEBHOOK_URL_ENCRYPTED")
+    urls = dict(zip(names, (aws.encrypt(one.url, KEY) for one in receivers), strict=False))
+    settings = stage(WEBHOOK_HOSTS=",".join(one.host for one in receivers), **urls, **more)
+    return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
+
+
 @pytest.fixture
 def delivery(aws: EmbeddedAws, receiver: Receiver) -> Delivery:
-    settings = stage(
-        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
-    )
-    return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
+    return delivery_to(aws, receiver)
 
 
 @pytest.fixture
 def two_webhooks(aws: EmbeddedAws, receiver: Receiver, critical_receiver: Receiver) -> Delivery:
-    settings = stage(
-        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY),
-        CRITICAL_WEBHOOK_URL_ENCRYPTED=aws.encrypt(critical_receiver.url, KEY),
-        WEBHOOK_HOSTS=f"{receiver.host},{critical_receiver.host}",
-    )
-    return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
+    return delivery_to(aws, receiver, critical_receiver)
 
 
 def post(delivery: Delivery, message: Message, seconds: float = 40) -> str | None:
@@ -152,12 +152,7 @@ def test_a_dead_critical_webhook_falls_back_to_the_main_one_and_says_so(
 def test_a_critical_webhook_that_cannot_be_decrypted_falls_back_too(
     aws: EmbeddedAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = stage(
-        WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY),
-        CRITICAL_WEBHOOK_URL_ENCRYPTED="AAAA",
-        WEBHOOK_HOSTS=receiver.host,
-    )
-    delivery = Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
+    delivery = delivery_to(aws, receiver, CRITICAL_WEBHOOK_URL_ENCRYPTED="AAAA")
     assert post(delivery, CRITICAL) is None
     assert payloads(receiver) == [WHOLE]
     assert "KMS cannot decrypt CRITICAL_WEBHOOK_URL_ENCRYPTED" in capsys.readouterr().out
@@ -220,10 +215,7 @@ def test_the_plain_text_is_as_patient_as_the_message(
             raise InterruptedError  # it has shown that it waits
 
         monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=sleep))
-        settings = stage(
-            WEBHOOK_URL_ENCRYPTED=aws.encrypt(receiver.url, KEY), WEBHOOK_HOSTS=receiver.host
-        )
-        delivery = Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
+        delivery = delivery_to(aws, receiver)
         receiver.behave("invalid_payload", times=1)
         with pytest.raises(InterruptedError if patient else RefusedForNow):
             delivery.post(USUAL, Deadline(40), patient=patient)

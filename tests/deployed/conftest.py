@@ -2,10 +2,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from playground.slack.receiver import Receiver
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.strict_aws import StrictAws
+
+
+@pytest.fixture(scope="module")
+def receiver() -> "Iterator[Receiver]":
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,6 @@ SCHEDULED = {
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
 def deployment(
     aws: StrictAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:

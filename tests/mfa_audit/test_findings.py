@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import create_autospec
@@ -196,12 +197,16 @@ def test_hostile_names_do_no_harm(language: str) -> None:
     assert "<!everyone" not in shown(payload)
 
 
-@mock_aws
-def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def _mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield
+
+
+@pytest.mark.usefixtures("_mocked")
+def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do() -> None:
     iam = boto3.client("iam")
     iam.create_user(UserName="alice")
     iam.create_login_profile(UserName="alice", Password="fake")
@@ -217,12 +222,8 @@ def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do(
     assert "IAM user alice · last sign-in: never" in shown(told)
 
 
-@mock_aws
-def test_the_audit_waits_no_longer_than_half_of_what_is_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+@pytest.mark.usefixtures("_mocked")
+def test_the_audit_waits_no_longer_than_half_of_what_is_left() -> None:
     with pytest.raises(AWSReadError, match="has not finished its credential report in 1 seconds"):
         run.audit(create_autospec(Notifier), SCHEDULE, seconds_left=1.9)
 

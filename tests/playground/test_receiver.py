@@ -1,7 +1,7 @@
 import json
 import ssl
 from collections.abc import Iterator
-from http.client import HTTPConnection, RemoteDisconnected
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -78,31 +78,6 @@ def test_a_limited_post_is_told_how_long_to_wait(
     receiver.behave("rate_limited", retry_after=30)
     answer = session.post(receiver.url, json=HELLO)
     assert (answer.headers["Retry-After"], answer.json()["retry_after"]) == ("30", 30)
-
-
-@pytest.mark.parametrize(
-    ("name", "error"),
-    [
-        ("close", RemoteDisconnected),
-        ("reset", ConnectionResetError),
-        ("reset_in_answer", ConnectionResetError),
-        ("hang", TimeoutError),
-        ("hang_in_answer", TimeoutError),
-    ],
-)
-def test_the_wire_can_fail(name: str, error: type[OSError], receiver: Receiver) -> None:
-    receiver.behave(name)
-    connection = HTTPConnection(receiver.host, timeout=0.3)
-    connection.request("POST", receiver.path, json.dumps(HELLO))
-    with pytest.raises(error):
-        connection.getresponse().read()
-    connection.close()
-    assert [post.payload for post in receiver.refused] == [HELLO]
-
-
-def test_a_drip_is_a_whole_answer_in_the_end(receiver: Receiver, session: requests.Session) -> None:
-    receiver.behave("drip")
-    assert session.post(receiver.url, json=HELLO, timeout=0.3).text == "ok"
 
 
 def test_a_connection_can_end_after_its_answer_without_a_word(receiver: Receiver) -> None:
