@@ -7,10 +7,10 @@ are shown, the others counted.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from chalicelib.messages.message import Message, build_message
-from chalicelib.messages.payload import header, mrkdwn, section
+from chalicelib.messages.payload import header, sections
 from chalicelib.messages.wording import Wording, mfa_kind
 from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_INS
@@ -18,7 +18,6 @@ from chalicelib.signin.model import Outcome, Principal, SignIn
 from chalicelib.signin.severity import WHAT_IS_NEW, AssessedSignIn
 
 # So that a message of the longest lines stays under 13,000 characters: Slack takes no more.
-LINES_PER_SECTION: Final = 5
 LINES_PER_MESSAGE: Final = 25
 NAMED_FAILURES: Final = 20
 _LINE_LIMIT: Final = 500
@@ -32,10 +31,12 @@ _ORDER: Final = {Outcome.SUCCESS: 0, Outcome.UNKNOWN: 1, Outcome.FAILURE: 2}
 _SPRAYED_NAMES: Final = 5
 _GUESSES: Final = 8
 
-J = TypeVar("J", bound=AssessedSignIn)
+Group = list[AssessedSignIn]  # what one line holds
 
 
-def digests(assessed: Sequence[J], settings: Settings) -> list[tuple[Message, list[J]]]:
+def digests(
+    assessed: Sequence[AssessedSignIn], settings: Settings
+) -> list[tuple[Message, list[AssessedSignIn]]]:
     """Sum sign-ins up, who got in first, each counted in exactly one message.
 
     Returns each message with the sign-ins that it counts.
@@ -46,16 +47,16 @@ def digests(assessed: Sequence[J], settings: Settings) -> list[tuple[Message, li
     return [_digest(page, cut if page is pages[-1] else [], wording, settings) for page in pages]
 
 
-def _pages(groups: list[list[J]]) -> list[list[list[J]]]:
+def _pages(groups: list[Group]) -> list[list[Group]]:
     """Part the groups into as few messages as will hold them, all of about the same length."""
     total = len(groups)
     count = -(-total // LINES_PER_MESSAGE)
     return [groups[i * total // count : (i + 1) * total // count] for i in range(count)]
 
 
-def _groups(assessed: Sequence[J]) -> list[list[J]]:
+def _groups(assessed: Sequence[AssessedSignIn]) -> list[Group]:
     """Group what one line can hold; who got in first, then whoever may have the password."""
-    groups: dict[object, list[J]] = defaultdict(list)
+    groups: dict[object, Group] = defaultdict(list)
     for one in assessed:
         groups[_by_address(one.sign_in) if _is_plain_failure(one) else _by_person(one)].append(one)
     return sorted(groups.values(), key=_rank)
@@ -79,14 +80,14 @@ def _by_person(assessed: AssessedSignIn) -> object:
     )
 
 
-def _rank(group: Sequence[AssessedSignIn]) -> tuple[int, int, bool, bool, int]:
+def _rank(group: Group) -> tuple[int, int, bool, bool, int]:
     first = group[0]
     failed_at_mfa, is_root = first.sign_in.failed_at_mfa, first.sign_in.is_root
     order = _ORDER[first.sign_in.outcome]
     return order, -first.severity, not failed_at_mfa, not is_root, -len(group)
 
 
-def _cut(groups: list[list[J]]) -> tuple[list[list[J]], list[list[J]]]:
+def _cut(groups: list[Group]) -> tuple[list[Group], list[Group]]:
     """Part the groups that get a line of their own from the failures that are only counted."""
     failures = [group for group in groups if group[0].sign_in.outcome is Outcome.FAILURE]
     cut = failures[NAMED_FAILURES:]
@@ -95,19 +96,15 @@ def _cut(groups: list[list[J]]) -> tuple[list[list[J]], list[list[J]]]:
 
 
 def _digest(
-    page: list[list[J]], cut: list[list[J]], wording: Wording, settings: Settings
-) -> tuple[Message, list[J]]:
+    page: list[Group], cut: list[Group], wording: Wording, settings: Settings
+) -> tuple[Message, list[AssessedSignIn]]:
     members = [one for group in (*page, *cut) for one in group]
     lines = [_line(group, settings) for group in page]
     if cut:
         lines.append(_more([one.sign_in for group in cut for one in group], wording))
-    sections = [
-        section(mrkdwn("\n".join(lines[i : i + LINES_PER_SECTION])))
-        for i in range(0, len(lines), LINES_PER_SECTION)
-    ]
     text = _text([one.sign_in for one in members], wording)
     severity = max(one.severity for one in members)
-    blocks = [header(wording.phrases("title.digest")), *sections]
+    blocks = [header(wording.phrases("title.digest")), *sections(lines)]
     return build_message(text, severity, settings, blocks), members
 
 
@@ -175,7 +172,7 @@ def _count(what: str, n: int, wording: Wording, **more: object) -> str:
     return wording.phrases(f"{key}.one" if n == 1 else key, n=n, **more)
 
 
-def _line(group: Sequence[AssessedSignIn], settings: Settings) -> str:
+def _line(group: Group, settings: Settings) -> str:
     *longer, shortest = _LIMITS
     for limit in longer:
         line = _line_in(group, Wording(settings, limit=limit))
@@ -184,7 +181,7 @@ def _line(group: Sequence[AssessedSignIn], settings: Settings) -> str:
     return _line_in(group, Wording(settings, limit=shortest))
 
 
-def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:
+def _line_in(group: Group, wording: Wording) -> str:
     assessed, first = group[0], group[0].sign_in
     people = list(dict.fromkeys(one.sign_in.principal for one in group))
     key, who = "digest.line", wording.who_with_role(first)
@@ -202,7 +199,7 @@ def _line_in(group: Sequence[AssessedSignIn], wording: Wording) -> str:
     )
 
 
-def _several(group: Sequence[AssessedSignIn], people: Sequence[Principal], wording: Wording) -> str:
+def _several(group: Group, people: Sequence[Principal], wording: Wording) -> str:
     names = [wording.who(one) for one in people]
     listed = wording.phrases("list.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
     counted = _spread((one.sign_in for one in group), wording)["names"]

@@ -5,7 +5,6 @@ reads escapes in plain text too. Limits: "Reference: Blocks" and "Reference: Com
 markup: "Formatting text for app surfaces" (Slack developer documentation).
 """
 
-import html
 import re
 import unicodedata
 from bisect import bisect_right
@@ -23,7 +22,9 @@ HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 3_000
 FIELDS_LIMIT: Final = 10
 CONTEXT_LIMIT: Final = 10
+_LINES_PER_SECTION: Final = 5  # of 500 characters each at most, to stay below the limit
 
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MENTIONS: Final = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 # Letters and symbols by their category that show nothing: Hangul's fillers, Braille's blank, the
@@ -75,12 +76,12 @@ def escape(text: str, limit: int = SECTION_LIMIT) -> str:
 
     What comes out has at most `limit` characters; an escape is kept whole or left out.
     """
-    escaped = html.escape(text, quote=False)
+    escaped = text.translate(_ESCAPES)
     if len(escaped) <= limit:
         return escaped
-    lengths = list(accumulate(len(html.escape(one, quote=False)) for one in text))
+    lengths = list(accumulate(len(one.translate(_ESCAPES)) for one in text))
     kept = text[: bisect_right(lengths, limit - 1)]
-    return html.escape(kept.rstrip(), quote=False) + "…"
+    return kept.rstrip().translate(_ESCAPES) + "…"
 
 
 def safe(text: str, limit: int) -> str:
@@ -114,7 +115,7 @@ def format_local(
 
 def link(address: str, label: str) -> str:
     """Write a link; the address is the project's own or the operator's."""
-    return f"<{html.escape(address, quote=False)}|{label}>"
+    return f"<{address.translate(_ESCAPES)}|{label}>"
 
 
 def tidy(text: str) -> str:
@@ -145,6 +146,14 @@ def header(text: str) -> Block:
 def section(text: Block) -> Block:
     """Make a section of one text object."""
     return {"type": "section", "text": text}
+
+
+def sections(lines: Sequence[str]) -> list[Block]:
+    """Make sections of lines in markup, as many as it takes."""
+    return [
+        section(mrkdwn("\n".join(lines[i : i + _LINES_PER_SECTION])))
+        for i in range(0, len(lines), _LINES_PER_SECTION)
+    ]
 
 
 def fields(texts: Sequence[str]) -> Block:

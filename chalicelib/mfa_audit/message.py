@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from chalicelib.messages.message import Message, build_message
 from chalicelib.messages.payload import (
@@ -12,6 +12,7 @@ from chalicelib.messages.payload import (
     header,
     mrkdwn,
     section,
+    sections,
 )
 from chalicelib.messages.report import Report
 from chalicelib.messages.wording import Wording
@@ -19,8 +20,6 @@ from chalicelib.mfa_audit.credential_report import Person
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.settings import Settings
 from chalicelib.signin.model import Principal, PrincipalType
-
-_LINES_PER_SECTION: Final = 5
 
 
 def audit_report(event: Mapping[str, Any]) -> Report:
@@ -34,15 +33,11 @@ def audit_message(findings: MfaFindings, settings: Settings) -> Message:
     wording = Wording(settings)
     blocks = []
     if findings.without_mfa:
-        lines = _lines(findings, wording)
         reason = wording.phrases(f"mfa_audit.reason.{_kind(findings)}")
         blocks = [
             header(wording.phrases("title.mfa_audit")),
             section(mrkdwn(wording.field("reasons", reason))),
-            *(
-                section(mrkdwn("\n".join(lines[i : i + _LINES_PER_SECTION])))
-                for i in range(0, len(lines), _LINES_PER_SECTION)
-            ),
+            *sections(_lines(findings, wording)),
         ]
     blocks.append(context(_coverage(findings, wording)))
     return build_message(_finding(findings, wording), findings.severity, settings, blocks)
