@@ -1,7 +1,7 @@
 """CheckResult: what one check found at one resource, and FaultId, which names a fault over time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -75,16 +75,8 @@ class CheckResult:
         **facts: str,
     ) -> Self:
         """Return the result of a resource that is missing, changed or broken."""
-        return cls(
-            check=check,
-            status=Status.FAULT,
-            code=code,
-            resource=resource,
-            region=region,
-            handler=handler,
-            facts=facts,
-            remedy=remedy,
-        )
+        result = cls.ok(check, resource, region=region, handler=handler, **facts)
+        return replace(result, status=Status.FAULT, code=code, remedy=remedy)
 
     @property
     def fault_id(self) -> FaultId:
