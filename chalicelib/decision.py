@@ -130,9 +130,9 @@ def authenticated(line: Mapping[str, Any], key: bytes | None) -> dict[str, Any]:
 def is_authentic(line: Mapping[str, Any], key: bytes | None) -> bool:
     """Return whether whoever holds the key wrote a log line."""
     mac = line.get("mac")
-    return bool(key and isinstance(mac, str)) and hmac.compare_digest(
-        _mac(line, key or b"").encode(), str(mac).encode()
-    )
+    if not key or not isinstance(mac, str):
+        return False
+    return hmac.compare_digest(_mac(line, key).encode(), mac.encode(errors="replace"))
 
 
 def _mac(line: Mapping[str, Any], key: bytes) -> str:

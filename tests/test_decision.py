@@ -146,5 +146,6 @@ def test_a_line_is_authentic_only_as_it_was_written() -> None:
     assert is_authentic(kept, key)
     assert not is_authentic({**kept, "decision": "ignored"}, key)
     assert not is_authentic({**kept, "mac": None}, key)
+    assert not is_authentic({**kept, "mac": "\ud800"}, key)
     assert not is_authentic(kept, b"another")
     assert not is_authentic(kept, None)
