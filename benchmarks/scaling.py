@@ -130,8 +130,9 @@ def _padded_sign_in(length: int) -> dict[str, Any]:
 
 
 def _padded_report(number: int) -> dict[str, Any]:
-    result = {"name": "rule", "says": "rule_off", "facts": {"rule": "x" * (_LARGEST_EVENT // 10)}}
-    detail = {"eventID": str(number), "broken": [result] * 10}
+    facts = {"rule": "x" * (_LARGEST_EVENT // 10)}
+    result = {"check": "rule", "result_code": "rule_disabled", "facts": facts}
+    detail = {"eventID": str(number), "new": [result] * 10}
     return {"detail-type": "signin-monitor self-check", "detail": detail}
 
 

@@ -210,9 +210,10 @@ def test_poisoned_messages_are_told_as_events_that_are_not_understood(
 def test_of_large_messages_one_at_a_time_is_in_memory(
     kind: str | None, harness: NotifierHarness
 ) -> None:
-    result = {"name": "rule", "says": "rule_off", "facts": {"rule": "x" * 1_000_000}}
+    facts = {"rule": "x" * 1_000_000}
+    result = {"check": "rule", "result_code": "rule_disabled", "facts": facts}
     large = [
-        {"detail-type": kind, "detail": {"eventID": str(number), "broken": [result]}}
+        {"detail-type": kind, "detail": {"eventID": str(number), "new": [result]}}
         for number in range(4)
     ]
     packed = [base64.b64encode(zlib.compress(json.dumps(one).encode())).decode() for one in large]
