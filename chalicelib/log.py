@@ -11,7 +11,7 @@ def write(**fields: object) -> None:
 
 
 def write_failure(message: str, error: BaseException) -> None:
-    """Write an error that was made good: its class, and where it happened, never its text.
+    """Write an error that stopped nothing: its class and where it happened, never its text.
 
     The text of an error that is not ours may quote the event or the webhook.
     """

@@ -30,7 +30,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 IMPURE = (
     *("boto3", "botocore", "requests", "urllib3", "http", "urllib.request", "socket", "ssl"),
     *("time", "os", "subprocess", "random", "threading", "chalicelib.http", "chalicelib.timeout"),
-    *("chalicelib.aws.client", "chalicelib.aws.json_protocol", "chalicelib.log"),
+    *("chalicelib.aws.clients", "chalicelib.aws.json_protocol", "chalicelib.log"),
 )
 MOST_ENTRIES = {"chalicelib": 18, "ops": 14, "playground": 12}
 
