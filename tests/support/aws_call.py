@@ -20,6 +20,7 @@ _RESOURCES = {
     "cloudtrail": ("trail/", "Name", "TrailName"),
     "dynamodb": ("table/", "TableName"),
     "events": ("rule/", "Name", "Rule"),
+    "iam": ("role/", "RoleName", "PolicySourceArn"),
     "lambda": ("function:", "FunctionName"),
     "logs": ("log-group:", "logGroupName"),
     "sqs": ("", "QueueName", "QueueUrl"),
@@ -59,7 +60,8 @@ class Call:
         if name.startswith("http"):
             name = name.rpartition("/")[2]
         end = ":*" if service == "logs" else ""
-        return f"arn:aws:{service}:{self.region}:{ACCOUNT_ID}:{kind}{name}{end}"
+        region = "" if service == "iam" else self.region
+        return f"arn:aws:{service}:{region}:{ACCOUNT_ID}:{kind}{name}{end}"
 
 
 def read_call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
