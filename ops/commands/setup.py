@@ -215,8 +215,8 @@ def _queue_steps(queue: UndeliveredQueue, settings: Settings) -> Iterator[Step]:
             )
     elif depth := queue.depth:
         click.secho(
-            f"UNDELIVERED_QUEUE is unset, but {queue.name} still holds {depth} messages, which "
-            "nothing posts. Set it again, deploy, and wait until the queue is empty.",
+            f"UNDELIVERED_QUEUE is unset, but {queue.name} still holds {depth} undelivered, "
+            "which nothing posts. Set it again, deploy, and wait until the queue is empty.",
             fg="yellow",
         )
 

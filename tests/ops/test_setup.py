@@ -1,10 +1,12 @@
 import base64
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from ops.resources import key
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
+from playground.slack.receiver import Receiver
 from tests.support.cli import WEBHOOK, Cli
 from tests.support.strict_aws import StrictAws
 
@@ -12,6 +14,12 @@ ALIAS = "alias/signin-monitor-prod"
 QUEUE = "signin-monitor-prod-undelivered"
 CONTEXT = {"app": "signin-monitor", "stage": "prod"}
 ANOTHER = "https://hooks.slack.com/services/T0/B0/another"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
 
 
 def decrypted(aws: EmbeddedAws, cli: Cli, name: str = "WEBHOOK_URL_ENCRYPTED") -> str:
@@ -150,8 +158,9 @@ def test_a_webhook_that_cannot_work_is_refused_before_anything_is_made(
 
 
 def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_a_yes(
-    cli: Cli, aws: EmbeddedAws
+    cli: Cli, aws: EmbeddedAws, receiver: Receiver
 ) -> None:
+    cli.project.configure("prod", {"WEBHOOK_HOSTS": receiver.host})
     with cli.terminal("setup", "--stage", "prod", "--home-region-only") as terminal:
         for question, answer in (
             ("Email address", "security at example.com"),
@@ -171,12 +180,42 @@ def test_on_a_terminal_the_webhook_is_typed_without_echo_and_the_plan_waits_for_
         terminal.type("htps://hooks.slack.com/services/T0/B0/fake")
         terminal.wait_for("that is no webhook's URL")
         terminal.wait_for("it is not shown")  # what is typed before the question is discarded
-        terminal.type(WEBHOOK)
+        terminal.type(receiver.url)
         assert terminal.wait() == 0
-    assert "fake" not in terminal.screen
-    assert "The test message did not arrive." in terminal.screen
-    assert decrypted(aws, cli) == WEBHOOK
+    assert receiver.path not in terminal.screen
+    assert "A test message was posted." in terminal.screen
+    assert len(receiver.messages) == 1
+    assert decrypted(aws, cli) == receiver.url
     assert cli.settings()["MFA_AUDIT_SCHEDULE"] == "cron(0 9 ? * MON *)"
+
+
+def test_a_test_message_that_does_not_arrive_is_a_warning(cli: Cli, receiver: Receiver) -> None:
+    cli.set_up("--alarm-email", "security@example.com")
+    cli.project.configure("prod", {"WEBHOOK_HOSTS": receiver.host})
+    receiver.behave("no_service", 1)
+    arguments = ("setup", "--stage", "prod", "--home-region-only", "--rotate-webhook")
+    with cli.terminal(*arguments) as terminal:
+        terminal.wait_for("Do it? [y/N]")
+        terminal.type("y")
+        terminal.wait_for("it is not shown")
+        terminal.type(receiver.url)
+        assert terminal.wait() == 0
+    assert "The test message did not arrive." in terminal.screen
+    assert "python -m ops doctor --stage prod --post-test" in terminal.screen
+
+
+def test_what_setup_cannot_look_at_or_must_leave_is_said(cli: Cli, aws: StrictAws) -> None:
+    cli.set_up("--all-regions")
+    sqs = aws.client("sqs")
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"], MessageBody="{}")
+    unset = {"UNDELIVERED_QUEUE": "", "FAILURES": "each", "IDENTITY_STORE_ID": ""}
+    cli.project.configure("prod", unset)
+    aws.deny("sso:ListInstances")
+    aws.deny("events:ListRuleNamesByTarget", region="eu-west-1")
+    text = cli.ops("setup", "--stage", "prod", "--dry-run").text
+    assert f"UNDELIVERED_QUEUE is unset, but {QUEUE} still holds 1 undelivered" in text
+    assert "No identity store is seen from this account and region" in text
+    assert "Perhaps not covered: eu-west-1. AWS denies events:ListRuleNamesByTarget" in text
 
 
 def test_without_a_yes_nothing_is_made(cli: Cli, aws: EmbeddedAws) -> None:
