@@ -92,7 +92,7 @@ class Commands(Command, click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""
 Begin with:
-  python -m ops history --since 7d     what would have been posted, before any deployment
+  python -m ops history --since 7d     what would be posted; needs no deployment
   python -m ops setup --stage prod     make what the stage needs
   chalice deploy --stage prod
   python -m ops doctor --stage prod    every check, with its remedy

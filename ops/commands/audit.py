@@ -27,7 +27,7 @@ _COLUMNS = ("account_id", "user", "mfa", "last_sign_in", "password_since", "repo
     epilog="""
 Examples:
   python -m ops audit                  who has a console password and no MFA
-  python -m ops audit --csv > mfa.csv  everyone who can sign in, with and without
+  python -m ops audit --csv > mfa.csv  everyone who can sign in
   python -m ops audit --json | jq '.[] | select(.mfa == "no") | .user'
 """,
 )

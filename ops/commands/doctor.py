@@ -84,9 +84,9 @@ _FEW: Final = 3
     epilog="""
 Examples:
   python -m ops doctor --stage prod
-  python -m ops doctor --stage prod --post-test      and post a message to the channel
-  python -m ops doctor --stage prod --wait           and wait for a sign-in of yours
-  python -m ops doctor --stage prod --json | jq '.checks[] | select(.status == "fault")'
+  python -m ops doctor --stage prod --post-test    post to the channel as well
+  python -m ops doctor --stage prod --wait         wait for a sign-in of yours
+  python -m ops doctor --stage prod --json | jq '.checks[].status'
 
 Exit status: 0 without faults, 1 with, 2 if it could not look.
 """,

@@ -81,9 +81,9 @@ Examples:
   python -m ops history --since 24h --all-regions --full
   python -m ops history --since 90d --all-regions --csv > sign-ins.csv
   python -m ops history --since 2d --user 'alice*' --event ConsoleLogin
-  python -m ops history --since 1d --stage prod --post      through the deployed function
+  python -m ops history --since 1d --stage prod --post    by the function
 
-CloudTrail keeps 90 days, whether there is a trail or not; it takes up to 15 minutes.
+CloudTrail keeps 90 days, with or without a trail, and is up to 15 minutes late.
 """,
 )
 @click.option(

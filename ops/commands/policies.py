@@ -19,7 +19,7 @@ from ops.project.config_file import ConfigFile
 Examples:
   python -m ops policies --stage prod
   python -m ops policies --stage prod --diff
-  python -m ops policies --stage prod --deployer > deployer.json    for whoever deploys
+  python -m ops policies --stage prod --deployer > deployer.json
 """,
 )
 @stage_option

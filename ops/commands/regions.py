@@ -35,10 +35,10 @@ def _organization(_: click.Context, __: click.Parameter, text: str | None) -> st
 Examples:
   python -m ops regions --stage prod            which regions forward
   python -m ops regions --stage prod --apply    make them forward
-  python -m ops regions --stage prod --apply --organization o-a1b2c3d4e5
-                                                and accept what member accounts send, see
-                                                ops/forward-sign-ins.yaml
   python -m ops regions --stage prod --remove   remove the forwards
+  python -m ops regions --stage prod --apply --organization o-a1b2c3d4e5
+
+The last accepts what member accounts send as well: docs/organizations.md.
 """,
 )
 @stage_option

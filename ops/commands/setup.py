@@ -56,9 +56,9 @@ def _policy_arn(_: click.Context, __: click.Parameter, text: str | None) -> str 
 Examples:
   python -m ops setup --stage prod --alarm-email security@example.com
   python -m ops setup --stage prod --profile monitor --region ap-northeast-2
-  python -m ops setup --stage prod --yes < webhook.txt      from a pipe or a file
-  python -m ops setup --stage prod --baseline               and learn: python -m ops baseline
-  python -m ops setup --stage prod --rotate-webhook         after the webhook was replaced
+  python -m ops setup --stage prod --yes < webhook.txt    from a pipe or a file
+  python -m ops setup --stage prod --baseline             then: ops baseline
+  python -m ops setup --stage prod --rotate-webhook       for another webhook
 
 Then: chalice deploy --stage prod
 """,

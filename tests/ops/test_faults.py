@@ -154,6 +154,7 @@ def test_each_commands_help_teaches_by_examples(cli: Cli, command: str) -> None:
     answer = cli.ops(command, "--help")
     assert answer.status == 0
     assert f"  python -m ops {command}" in answer.text
+    assert max(map(len, answer.text.splitlines())) <= 80
     assert "--debug" in answer.text
 
 
