@@ -234,6 +234,7 @@ def test_a_receiver_that_takes_a_message_and_answers_late_gets_it_once(
     assert decided(notifier, event(name)) == ("parked", "read_timeout")
     assert [post.answer for post in harness.receiver.posts] == [*["ok"] * warm, "hang"]
     assert [body["possibly_posted"] for body in harness.parked] == [True]
+    assert harness.log()[-1]["possibly_posted"] is True
 
 
 def test_only_a_critical_message_waits_long_for_its_turn(harness: NotifierHarness) -> None:
