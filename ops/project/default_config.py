@@ -15,7 +15,7 @@ def default_config() -> dict[str, Any]:
         "lambda_memory_size": 128,
         "lambda_timeout": 60,
         "log_retention_in_days": 7,
-        "lambda_functions": {"self_check": {"lambda_memory_size": 512, "lambda_timeout": 300}},
+        "lambda_functions": {"self_check": {"lambda_memory_size": 512}},
         "stages": {
             "local": {"environment_variables": {"STAGE": "local", "SIGN_IN_REGION": "us-east-1"}},
             **{stage: _stage(stage) for stage in ("dev", "prod")},

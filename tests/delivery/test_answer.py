@@ -55,13 +55,14 @@ def test_a_channel_that_slack_does_not_post_to_is_looked_for_in_slack_channel_fi
     destination = Destination("hooks.slack.com", settings, CRITICAL)
     for word in ("channel_not_found", "user_not_found", "restricted_action"):
         failure = answers.error_for(Answer(404, word, None), destination)
-        assert (failure and failure.reason, str(failure)) == (
-            word,
+        assert failure
+        assert failure.reason == word
+        assert str(failure) == (
             f"The webhook may not post to SLACK_CHANNEL, #alerts ({word}). Correct that setting "
             "or leave it empty, for the webhook of a Slack app has a channel of its own. Then: "
             "chalice deploy --stage prod. If the channel is right, the webhook is gone. Make a new "
             "one, then: python -m ops setup --stage prod --critical-webhook, then "
-            "chalice deploy --stage prod.",
+            "chalice deploy --stage prod."
         )
     gone = answers.error_for(Answer(404, "no_service", None), destination)
     assert "SLACK_CHANNEL" not in str(gone)
