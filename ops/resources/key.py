@@ -2,9 +2,9 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
@@ -181,16 +181,18 @@ class StageKey:
 
     def _patiently(self, call: Callable[[], _T]) -> _T:
         """Ask KMS, and again while it does not know yet what this run has changed."""
-        until = time.monotonic() + PATIENCE
+        until, is_said = monotonic() + PATIENCE, False
         while True:
             try:
                 return call()
             except ClientError as error:
                 is_early = self._has_changed and (is_denied(error) or is_missing(error))
-                if not is_early or time.monotonic() >= until:
+                if not is_early or monotonic() >= until:
                     raise
-            click.echo("AWS does not know the new key yet, which takes up to 5 min … ", nl=False)
-            time.sleep(_PAUSE)
+            if not is_said:
+                click.echo("AWS does not know the key yet; this may take 5 minutes … ", nl=False)
+                is_said = True
+            sleep(_PAUSE)
 
     def _without_alias(self) -> str | None:
         """Find a key that an interrupted run left: of the stage's tag, with the default policy.
