@@ -70,7 +70,7 @@ check: $(READY)  ## linters and types
 	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
 
 golden: $(READY)  ## rewrite the golden messages and the pictures in docs
-	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/mfa_audit \
+	$(BIN)/python -m pytest --rewrite-golden -q tests/test_golden.py tests/signin tests/mfa_audit \
 	  tests/self_check tests/playground/test_page.py -k "golden or routine or spray"
 
 mutants: $(READY)  ## do the tests notice a change in what delivery rests on? (half an hour)

@@ -92,20 +92,6 @@ def test_an_answer_has_its_status_its_body_and_what_retry_after_says(
     assert '"rate_limited"' in answer.body
 
 
-def test_posts_share_one_connection(connection: Connection, receiver: Receiver) -> None:
-    for _ in range(3):
-        post(connection)
-    assert receiver.connections == 1
-
-
-def test_a_refused_post_keeps_the_connection(connection: Connection, receiver: Receiver) -> None:
-    receiver.behave("html_500", times=1)
-    post(connection)
-    assert connection.is_kept
-    post(connection)
-    assert receiver.connections == 1
-
-
 def test_opened_ahead_it_asks_nothing_and_is_used_by_the_first_post(
     connection: Connection, receiver: Receiver
 ) -> None:
@@ -232,15 +218,6 @@ def test_of_a_long_answer_only_the_start_is_read(
     receiver.behave("html_200", times=1)
     assert post(connection) == Answer(200, "x" * 65_535, None)
     assert post(connection) == OK
-
-
-def test_an_answer_that_cannot_be_unpacked_is_no_answer(
-    connection: Connection, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packed = Said(status=200, body="ok", headers=(("Content-Encoding", "gzip"),))
-    monkeypatch.setitem(ANSWERS, "html_200", packed)
-    receiver.behave("html_200")
-    assert no_answer(lambda: post(connection)).reason == "decode_error"
 
 
 @pytest.mark.parametrize("fault", ["reset", "close", "reset_in_answer"])

@@ -63,15 +63,6 @@ def test_a_tunnel_through_a_proxy_is_kept_too(
     assert receiver.connections == 1
 
 
-def test_a_clock_that_was_set_back_makes_no_connection_young(
-    slack: Slack, receiver: Receiver, clock: Clock
-) -> None:
-    post(slack)
-    clock.now -= 3_600
-    post(slack)
-    assert receiver.connections == 2
-
-
 @pytest.mark.parametrize("fault", ["reset", "close"])
 def test_a_tunnel_that_ends_after_the_payload_left_does_not_count_as_unsent(
     fault: str, proxy: Proxy, receiver: Receiver

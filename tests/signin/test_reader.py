@@ -2,16 +2,20 @@
 
 import json
 import tracemalloc
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
+from chalicelib.signin.model import Mfa, Outcome, PrincipalType, SignIn
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
 from tests.support.records import EVENTS, changed, event, paths, without
 
+GOLDEN = Path(__file__).with_name("sign_ins.json")
+COPIED = ("event_id", "event_name", "event_time", "region", "source_ip", "user_agent", "excerpt")
 HERE = "111122223333"
 THERE = "444455556666"
 
@@ -27,49 +31,20 @@ def read(name: str) -> SignIn:
     return read_sign_in(event(name))
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "who", "role"),
-    [
-        ("root-with-mfa", ROOT, None, None),
-        ("root-with-account-alias", ROOT, None, None),
-        ("root-password-changed", ROOT, None, None),
-        ("iam-user-with-mfa", IAM_USER, "alice", None),
-        ("iam-user-without-mfa", IAM_USER, "build-server", None),
-        ("iam-user-wrong-password", IAM_USER, "alice", None),
-        ("iam-user-unknown-name", IAM_USER, None, None),
-        ("check-mfa-virtual", IAM_USER, "alice", None),
-        ("china-region", IAM_USER, "wei.zhang", None),
-        ("saml-role", ROLE, "minjun.kim@example.com", "Developers"),
-        ("custom-federation", ROLE, "oncall-dmitri", "BreakGlass"),
-        ("get-signin-token", ROLE, "oncall-dmitri", "BreakGlass"),
-        ("renew-role", ROLE, "alice", "Admin"),
-        ("aws-login-authorized", ROLE, "alice", "Admin"),
-        ("switch-role-in-role-account", ROLE, "alice", "Admin"),
-        ("switch-role-in-home-account", IAM_USER, "alice", None),
-        ("exit-role", IAM_USER, "alice", None),
-        (
-            "identity-center-permission-set",
-            PERMISSION_SET,
-            "carol.jones@example.com",
-            "AdministratorAccess",
-        ),
-        ("govcloud-region", PERMISSION_SET, "frank.miller@agency.example", "ReadOnlyAccess"),
-        ("federated-user", PrincipalType.FEDERATED_USER, "deploy-session", None),
-        ("saml-user", PrincipalType.SAML_USER, "emeka.obi@example.com", None),
-        ("web-identity-user", PrincipalType.WEB_IDENTITY_USER, "104862195730026481937", None),
-        ("identity-center-password-and-code", SSO_USER, "june.park", None),
-        ("identity-center-passkey", SSO_USER, "e3c49862-a061-7023-84cd-5b1d90f3e7a2", None),
-        ("identity-center-without-details", SSO_USER, None, None),
-        ("external-idp-login-failed", SSO_USER, None, None),
-        ("anomaly-alert", OTHER, None, None),
-        ("trimmed-record", OTHER, None, None),
-    ],
-)
-def test_everyone_is_named_as_aws_names_them(
-    name: str, kind: PrincipalType, who: str | None, role: str | None
-) -> None:
-    principal = read(name).principal
-    assert (principal.type, principal.name, principal.role) == (kind, who, role)
+def known(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known, without what stands in the event in the same words."""
+    return {
+        key: known(value) if isinstance(value, dict) else value
+        for key, value in fields.items()
+        if value and key not in COPIED
+    }
+
+
+def test_every_sign_in_is_read_as_in_the_golden_file(pytestconfig: pytest.Config) -> None:
+    found = {name: known(asdict(read(name))) for name in EVENTS}
+    if pytestconfig.getoption("--rewrite-golden"):
+        GOLDEN.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    assert found == json.loads(GOLDEN.read_text())
 
 
 def test_a_name_that_aws_hides_is_hidden() -> None:
@@ -85,31 +60,10 @@ def test_a_name_that_aws_hides_is_hidden() -> None:
         assert read_sign_in(happened).principal.name_hidden == is_hidden
 
 
-@pytest.mark.parametrize("name", ["root-without-mfa", "root-with-account-alias"])
-def test_root_is_root_even_where_an_alias_stands_for_a_name(name: str) -> None:
-    assert read(name).is_root
-
-
 def test_an_identity_that_calls_itself_root_without_an_arn_is_not_root() -> None:
     assert not read("external-idp-login-failed").is_root
     console = changed(event("root-with-mfa"), "detail", "userIdentity", "arn", to="")
     assert not read_sign_in(console).is_root
-
-
-@pytest.mark.parametrize(
-    ("name", "account_id"),
-    [
-        ("root-with-mfa", HERE),
-        ("iam-user-from-phone", THERE),
-        ("saml-user", THERE),
-        ("switch-role-in-role-account", HERE),
-        ("switch-role-in-home-account", THERE),
-        ("anomaly-alert", HERE),
-        ("trimmed-record", HERE),
-    ],
-)
-def test_the_account_is_the_one_that_was_signed_in_to(name: str, account_id: str) -> None:
-    assert read(name).account_id == account_id
 
 
 def test_the_account_is_found_wherever_the_event_names_it() -> None:
@@ -120,40 +74,8 @@ def test_the_account_is_found_wherever_the_event_names_it() -> None:
     assert read_sign_in(without(bare, "detail", "userIdentity")).account_id is None
 
 
-@pytest.mark.parametrize(
-    ("name", "arn"),
-    [
-        ("iam-user-with-mfa", f"arn:aws:iam::{HERE}:user/alice"),
-        ("saml-role", f"arn:aws:iam::{THERE}:role/Developers"),
-        ("switch-role-in-role-account", f"arn:aws:iam::{HERE}:role/Admin"),
-        ("root-with-mfa", None),
-        ("identity-center-passkey", None),
-        ("federated-user", f"arn:aws:iam::{HERE}:user/machines/build-server"),
-    ],
-)
-def test_the_arn_is_the_users_or_the_roles_and_never_a_sessions(name: str, arn: str | None) -> None:
-    assert read(name).principal.arn == arn
-
-
 def test_whoever_chooses_a_session_name_never_chooses_the_arn() -> None:
     assert not [name for name in EVENTS if "assumed-role" in (read(name).principal.arn or "")]
-
-
-def test_a_switch_of_role_names_where_it_came_from_and_where_it_goes() -> None:
-    came = read("switch-role-in-role-account").switched_from
-    assert came == Principal(
-        type=IAM_USER, name="alice", account_id=THERE, arn=f"arn:aws:iam::{THERE}:user/alice"
-    )
-    goes = read("switch-role-in-home-account").switched_to
-    assert goes == Principal(
-        type=ROLE, role="Admin", account_id=HERE, arn=f"arn:aws:iam::{HERE}:role/Admin"
-    )
-
-
-def test_leaving_a_role_names_the_session_that_was_left() -> None:
-    left = read("exit-role").switched_from
-    assert left
-    assert (left.type, left.name, left.role, left.account_id) == (ROLE, "alice", "Admin", HERE)
 
 
 @pytest.mark.parametrize("said", ["", "somewhere", f"arn:aws:iam::{HERE}:root", "arn:a:b:c:d:x/y"])
@@ -174,28 +96,6 @@ def test_a_permission_set_is_one_without_arn_too() -> None:
     bare = without(event("identity-center-permission-set"), "detail", "userIdentity", "arn")
     principal = read_sign_in(bare).principal
     assert (principal.type, principal.role) == (PERMISSION_SET, "AdministratorAccess")
-
-
-@pytest.mark.parametrize(
-    ("name", "outcome"),
-    [
-        ("root-with-mfa", Outcome.SUCCESS),
-        ("iam-user-wrong-password", Outcome.FAILURE),
-        ("get-signin-token", Outcome.SUCCESS),
-        ("check-mfa-virtual", Outcome.SUCCESS),
-        ("root-password-change-failed", Outcome.FAILURE),
-        ("switch-role-refused", Outcome.FAILURE),
-        ("external-idp-login-failed", Outcome.FAILURE),
-        ("identity-center-passkey", Outcome.SUCCESS),
-        ("credential-failed-code", Outcome.FAILURE),
-        ("aws-login-authorized", Outcome.SUCCESS),
-        ("event-never-seen-before", Outcome.UNKNOWN),
-        ("anomaly-alert", Outcome.UNKNOWN),
-        ("trimmed-record", Outcome.UNKNOWN),
-    ],
-)
-def test_the_outcome_is_found_in_each_place_where_aws_says_it(name: str, outcome: Outcome) -> None:
-    assert read(name).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -226,52 +126,11 @@ def test_only_an_api_call_has_failed_if_it_names_an_error_and_succeeded_if_it_na
     assert read_sign_in(console).outcome is Outcome.UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("iam-user-wrong-password", "Failed authentication"),
-        ("iam-user-unknown-name", "No username found in supplied account"),
-        ("credential-failed-code", None),
-        ("iam-user-with-mfa", None),
-    ],
-)
-def test_a_failure_gives_the_reason_where_aws_does(name: str, reason: str | None) -> None:
-    assert read(name).failure_reason == reason
-
-
 def test_an_error_code_stands_in_for_a_missing_message() -> None:
     failed = event("iam-user-wrong-password")
     coded = changed(failed, "detail", "errorMessage", to=None)
     coded = changed(coded, "detail", "errorCode", to="AccessDenied")
     assert read_sign_in(coded).failure_reason == "AccessDenied"
-
-
-@pytest.mark.parametrize(
-    ("name", "mfa"),
-    [
-        ("root-with-mfa", Mfa.YES),
-        ("root-without-mfa", Mfa.NO),
-        ("iam-user-with-mfa", Mfa.YES),
-        ("iam-user-without-mfa", Mfa.NO),
-        ("iam-user-wrong-mfa-code", Mfa.YES),
-        ("check-mfa-virtual", Mfa.YES),
-        ("saml-role", Mfa.UNKNOWN),
-        ("identity-center-permission-set", Mfa.UNKNOWN),
-        ("custom-federation", Mfa.UNKNOWN),
-        ("federated-user", Mfa.UNKNOWN),
-        ("saml-user", Mfa.UNKNOWN),
-        ("web-identity-user", Mfa.UNKNOWN),
-        ("role-with-mfa-in-session", Mfa.YES),
-        ("switch-role-in-home-account", Mfa.UNKNOWN),
-        ("identity-center-password-and-code", Mfa.YES),
-        ("identity-center-passkey", Mfa.YES),
-        ("identity-center-password-only", Mfa.NO),
-        ("identity-center-external-idp", Mfa.UNKNOWN),
-        ("identity-center-without-details", Mfa.UNKNOWN),
-    ],
-)
-def test_mfa_is_yes_or_no_only_where_aws_knows(name: str, mfa: Mfa) -> None:
-    assert read(name).mfa is mfa
 
 
 def test_no_federated_sign_in_is_said_to_be_without_mfa() -> None:
@@ -309,58 +168,6 @@ def test_identity_center_tells_mfa_by_the_factors_it_asked_for(factors: object, 
 
 
 @pytest.mark.parametrize(
-    "name", ["iam-user-wrong-mfa-code", "root-wrong-mfa-code", "credential-failed-code"]
-)
-def test_a_failure_at_the_mfa_step_is_known(name: str) -> None:
-    assert read(name).failed_at_mfa
-
-
-@pytest.mark.parametrize(
-    "name", ["iam-user-wrong-password", "credential-failed-password", "iam-user-with-mfa"]
-)
-def test_any_other_is_no_failure_at_the_mfa_step(name: str) -> None:
-    assert not read(name).failed_at_mfa
-
-
-@pytest.mark.parametrize(
-    ("name", "device"),
-    [
-        ("check-mfa-virtual", "Virtual MFA"),
-        ("check-mfa-security-key", "U2F MFA"),
-        ("iam-user-with-mfa", "Virtual MFA"),
-        ("root-with-account-alias", "U2F MFA"),
-        ("identity-center-password-and-code", "TOTP"),
-        ("identity-center-passkey", "WEBAUTHN"),
-        ("iam-user-without-mfa", None),
-    ],
-)
-def test_the_kind_of_mfa_device_is_told_where_it_is_known(name: str, device: str | None) -> None:
-    assert read(name).mfa_device == device
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "saml-role",
-        "saml-user",
-        "web-identity-user",
-        "identity-center-permission-set",
-        "identity-center-external-idp",
-    ],
-)
-def test_mfa_is_up_to_the_identity_provider_where_there_is_one(name: str) -> None:
-    assert read(name).mfa_at_identity_provider
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["custom-federation", "federated-user", "identity-center-password-only", "iam-user-with-mfa"],
-)
-def test_no_identity_provider_is_named_where_there_is_none(name: str) -> None:
-    assert not read(name).mfa_at_identity_provider
-
-
-@pytest.mark.parametrize(
     ("led_to", "application"),
     [
         ("https://clients.amazonaws.com/workspaces", "clients.amazonaws.com/workspaces"),
@@ -379,10 +186,6 @@ def test_what_identity_center_let_somebody_into_is_named_unless_it_is_the_portal
     path = ("detail", "additionalEventData", "LoginTo")
     found = changed(event("identity-center-passkey"), *path, to=led_to)
     assert read_sign_in(found).application == application
-
-
-def test_where_a_console_sign_in_led_to_is_no_application() -> None:
-    assert read("iam-user-with-mfa").application is None
 
 
 def test_time_place_and_client_are_read() -> None:
@@ -430,11 +233,6 @@ def test_what_the_self_check_found_says_so() -> None:
     found = event("root-with-mfa") | {"found-by": "self-check"}
     assert read_sign_in(found).found_by_self_check
     assert not read("root-with-mfa").found_by_self_check
-
-
-def test_the_anomaly_alert_is_known_by_its_envelope() -> None:
-    assert read("anomaly-alert").is_anomaly_alert
-    assert not read("root-with-mfa").is_anomaly_alert
 
 
 @pytest.mark.parametrize("name", ["event-never-seen-before", "anomaly-alert", "trimmed-record"])
