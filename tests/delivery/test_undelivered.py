@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery.undelivered import Parked, Undelivered
-from chalicelib.errors import AWSCallError, QueueError
+from chalicelib.errors import AWSCallError, AWSUnreachable, QueueError
 from chalicelib.signin.model import SignIn
 from chalicelib.signin.reader import read_sign_in
 from playground.aws.embedded import EmbeddedAws
@@ -314,12 +314,14 @@ def test_what_sqs_does_not_delete_is_told_and_keeps_nothing_else_back(
     assert count(aws) == 0
 
 
-def test_a_batch_that_sqs_refuses_keeps_no_other_back() -> None:
+def test_a_batch_that_sqs_refuses_keeps_no_other_back_but_an_sqs_out_of_reach_does() -> None:
     throttled = AWSCallError("sqs:DeleteMessageBatch", "RequestThrottled")
-    sqs = ScriptedClient(FOUND, throttled, {"Successful": [], "Failed": []})
-    with pytest.raises(QueueError, match=r"\(RequestThrottled\)"):
-        Undelivered(sqs, "undelivered", "prod").delete(["h"] * 11)
-    assert len(sqs.calls) == 3
+    gone = AWSUnreachable("sqs:DeleteMessageBatch", "new_connection_error")
+    for error, calls in ((throttled, 3), (gone, 2)):
+        sqs = ScriptedClient(FOUND, error, {"Successful": [], "Failed": []})
+        with pytest.raises(QueueError, match=rf"\({error.code}\)"):
+            Undelivered(sqs, "undelivered", "prod").delete(["h"] * 11)
+        assert len(sqs.calls) == calls
 
 
 def test_what_was_possibly_posted_is_sent_again_with_a_mark_once_and_deleted() -> None:
