@@ -50,5 +50,8 @@ def command(*, stage: str, diff: bool, deployer: bool) -> None:
             click.echo("".join(difflib.unified_diff(before, after, str(path), str(path))), nl=False)
         return
     config.write()
-    for path in policy_files.write(config, stage, settings):
+    changed = policy_files.write(config, stage, settings)
+    for path in changed:
         click.echo(f"Wrote {path}")
+    if not changed:
+        click.echo("Nothing to do: the policy files are as the settings ask.")

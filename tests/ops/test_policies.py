@@ -198,6 +198,7 @@ def test_the_operators_own_statements_are_in_every_policy_file(cli: Cli) -> None
     files = [folder / grants.file_name("prod", handler) for handler in HANDLERS]
     assert all(json.loads(file.read_text())["Statement"][-1] == own for file in files)
     assert cli.ops("policies", "--stage", "prod", "--diff").text == ""
+    assert "Nothing to do" in cli.ops("policies", "--stage", "prod").text
 
 
 @pytest.mark.parametrize(
