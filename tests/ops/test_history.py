@@ -76,25 +76,22 @@ def test_sign_ins_are_shown_as_they_would_be_posted_with_nothing_deployed(
 
 
 @pytest.mark.usefixtures("two_weeks")
-@pytest.mark.parametrize(
-    ("arguments", "count"),
-    [
-        (("--since", "90d"), 5),
-        (("--since", "150m"), 2),
-        (("--since", (NOW - timedelta(days=7)).date().isoformat()), 4),
-        (("--since", "2020-01-01"), 5),
-        (("--since", "7d", "--all-regions"), 5),
-        (("--since", "7d", "--region", "eu-west-1"), 1),
-        (("--since", "7d", "--region", "eu-west-1", "--region", "us-east-1"), 5),
-        (("--since", "7d", "--user", "ROOT"), 1),
-        (("--since", "7d", "--event", "checkmfa"), 1),
-        (("--since", "7d", "--event", "CheckMfa", "--event", "ConsoleLogin"), 4),
-    ],
-)
-def test_only_what_is_asked_for_is_shown(cli: Cli, arguments: tuple[str, ...], count: int) -> None:
-    run = cli.ops("history", *arguments)
-    assert run.status == 0, run.text
-    assert f"Sign-in events: {count} (" in run.text
+def test_only_what_is_asked_for_is_shown(cli: Cli) -> None:
+    for arguments, count in (
+        ("--since 90d", 5),
+        ("--since 150m", 2),
+        (f"--since {(NOW - timedelta(days=7)).date().isoformat()}", 4),
+        ("--since 2020-01-01", 5),
+        ("--since 7d --all-regions", 5),
+        ("--since 7d --region eu-west-1", 1),
+        ("--since 7d --region eu-west-1 --region us-east-1", 5),
+        ("--since 7d --user ROOT", 1),
+        ("--since 7d --event checkmfa", 1),
+        ("--since 7d --event CheckMfa --event ConsoleLogin", 4),
+    ):
+        run = cli.ops("history", *arguments.split())
+        assert run.status == 0, run.text
+        assert f"Sign-in events: {count} (" in run.text, arguments
 
 
 def test_an_empty_history_says_where_else_to_look(cli: Cli) -> None:
@@ -217,10 +214,10 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
 
 
 @pytest.mark.usefixtures("two_weeks")
-def test_a_stage_that_is_not_deployed_posts_nothing_and_says_what_to_do(
-    cli: Cli,
-) -> None:
-    run = cli.ops("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
+def test_a_stage_that_is_not_deployed_posts_nothing_and_says_what_to_do(cli: Cli) -> None:
+    post = ("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
+    assert "None of them would be posted." in cli.ops(*post, "--user", "nobody").text
+    run = cli.ops(*post)
     assert run.status == 2
     assert "The stage prod is not deployed. First: chalice deploy --stage prod" in run.text
 
