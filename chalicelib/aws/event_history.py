@@ -104,6 +104,7 @@ def read(
         for window in windows:
             for page in _pages(clients, window, _Clock(stop, until)):
                 arrived.put(page)
+            stop.wait(PAUSE * (window is not windows[-1]))
 
     for of_region in by_region.values():  # a call that hangs keeps nobody from going on
         Thread(target=follow, args=(of_region,), daemon=True).start()

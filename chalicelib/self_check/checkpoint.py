@@ -60,10 +60,11 @@ class Totals:
 class Checkpoint:
     """`regions` are known by name; `faults` are those that last, with when each was last posted.
 
-    `at` is when the run began, None of no run. `unknown` are the checks, with their regions, that
-    could not look; `waiting` is what the queue holds, as far as it is no failure. `logs_since` is
-    when on_sign_in's log group was made, `deployed_at` when the first one was; `unused` are the
-    verified passwords that were reported, by AWS's id of the attempt.
+    `at` is when the run began, None of no run; `began` when the first one did. `unknown` are the
+    checks, with their regions, that could not look; `waiting` is what the queue holds, as far as it
+    is no failure. `logs_since` is when on_sign_in's log group was made, `deployed_at` when the
+    first one was. `unused` are the verified passwords that were reported, by AWS's id of the
+    attempt.
     """
 
     regions: Mapping[str, Progress] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class Checkpoint:
     at: datetime | None = None
     deployed_at: datetime | None = None
     logs_since: datetime | None = None
+    began: datetime | None = None
     queue_was_empty: bool = False
     waiting: tuple[Waiting, ...] = ()
     unknown: tuple[tuple[str, str | None], ...] = ()
@@ -106,6 +108,7 @@ class Checkpoint:
             "at": _written(self.at),
             "deployed_at": _written(self.deployed_at),
             "logs_since": _written(self.logs_since),
+            "began": _written(self.began),
             "queue_was_empty": self.queue_was_empty,
             "waiting": [
                 (one.region, one.event_id, one.time.isoformat(), one.record) for one in self.waiting
@@ -136,6 +139,7 @@ class Checkpoint:
                 at=_moment(line.get("at")),
                 deployed_at=_moment(line.get("deployed_at")),
                 logs_since=_moment(line.get("logs_since")),
+                began=_moment(line.get("began")),
                 waiting=tuple(
                     Waiting(region, event_id, datetime.fromisoformat(time), record)
                     for region, event_id, time, record in line.get("waiting", ())

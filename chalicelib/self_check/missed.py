@@ -71,7 +71,7 @@ class Known:
     """What is known of the stage beside the history.
 
     `decisions` are complete since `complete_since`; what was parked before `lost_before` is no
-    longer in the queue. `deployed_at` is when its logs begin.
+    longer in the queue. `deployed_at` is when its logs begin, `began` when the self-check did.
     """
 
     now: datetime
@@ -80,7 +80,17 @@ class Known:
     complete_since: datetime
     faults: Sequence[CheckResult]
     deployed_at: datetime | None
+    began: datetime | None
     lost_before: datetime | None
+
+    def is_too_old(self, time: datetime) -> bool:
+        """Return whether nobody answers for a sign-in of that time, but for a critical one.
+
+        It is from before the logs, or from before the self-check and in no log that can be read.
+        """
+        began = self.began and min(self.began, self.complete_since)
+        since = max(filter(None, (self.deployed_at, began)), default=time)
+        return time < since - BEFORE_DEPLOYMENT
 
 
 def windows(
@@ -193,7 +203,7 @@ def missed(reading: Reading, known: Known) -> Unposted:
         time = one.assessed.sign_in.event_time
         if one.assessed.severity is Severity.CRITICAL or time is None:
             to_post.append(one)
-        elif known.deployed_at and time < known.deployed_at - BEFORE_DEPLOYMENT:
+        elif known.is_too_old(time):
             older += 1
         elif one.assessed.sign_in.outcome is Outcome.FAILURE and time < known.complete_since:
             in_doubt.append(one)

@@ -150,6 +150,7 @@ class SelfCheck:
             memory_end,
         )
         is_first = bool(key) and not (last.at or decision_log.problem or self._failures)
+        began = self._now if is_first else last.began
         look_back = LOOK_BACK if last.at or is_first else SHORT_LOOK_BACK
         regions = self._attempt("regions", self._regions, [self._deployment.region], looking_end)
         wanted = list(windows(regions, last, self._now, look_back))
@@ -164,6 +165,7 @@ class SelfCheck:
             complete_since=looked.complete_since,
             faults=[result for result in results if result.status is Status.FAULT],
             deployed_at=_earliest(last.deployed_at, looked.logs_since),
+            began=began,
             lost_before=last.at - _QUEUE_DELAY
             if last.at and is_empty and last.queue_was_empty
             else None,
@@ -182,6 +184,12 @@ class SelfCheck:
         )
         results += passwords
         results += self._failures or [CheckResult.ok("self_check")]
+        held = self._attempt(
+            "queue",
+            lambda: waiting(reading, [*looked.decisions, *posted.decisions], last, self._now),
+            last.waiting,
+            end,
+        )
         totals = _totals(last, looked.decisions, posted, self._now)
         is_due = self._is_due(last.heartbeat) and (last.at is not None or is_first)
         week = _week(totals, results) if is_due else None
@@ -196,9 +204,10 @@ class SelfCheck:
             else last.regions,
             at=self._now,
             deployed_at=known.deployed_at,
+            began=began,
             logs_since=looked.logs_since or last.logs_since,
             queue_was_empty=is_empty,
-            waiting=waiting(reading, [*looked.decisions, *posted.decisions], last, self._now),
+            waiting=held,
             unknown=tuple(
                 (result.check, result.region)
                 for result in looked.results

@@ -24,7 +24,7 @@ def destinations(settings: Settings) -> str:
         services.append("SQS")
     if settings.baseline_table:
         services.append("DynamoDB")
-    if settings.mfa_audit_schedule:
+    if settings.mfa_audit_schedule or settings.self_check_schedule:
         services.append("IAM")
     if settings.self_check_schedule:
         services += ["CloudTrail in every region", "CloudWatch", "EC2", "EventBridge", "Lambda"]

@@ -15,6 +15,7 @@ from ops.project.config_file import CHOICES, ConfigFile, read_settings
 from ops.resources.key import StageKey
 
 _Choice = TypeVar("_Choice", bool, str)
+_SELF_CHECK_SECONDS: Final = 300  # after a storm there is more to read than in a minute
 _WEBHOOKS: Final = {MAIN: "the webhook", CRITICAL: "the webhook of critical messages"}
 
 
@@ -98,6 +99,9 @@ class StageFiles:
     def _write(self, changed: Mapping[str, str]) -> None:
         for name, value in changed.items():
             self._set(name, value)
+        if "SELF_CHECK_SCHEDULE" in changed:
+            of_function = ("stages", self._stage, "lambda_functions", "self_check")
+            self._config.set((*of_function, "lambda_timeout"), _SELF_CHECK_SECONDS)
         for place, file in policy_files.unnamed(self._config, self._stage).items():
             self._config.set(place, file)
         for name, choice in self._chosen.items():

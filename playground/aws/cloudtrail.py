@@ -97,13 +97,15 @@ class _History:
 
 def _as_looked_up(record: Mapping[str, Any]) -> dict[str, Any]:
     time_of_it = datetime.fromisoformat(record["eventTime"]).replace(tzinfo=UTC)
+    identity = record["userIdentity"]
+    is_root = identity.get("type") == "Root"
     return {
         "EventId": record["eventID"],
         "EventName": record["eventName"],
         "EventSource": record["eventSource"],
         "EventTime": time_of_it.timestamp(),
         "ReadOnly": str(record.get("readOnly", False)).lower(),
-        "Username": record["userIdentity"].get("userName", ""),
+        "Username": "root" if is_root else identity.get("userName", ""),
         "Resources": [],
         "CloudTrailEvent": json.dumps(record),
     }
