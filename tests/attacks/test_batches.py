@@ -58,6 +58,13 @@ def test_a_success_by_a_name_or_from_a_network_that_failed_is_a_warning(
     assert (line["severity"], line["reasons"]) == ("warning", ["after_failures"])
 
 
+def test_two_sign_ins_without_an_address_have_nothing_in_common(harness: NotifierHarness) -> None:
+    failed, succeeded = failure("x"), event("iam-user-with-mfa")
+    posted(harness, *(changed(one, *ADDRESS, to=None) for one in (failed, succeeded)))
+    (line,) = [line for line in harness.log() if line.get("outcome") == "Success"]
+    assert line["severity"] == "info"
+
+
 def test_other_successes_stay_what_they_are_and_are_named_first(harness: NotifierHarness) -> None:
     (digest,) = posted(harness, failure("bob"), event("iam-user-with-mfa"))
     assert digest.startswith("[Warning] Signed in: IAM user alice. 1 failed sign-in to prod")
