@@ -19,6 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.runtime import Result
 from playground.catalogue import read, renewed
+from playground.server import LOOPBACK, Server
 from playground.slack.certificates import make_certificates
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
@@ -47,24 +48,22 @@ class Harness:
         )
         self.aws = EmbeddedAws()
         self.receiver = Receiver(tls=certificates.good, rate=rate)
-        self._aws_server = make_server(
-            "127.0.0.1",
+        server = make_server(
+            LOOPBACK,
             0,
             _one_at_a_time(DomainDispatcherApplication(create_backend_app)),
             threaded=True,
             request_handler=_Request,
             ssl_context=certificates.good if aws_over_tls else None,
         )
+        self._aws_server = Server(server)
+        self._aws_url = f"{'https' if aws_over_tls else 'http'}://{self._aws_server.host}"
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.aws)
         self._stack.enter_context(self.receiver)
-        serving = threading.Thread(target=self._aws_server.serve_forever, args=(0.05,))
-        serving.start()
-        self._stack.callback(serving.join)
-        self._stack.callback(self._aws_server.server_close)
-        self._stack.callback(self._aws_server.shutdown)
+        self._stack.enter_context(self._aws_server)
         self.aws.make_key(KEY)
         return self
 
@@ -77,9 +76,7 @@ class Harness:
         trusted = dict.fromkeys(
             ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.bundle)
         )
-        scheme = "https" if self._aws_server.ssl_context else "http"
-        url = f"{scheme}://127.0.0.1:{self._aws_server.server_port}"
-        return self.aws.environment | {"AWS_ENDPOINT_URL": url} | trusted
+        return self.aws.environment | {"AWS_ENDPOINT_URL": self._aws_url} | trusted
 
 
 def sign_in_event(name: str = "iam-user-with-mfa") -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Quota:
     period_ms: float
 
     def hold(self, pid: int, memory_mb: int) -> None:
-        """Return a process, from now on, what a handler gets at that memory size."""
+        """Limit a process, from now on, to what a handler gets at that memory size."""
         period = round(self.period_ms * 1000)
         allowed = round(period * min(1.0, memory_mb / FULL_PROCESSOR_MB))
         if self.version == 1:
@@ -38,13 +38,13 @@ class Quota:
 
 @contextmanager
 def open_quota(period_ms: float = PERIOD_MS) -> Iterator[Quota | None]:
-    """Make a group for one process at a time; give None where this machine does not allow it."""
+    """Make a group for one process at a time; yield None where this machine does not allow it."""
     for version, group in _places():
         try:
             group.mkdir()
         except OSError:
             continue
-        # What the quota allows, it gets: others that run here should not take of it.
+        # The process gets all that its quota allows, whatever else runs here.
         weight, most = ("cpu.shares", 262_144) if version == 1 else ("cpu.weight", 10_000)
         (group / weight).write_text(str(most))
         try:

@@ -28,7 +28,7 @@ class Result:
 
     @classmethod
     def of(cls, variant: Variant, memory_mb: int, samples: Sequence[Sample]) -> Self:
-        """Sum up."""
+        """Return what the samples of a variant at a memory size say together."""
         new = Quartiles.of(chain.from_iterable(sample.new for sample in samples))
         return cls(
             variant=variant,

@@ -74,7 +74,7 @@ class Storm:
         self.skipped_seconds = 0  # what AWS would have waited
 
     def blow(self, sign_ins: int, sandboxes: int) -> None:
-        """Let it pass over."""
+        """Sign in as often, half-way as root; return once all that was parked is posted."""
         for number in range(sign_ins):
             self._burst.put(_failure(number))
             if number == sign_ins // 2:
@@ -90,7 +90,7 @@ class Storm:
         self._poll()  # what came back to the queue last
 
     def _sign_in(self) -> None:
-        """Be one sandbox: take events until there are none."""
+        """Run one sandbox of `on_sign_in` until there are no events."""
         with self._function("on_sign_in") as function:
             while True:
                 try:
@@ -104,7 +104,7 @@ class Storm:
                     self._burst.put(event)
 
     def _poll(self) -> None:
-        """Be Lambda's poller and its sandbox: whole batches, then, the storm over, the rest."""
+        """Run Lambda's poller and its sandbox: whole batches, then, the storm over, the rest."""
         poller = Poller(self._deployment.environment("on_undelivered")["UNDELIVERED_QUEUE"])
         with self._function("on_undelivered") as function:
             while time.monotonic() < self._patience_ends:
@@ -136,7 +136,7 @@ class Storm:
 
 
 def main() -> None:
-    """Let a storm pass for each value of FAILURES; write the table."""
+    """Run a storm for each value of FAILURES; write the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--sign-ins", type=int, default=SIGN_INS)
     parser.add_argument("--sandboxes", type=int, default=SANDBOXES, help="of on_sign_in")
@@ -157,7 +157,7 @@ def main() -> None:
 
 
 def _pass(failures: str, sign_ins: int, sandboxes: int) -> tuple[list[str], int]:
-    """Let one storm pass; return its cells of the table, and how many sign-ins were not posted."""
+    """Run one storm; return its cells of the table, and how many sign-ins were not posted."""
     with (
         tempfile.TemporaryDirectory() as scratch,
         Harness(Path(scratch), rate=Rate(), aws_over_tls=False) as harness,
@@ -186,7 +186,7 @@ def _pass(failures: str, sign_ins: int, sandboxes: int) -> tuple[list[str], int]
 
 
 def _hurry_moto() -> None:
-    """Let moto ask the time fast: it asks for each message of the queue, at every call."""
+    """Make moto's clock fast: it asks the time for each message of the queue, at every call."""
     setattr(moto.sqs.models, "unix_time_millis", lambda: time.time() * 1000)  # noqa: B010 — moto's
 
 
