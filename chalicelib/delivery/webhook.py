@@ -42,9 +42,8 @@ _BUSY: Final = frozenset(
     }
 )
 _SERVER_ERROR: Final = 500
-# KMS answers so instead of NotFoundException where it may not reveal whether there is such a key.
-# In both of KMS's sentences for a key that is gone, of another region or account, or not to be used
-# ("Decrypt", AWS KMS API Reference, names NotFoundException, which practically never comes).
+# In the message of an AccessDeniedException: the key is gone, of another region or account, or not
+# to be used. The NotFoundException of "Decrypt" (AWS KMS API Reference) practically never comes.
 _NO_KEY: Final = "does not exist in this region"
 
 mute_logger("botocore.parsers", up_to=logging.DEBUG)  # a client's logs KMS's answer
@@ -53,13 +52,13 @@ mute_logger("botocore.parsers", up_to=logging.DEBUG)  # a client's logs KMS's an
 class Webhook:
     """A webhook's URL, which shows itself only where it is asked to."""
 
-    __slots__ = ("_url", "host", "is_https")
+    __slots__ = ("_url", "host", "origin")
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._url = url
         self.host: str = parts.netloc
-        self.is_https: bool = parts.scheme == "https"
+        self.origin = f"{parts.scheme}://{parts.netloc}/"  # the URL without its secret path
 
     @classmethod
     def parse(cls, text: str, settings: Settings, setting: str = MAIN) -> Self:
@@ -73,11 +72,6 @@ class Webhook:
             return cls(url)
         del text, url  # what reports errors may show the variables of each frame
         raise fault
-
-    @property
-    def origin(self) -> str:
-        """The URL without its secret path."""
-        return f"{'https' if self.is_https else 'http'}://{self.host}/"
 
     def reveal(self) -> str:
         """Return the whole URL, for the request and nothing else."""
@@ -143,9 +137,7 @@ class WebhookLookup:
 
 def _plaintext(answer: Mapping[str, Any]) -> str | None:
     try:
-        return base64.b64decode(answer["Plaintext"], validate=True).decode(
-            "utf-8", errors="replace"
-        )
+        return base64.b64decode(answer["Plaintext"], validate=True).decode(errors="replace")
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -294,7 +294,7 @@ def test_a_host_is_compared_whole_and_one_that_is_not_allowed_stays_secret(
 @pytest.mark.parametrize("host", sorted(SLACK_HOSTS))
 def test_slacks_two_hosts_are_allowed_by_themselves(host: str, aws: EmbeddedAws) -> None:
     webhook = looked_up(aws, f"https://{host}/services/T0/B0/fake")
-    assert (webhook.host, webhook.is_https) == (host, True)
+    assert (webhook.host, webhook.origin) == (host, f"https://{host}/")
 
 
 def test_upper_and_lower_case_do_not_make_another_host() -> None:
@@ -306,8 +306,7 @@ def test_upper_and_lower_case_do_not_make_another_host() -> None:
 @pytest.mark.parametrize("host", ["localhost", "localhost:8090", "127.0.0.9:8090", "[::1]:8090"])
 def test_a_webhook_need_not_be_https_on_a_loopback_address(host: str) -> None:
     webhook = parsed(f"http://{host}/fake", host)
-    assert (webhook.host, webhook.is_https) == (host, False)
-    assert webhook.origin == f"http://{host}/"
+    assert (webhook.host, webhook.origin) == (host, f"http://{host}/")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +321,7 @@ def test_a_webhook_on_any_other_host_must_be_https(host: str) -> None:
         " could read it. Replace it by an https one: "
         "python -m ops setup --stage prod --critical-webhook, then chalice deploy --stage prod."
     )
-    assert parsed(f"https://{host}/fake", host).is_https
+    assert parsed(f"https://{host}/fake", host).origin == f"https://{host}/"
 
 
 @pytest.mark.parametrize("path", ["/workflows/T0/A0/1/fake", "/triggers/T0/1/fake"])
