@@ -1,5 +1,7 @@
 """Brings a message to its channel: the critical one, the main one, in plain text if need be."""
 
+from typing import Self
+
 from chalicelib import log
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.delivery.slack import Slack
@@ -24,8 +26,8 @@ class Delivery:
         self._webhooks: dict[str, Slack] = {}
 
     @classmethod
-    def of_stage(cls, settings: Settings) -> "Delivery":
-        """Make the delivery of a stage, with a KMS client of its home region."""
+    def of_stage(cls, settings: Settings) -> Self:
+        """Return the delivery of a stage, with a KMS client of its home region."""
         return cls(settings, WebhookLookup(JSONClient("kms", settings.sign_in_region), settings))
 
     def connect(self) -> None:
@@ -44,7 +46,7 @@ class Delivery:
         return webhook.derive_key(f"{APP} {self._settings.stage} {purpose}") if webhook else None
 
     def post(self, message: Message, deadline: Deadline, *, patient: bool) -> str | None:
-        """Post a message; give the reason why it had to go out in plain text, or None.
+        """Post a message; return the reason why it had to go out in plain text, or None.
 
         Raises DeliveryError: the reason of the last webhook that was tried.
         """

@@ -40,7 +40,7 @@ class Parked:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "tuple[Parked, Event]":
-        """Read a record of a batch; give the event in it apart, which may be large.
+        """Read a record of a batch; return the event in it apart, which may be large.
 
         An unreadable record gives an event that says so.
         """
@@ -142,7 +142,7 @@ class Undelivered:
 
 
 def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
-    """Return the event whole, then compressed, then cut to what a SignIn is read from."""
+    """Yield the event whole, then compressed, then cut to what a SignIn is read from."""
     yield event
     whole = json.dumps(event, default=str).encode()
     if len(whole) <= _LARGEST_EVENT:

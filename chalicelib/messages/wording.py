@@ -192,7 +192,7 @@ class Wording:
         return self.phrases("found_by_self_check.because", cause=self.phrases(key))
 
     def client(self, user_agent: str | None) -> str:
-        """Name the browser and its system, or give what the client says of itself."""
+        """Name the browser and its system, or quote what the client says of itself."""
         agent = user_agent or ""
         browser, system = browser_of(agent), system_of(agent)
         if browser and system:
@@ -246,13 +246,14 @@ class Wording:
         if not known:
             return self.phrases("period.unknown")
         first, last = known[0], known[-1]
-        begin = format_local(first, f"{_DAY} {{time}}", f"{first:%Y-%m-%d %H:%M} UTC")
+        begin, end = (
+            format_local(time, f"{_DAY} {{time}}", f"{time:%Y-%m-%d %H:%M} UTC")
+            for time in (first, last)
+        )
         if first.replace(second=0) == last.replace(second=0):
             return begin
         if first.date() == last.date():
             end = format_local(last, "{time}", f"{last:%H:%M} UTC")
-        else:
-            end = format_local(last, f"{_DAY} {{time}}", f"{last:%Y-%m-%d %H:%M} UTC")
         return self.phrases("period", first=begin, last=end)
 
     def _known(self, key: str, said: str | None) -> str:
@@ -275,7 +276,7 @@ def mfa_kind(sign_in: SignIn) -> str | None:
 
 
 def hides_address(sign_in: SignIn) -> bool:
-    """Whether AWS wrote a name in place of the address."""
+    """Return whether AWS wrote a name in place of the address."""
     said = sign_in.source_ip or ""
     return said == "AWS Internal" or bool(_HOST.fullmatch(said) and not _ADDRESS.fullmatch(said))
 
