@@ -73,34 +73,20 @@ def refuse_other_hosts(request: Request, get_response: Callable[[Request], Respo
     return Response("This page answers to 127.0.0.1 and localhost alone.", status_code=403)
 
 
-@routes.route("/")
-def index() -> Response:
-    """Return the page."""
-    return _file("index.html", "text/html")
+def _serve(path: str, file: str, content_type: str) -> None:
+    @routes.route(path)
+    def page() -> Response:
+        return Response(
+            (PAGE / file).read_text(encoding="utf-8"),
+            headers={"Content-Type": f"{content_type}; charset=utf-8", **_HEADERS},
+        )
 
 
-@routes.route("/style.css")
-def style() -> Response:
-    """Return the page's style."""
-    return _file("style.css", "text/css")
-
-
-@routes.route("/app.js")
-def script() -> Response:
-    """Return the page's script."""
-    return _file("app.js", "text/javascript")
-
-
-@routes.route("/message.js")
-def message_script() -> Response:
-    """Return the script that draws a message."""
-    return _file("message.js", "text/javascript")
-
-
-@routes.route("/icon.svg")
-def icon() -> Response:
-    """Return the icon of the page and of the app that posts."""
-    return _file("icon.svg", "image/svg+xml")
+_serve("/", "index.html", "text/html")
+_serve("/style.css", "style.css", "text/css")
+_serve("/app.js", "app.js", "text/javascript")
+_serve("/message.js", "message.js", "text/javascript")
+_serve("/icon.svg", "icon.svg", "image/svg+xml")
 
 
 @routes.route("/stage")
@@ -148,13 +134,7 @@ def send() -> Any:  # noqa: ANN401 — JSON, or a Response
         event = catalogue.renewed(event, datetime.now(UTC))
     if not matches(routes.current_app, "on_sign_in", event):
         return {"matched": False}
-    ended = invoke(routes.current_app, "on_sign_in", event, _settings(asked))
-    return {
-        "matched": True,
-        "decision": ended.returned,
-        "error": _error(ended.fault),
-        "milliseconds": ended.milliseconds,
-    }
+    return _ended(invoke(routes.current_app, "on_sign_in", event, _settings(asked)))
 
 
 @routes.route("/channel")
@@ -194,7 +174,7 @@ def choose_answer() -> dict[str, str]:
 
 @routes.route("/deliveries", methods=["POST"])
 def deliver() -> dict[str, Any]:
-    """Return what waits in the undelivered queue to `on_undelivered`, as Lambda's poller would."""
+    """Hand what waits in the undelivered queue to `on_undelivered`, as Lambda's poller would."""
     settings = _settings(routes.current_request.json_body)
 
     def on_undelivered(batch: dict[str, Any]) -> None:
@@ -212,13 +192,7 @@ def deliver() -> dict[str, Any]:
 @routes.route("/audits", methods=["POST"])
 def audit() -> dict[str, Any]:
     """Run the MFA audit, as its schedule would."""
-    ended = _on_schedule("audit_mfa", _settings(routes.current_request.json_body))
-    return {
-        "matched": True,
-        "decision": ended.returned,
-        "error": _error(ended.fault),
-        "milliseconds": ended.milliseconds,
-    }
+    return _ended(_on_schedule("audit_mfa", _settings(routes.current_request.json_body)))
 
 
 @routes.route("/self-checks", methods=["POST"])
@@ -238,22 +212,24 @@ def check() -> dict[str, Any]:
     }
 
 
+def _ended(invocation: Invocation) -> dict[str, Any]:
+    return {
+        "matched": True,
+        "decision": invocation.returned,
+        "error": _error(invocation.fault),
+        "milliseconds": invocation.milliseconds,
+    }
+
+
 def _on_schedule(function: str, settings: Mapping[str, str]) -> Invocation:
     _need(function)
     return invoke(routes.current_app, function, scheduled(), settings)
 
 
 def _need(function: str) -> None:
-    """Raise BadRequestError unless the function is there, in an account that is safe to break."""
+    """Raise BadRequestError unless the function is there, in the demo's own account."""
     if function not in routes.current_app.handler_map or not account.is_embedded():
         raise BadRequestError(f"This stage has no {function} in an embedded AWS: {COMMAND}")
-
-
-def _file(name: str, content_type: str) -> Response:
-    return Response(
-        (PAGE / name).read_text(encoding="utf-8"),
-        headers={"Content-Type": f"{content_type}; charset=utf-8", **_HEADERS},
-    )
 
 
 def _settings(asked: Mapping[str, str]) -> dict[str, str]:
