@@ -1,4 +1,4 @@
-"""A deployed stage in the embedded AWS with every link of the chain in place, to be broken.
+"""A deployed stage in the embedded AWS with everything in place that the health checks look at.
 
 Made with AWS's own calls, not with `chalice deploy`, so that it is there within a second; that a
 real deploy looks the same is proven where the package is deployed.
@@ -70,9 +70,10 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
         pattern=SIGN_IN_PATTERN,
     )
     trail(aws)
-    schedules = {
-        "audit_mfa": deployment.settings.mfa_audit_schedule,
-        "self_check": deployment.settings.self_check_schedule,
+    asks = {
+        "on_sign_in": {"EventPattern": json.dumps(SIGN_IN_PATTERN)},
+        "audit_mfa": {"ScheduleExpression": deployment.settings.mfa_audit_schedule or ""},
+        "self_check": {"ScheduleExpression": deployment.settings.self_check_schedule or ""},
     }
     for handler in deployment.handlers:
         document = grants.document(deployment.settings, handler)
@@ -83,7 +84,7 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
                 EventSourceArn=deployment.queue_arn, FunctionName=deployment.function(handler)
             )
         else:
-            _rule(aws, deployment, handler, schedules.get(handler))
+            _rule(aws, deployment, handler, deployment.rule(handler), asks[handler])
     read_only_rule(aws, deployment)
     forwards(aws, deployment)
     return deployment
@@ -91,19 +92,10 @@ def build(aws: EmbeddedAws, environment: Mapping[str, str]) -> Deployment:
 
 def read_only_rule(aws: EmbeddedAws, deployment: Deployment) -> None:
     """Make the second rule of the home region, as `setup` and the guard do."""
-    events = clients(aws)("events", HOME)
     name = resource_names.read_only_rule(deployment.stage)
-    pattern = json.dumps(READ_ONLY_PATTERN)
-    rule = events.put_rule(Name=name, EventPattern=pattern, State=ALL_EVENTS)
-    function = deployment.function_arn("on_sign_in")
-    events.put_targets(Rule=name, Targets=[{"Id": "on_sign_in", "Arn": function}])
-    clients(aws)("lambda", HOME).add_permission(
-        FunctionName=deployment.function("on_sign_in"),
-        StatementId="read-only-events",
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=rule["RuleArn"],
-    )
+    asks = {"EventPattern": json.dumps(READ_ONLY_PATTERN), "State": ALL_EVENTS}
+    ids = {"target": "on_sign_in", "statement": "read-only-events"}  # as `setup` names them
+    _rule(aws, deployment, "on_sign_in", name, asks, **ids)
 
 
 def forwards(aws: EmbeddedAws, deployment: Deployment) -> None:
@@ -156,20 +148,23 @@ def _function(
     logs.put_retention_policy(logGroupName=deployment.log_group(handler), retentionInDays=7)
 
 
-def _rule(aws: EmbeddedAws, deployment: Deployment, handler: str, schedule: str | None) -> None:
+def _rule(
+    aws: EmbeddedAws,
+    deployment: Deployment,
+    handler: str,
+    name: str,
+    asks: Mapping[str, str],
+    *,
+    target: str = "1",
+    statement: str = "events",
+) -> None:
     events = clients(aws)("events", HOME)
-    name = deployment.rule(handler)
-    asks = (
-        {"ScheduleExpression": schedule}
-        if schedule
-        else {"EventPattern": json.dumps(SIGN_IN_PATTERN)}
-    )
     rule = events.put_rule(Name=name, **asks)
     function = deployment.function_arn(handler)
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function}])
+    events.put_targets(Rule=name, Targets=[{"Id": target, "Arn": function}])
     clients(aws)("lambda", HOME).add_permission(
         FunctionName=deployment.function(handler),
-        StatementId="events",
+        StatementId=statement,
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
         SourceArn=rule["RuleArn"],
