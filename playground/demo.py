@@ -28,7 +28,7 @@ SIGN_INS: Final = (
 
 
 def run(screen: Screen, port: int) -> int:
-    """Start everything, sign in a few times, show what arrives until Ctrl-C; give the status."""
+    """Start everything, sign in a few times, show what arrives until Ctrl-C; return the status."""
     screen.note("Starting an embedded AWS, a receiver and chalice local …")
     try:
         with local_stage(screen.note, port) as stage:
@@ -46,7 +46,7 @@ def run(screen: Screen, port: int) -> int:
 
 
 def _sign_in(address: str) -> None:
-    """Press the page's buttons, so to speak."""
+    """Send each sign-in as the page's button does."""
     for name in SIGN_INS:
         asked = {
             "text": json.dumps(catalogue.read(name)),

@@ -32,7 +32,7 @@ SIGN_INS: Final = (
 
 
 def run(screen: Screen) -> int:
-    """Deploy to the embedded AWS, sign in; give the exit status, 0 if every message arrived."""
+    """Deploy to the embedded AWS, sign in; return the exit status, 0 if every message arrived."""
     with (
         tempfile.TemporaryDirectory(prefix="signin-monitor-") as scratch,
         EmbeddedAws() as aws,

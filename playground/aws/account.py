@@ -1,7 +1,7 @@
 """The embedded AWS as `chalice local` sees it: the account that the stage seems deployed in.
 
 Lambda keeps what a function prints, a deployment gives it its settings, EventBridge heeds its
-rule: all that the self-check looks at and `chalice local` has not.
+rule: all that the self-check looks at and `chalice local` lacks.
 """
 
 import os
@@ -25,7 +25,7 @@ ACCOUNT_ID: Final = str(DEFAULT_ACCOUNT_ID)
 REGION: Final = "us-east-1"
 STAGE: Final = "local"
 _STREAM: Final = f"chalice-local-{os.getpid()}"  # it starts again on new files
-_UNHEARD: Final = "root-without-mfa"
+_UNDELIVERED: Final = "root-without-mfa"
 _AGO: Final = timedelta(minutes=30)  # later than the self-check allows CloudTrail to be
 
 
@@ -56,7 +56,7 @@ def keep_log(handler: str, text: str) -> None:
 
 
 def set_functions(settings: Mapping[str, str]) -> None:
-    """Return the functions the stage's settings with these changed, as a deployment would."""
+    """Set the functions' variables to the stage's settings with these changed, as a deployment."""
     variables = dict(stage_variables({**os.environ, **settings}))
     for function in _client("lambda").list_functions()["Functions"]:
         _client("lambda").update_function_configuration(
@@ -76,8 +76,8 @@ def stopped_rule() -> Iterator[None]:
 
 
 def sign_in_undelivered() -> None:
-    """Let root have signed in, so that CloudTrail's history has it and EventBridge brought none."""
-    event = catalogue.renewed(catalogue.read(_UNHEARD), datetime.now(UTC) - _AGO)
+    """Record a sign-in of root in CloudTrail's history that EventBridge has not brought."""
+    event = catalogue.renewed(catalogue.read(_UNDELIVERED), datetime.now(UTC) - _AGO)
     cloudtrail.remember(os.environ["AWS_ENDPOINT_URL"], event)
 
 

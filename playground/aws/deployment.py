@@ -77,20 +77,16 @@ class ProjectCopy:
         file.write_text(json.dumps(config, indent=2))
 
     def chalice(self, *arguments: str, aws: EmbeddedAws, region: str = HOME_REGION) -> str:
-        """Run a chalice command in the copy, with the shell set to `region`; give its output.
+        """Run a chalice command in the copy, with the shell set to `region`; return its output.
 
         Raises ChaliceFailed if the command does.
         """
         shell = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        ours = {
-            **aws.environment,
-            "AWS_DEFAULT_REGION": region,
-        }
         with _alone(self._packages):
             run = subprocess.run(
                 [Path(sys.executable).with_name("chalice"), *arguments],
                 cwd=self.path,
-                env=shell | ours,
+                env={**shell, **aws.environment, "AWS_DEFAULT_REGION": region},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

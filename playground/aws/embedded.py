@@ -96,7 +96,7 @@ class EmbeddedAws(Server):
             connection.getresponse().read()
 
     def make_key(self, alias: str, region: str | None = None) -> str:
-        """Make a KMS key under an alias, given with its prefix `alias/`; give the key's id."""
+        """Make a KMS key under an alias, given with its prefix `alias/`; return the key's id."""
         kms = self.client("kms", region)
         key_id: str = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName=alias, TargetKeyId=key_id)
@@ -109,14 +109,14 @@ class EmbeddedAws(Server):
         context: Mapping[str, str] | None = None,
         region: str | None = None,
     ) -> str:
-        """Encrypt under a key, by alias or id, bound to a context; give base64."""
+        """Encrypt under a key, by alias or id, bound to a context; return base64."""
         answer = self.client("kms", region).encrypt(
             KeyId=alias, Plaintext=text.encode(), EncryptionContext=dict(context or {})
         )
         return base64.b64encode(answer["CiphertextBlob"]).decode()
 
     def make_queue(self, name: str, attributes: Mapping[str, str] | None = None) -> str:
-        """Make an SQS queue; give its URL."""
+        """Make an SQS queue; return its URL."""
         queue = self.client("sqs").create_queue(QueueName=name, Attributes=dict(attributes or {}))
         url: str = queue["QueueUrl"]
         return url

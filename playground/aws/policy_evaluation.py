@@ -61,7 +61,7 @@ def _missing(statements: list[Statement], needs: tuple[Grant, ...]) -> list[str]
 def _allowed(
     statements: list[Statement], action: str, resource: str, keys: Mapping[str, str]
 ) -> bool:
-    def speaks(effect: str, reaches: Callable[[str, str], bool], *, unknown: bool) -> bool:
+    def applies(effect: str, reaches: Callable[[str, str], bool], *, unknown: bool) -> bool:
         return any(
             statement.get("Effect") == effect
             and _names_action(statement, action)
@@ -70,7 +70,7 @@ def _allowed(
             for statement in statements
         )
 
-    return speaks("Allow", _may_reach, unknown=True) and not speaks(
+    return applies("Allow", _may_reach, unknown=True) and not applies(
         "Deny", fnmatchcase, unknown=False
     )
 
@@ -107,16 +107,16 @@ def _met(test: str, key: str, wanted: list[Any], keys: Mapping[str, str]) -> boo
     if not key.startswith(_CONTEXT):
         return None
     value = keys.get(key)
-    cli = test.rpartition(":")[2]
-    if cli == "Null":
+    operator = test.rpartition(":")[2]
+    if operator == "Null":
         return (value is None) == (str(wanted[0]).lower() == "true")
-    base = cli.removesuffix("IfExists")
+    base = operator.removesuffix("IfExists")
     matches = _OPERATORS.get(base.replace("Not", ""))
     if matches is None:
         return None
     negated = "Not" in base
     if value is None:
-        return negated or cli != base or test.startswith("ForAllValues:")
+        return negated or operator != base or test.startswith("ForAllValues:")
     return negated != any(matches(value, str(one)) for one in wanted)
 
 

@@ -82,7 +82,7 @@ class Poller:
         return answer.get("Messages", [])
 
     def _is_shown_again(self, message: "MessageTypeDef") -> bool:
-        """Make a message visible at once; say whether it was still there."""
+        """Make a message visible at once; return whether it was still there."""
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
@@ -99,7 +99,7 @@ def _client() -> "SQSClient":
 
 
 def _record(message: "MessageTypeDef") -> dict[str, Any]:
-    """Return a message as Lambda does ("Using Lambda with Amazon SQS")."""
+    """Return a message as Lambda hands it over ("Using Lambda with Amazon SQS")."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -91,7 +91,7 @@ class LambdaFunction:
         return self._sandbox.ready if self._sandbox else 0.0
 
     def start(self) -> Result | None:
-        """Start a sandbox where there is none; give the result only if its INIT failed."""
+        """Start a sandbox where there is none; return the result only if its INIT failed."""
         if self._sandbox:
             return None
         self._sandbox = sandbox = Sandbox(

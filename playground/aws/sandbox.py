@@ -63,7 +63,7 @@ class Sandbox:
         self._watching.start()
 
     def hand_out(self, body: bytes, seconds: float, arn: str) -> None:
-        """Return the function its next event, and that many seconds for it."""
+        """Hand the function its next event, with that many seconds to answer it."""
         self.events.put(_Event(body=body, seconds=seconds, arn=arn))
 
     def report(self, seconds: float) -> Report:
@@ -154,7 +154,7 @@ class _Request(HttpHandler):
 
 
 def link_runtime(folder: Path) -> Path:
-    """Fill a folder with links to what Lambda's Python runtime brings; give the folder."""
+    """Fill a folder with links to what Lambda's Python runtime brings; return the folder."""
     folder.mkdir()
     wanted, linked = list(_IN_LAMBDA), set[str]()
     while wanted:

@@ -11,10 +11,10 @@ ACCOUNTS = {"111122223333": "prod", "444455556666": "dev"}
 
 
 def provision(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, str]:
-    """Make a stage's key, ciphertext and queue; give the settings that follow from them."""
-    context = {"app": "signin-monitor", "stage": stage}
-    alias = f"alias/signin-monitor-{stage}"
-    queue = f"signin-monitor-{stage}-undelivered"
+    """Make a stage's key, ciphertext and queue; return the settings that follow from them."""
+    context = {"app": resource_names.APP, "stage": stage}
+    alias = resource_names.key_alias(stage)
+    queue = resource_names.undelivered_queue(stage)
     aws.make_key(alias)
     aws.make_queue(queue, {"MaximumMessageSize": str(1024 * 1024), "VisibilityTimeout": "420"})
     return {
@@ -29,7 +29,7 @@ def provision(stage: str, *, aws: EmbeddedAws, receiver: Receiver) -> dict[str, 
 
 
 def provision_baseline(stage: str, *, aws: EmbeddedAws) -> dict[str, str]:
-    """Make a stage's table; give the setting that follows from it."""
+    """Make a stage's table; return the setting that follows from it."""
     table = resource_names.baseline_table(stage)
     aws.make_table(table, key=KEY, expiry=EXPIRY)
     return {"BASELINE_TABLE": table}

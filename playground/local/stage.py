@@ -28,8 +28,8 @@ SCHEDULES: Final = {
     "MFA_AUDIT_SCHEDULE": "cron(0 9 ? * MON *)",
     "SELF_CHECK_SCHEDULE": "rate(1 hour)",
 }
-# Of what chalice prints: its access log, and the app's log, which is JSON.
-_NOT_TOLD: Final = ("127.0.0.1 - - [", "{")
+# What chalice prints and nobody needs: its access log, and the app's log, which is JSON.
+_NOT_SHOWN: Final = ("127.0.0.1 - - [", "{")
 
 
 class NotStarted(Exception):
@@ -76,7 +76,7 @@ def chalice_local(
     port: int,
     project: Path = PROJECT,
 ) -> Iterator[str]:
-    """Run `chalice local --stage local` in that environment; give its address once it serves.
+    """Run `chalice local --stage local` in that environment; yield its address once it serves.
 
     Raises NotStarted.
     """
@@ -120,20 +120,20 @@ def _wait_until_it_serves(stage: "subprocess.Popen[str]", serving: threading.Eve
 def _pass_on(
     stage: "subprocess.Popen[str]", say: Callable[[str], object], serving: threading.Event
 ) -> None:
-    """Return what else chalice says: a traceback, or that it starts again after a change."""
+    """Pass on what else chalice says: a traceback, or that it starts again after a change."""
     assert stage.stdout  # noqa: S101 — it is a pipe
     with stage.stdout:
         for line in stage.stdout:
             if line.startswith("Serving on "):
                 serving.set()
-            elif line.strip() and not line.startswith(_NOT_TOLD):
+            elif line.strip() and not line.startswith(_NOT_SHOWN):
                 say(line.rstrip())
 
 
 def _free_port(wanted: int) -> int:
-    """Return the wanted port, or any other if that is taken or 0.
+    """Return the wanted port, or another if that is taken or 0. Raises NotStarted if none is free.
 
-    None that the system gives to whoever asks for any: it might be gone before chalice takes it.
+    It is not one of the system's ephemeral ports, which may be taken before chalice takes it.
     """
     for port in filter(None, (wanted, *random.sample(OTHER_PORTS, 100))):
         with socket.socket() as trial, suppress(OSError):

@@ -89,7 +89,7 @@ class Inbox:
 
     @property
     def hits_while_limited(self) -> int:
-        """How many posts came before the time that an earlier 429 told them to wait for."""
+        """How many posts came before the time that an earlier 429 named."""
         return self._bucket.hits_while_limited if self._bucket else 0
 
     @property
@@ -124,7 +124,7 @@ class Inbox:
     def take(
         self, *, path: str, headers: Mapping[str, str], body: bytes, connection: int
     ) -> tuple[str, Answer]:
-        """Keep one POST; give how it is answered, by name and in full.
+        """Keep one POST; return how it is answered, by name and in full.
 
         The name is one of `WIRE_FAULTS` where the answer is to fail on its way.
         """

@@ -16,7 +16,7 @@ class Rate:
 class Bucket:
     """Counts the posts of one webhook against its rate.
 
-    `clock` gives seconds and never goes back.
+    `clock` returns seconds and never goes back.
     """
 
     def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
@@ -25,7 +25,7 @@ class Bucket:
         self._tokens = float(rate.burst)
         self._filled_at = clock()
         self._closed_until = -math.inf
-        self.hits_while_limited = 0  # posts that came before the time they were told to wait for
+        self.hits_while_limited = 0  # posts that came before the wait was over
 
     def seconds_to_wait(self) -> int:
         """Count one post; return 0 if it may pass, else the whole seconds to wait."""
