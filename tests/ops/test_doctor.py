@@ -148,26 +148,18 @@ def test_what_stands_above_a_role_is_blamed_and_not_the_role(
 
 
 @pytest.mark.usefixtures("deployment")
-@pytest.mark.parametrize(
-    ("attribute", "value"),
-    [
-        ("MessageRetentionPeriod", "60"),
-        ("VisibilityTimeout", "5"),
-        ("Policy", '{"Version": "2012-10-17", "Statement": []}'),
-    ],
-)
-def test_a_queue_that_would_lose_something_is_named(
-    aws: EmbeddedAws, cli: Cli, attribute: str, value: str
-) -> None:
+def test_a_queue_that_would_lose_something_is_named(aws: EmbeddedAws, cli: Cli) -> None:
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     sqs.tag_queue(QueueUrl=url, Tags={"signin-monitor": "prod"})
     assert cli.ops("setup", "--stage", "prod", "--home-region-only", "--yes").status == 0
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: value})
+    nobody = '{"Version": "2012-10-17", "Statement": []}'
+    changes = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "5", "Policy": nobody}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=changes)
     run = cli.ops("doctor", "--stage", "prod")
     assert "undelivered" in faults(run.text)
-    (told,) = [line for line in run.text.splitlines() if "differs from what setup makes" in line]
-    assert attribute in told
+    told = run.text[run.text.index("differs from what setup makes") :]
+    assert all(attribute in told for attribute in changes)
 
 
 @pytest.mark.usefixtures("deployment")
