@@ -1,7 +1,6 @@
 """A queue of the operator's own: looked at by setup, the deploy guard and doctor, never changed."""
 
 import json
-import shlex
 from typing import Any
 
 import pytest
@@ -43,18 +42,6 @@ def unfit(cli: Cli) -> list[dict[str, Any]]:
     return [result for result in results if result["code"] == "queue_unfit"]
 
 
-def follow(command: str, cli: Cli) -> None:
-    """Do what a command of the AWS CLI does."""
-    words = shlex.split(command)
-    assert words[:3] == ["aws", "sqs", "set-queue-attributes"]
-    options = dict(zip(words[3::2], words[4::2], strict=True))
-    text = options["--attributes"]
-    changes = json.loads(text) if text.startswith("{") else dict([text.split("=")])
-    cli.aws.client("sqs", options["--region"]).set_queue_attributes(
-        QueueUrl=options["--queue-url"], Attributes=changes
-    )
-
-
 def test_each_shortcoming_comes_with_the_command_that_ends_it(own: Cli) -> None:
     before = attributes(own)
     setup = own.ops("setup", *PROD, "--home-region-only", "--yes").text
@@ -74,12 +61,12 @@ def test_each_shortcoming_comes_with_the_command_that_ends_it(own: Cli) -> None:
         "MaximumMessageSize",
         "RedrivePolicy",
     ]
-    follow(found[0]["remedy"], own)
+    own.follow(found[0]["remedy"])
     deployed = own.chalice("deploy", *PROD)
     assert deployed.status == 0
     assert "MessageRetentionPeriod is 345600: what waits for longer is lost." in deployed.text
     for result in found[1:]:
-        follow(result["remedy"], own)
+        own.follow(result["remedy"])
     assert unfit(own) == []
     assert own.chalice("deploy", *PROD).status == 0
 

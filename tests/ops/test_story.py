@@ -5,11 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore import xform_name
 
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
-from tests.support.cli import WEBHOOK, Cli
+from tests.support.cli import Cli
 from tests.support.deployed_stage import FORWARD_ROLE, QUEUE, TRAIL
 
 assert cloudtrail  # teaches moto CloudTrail's history
@@ -116,41 +115,11 @@ def make_trail(aws: EmbeddedAws) -> None:
     trails.start_logging(Name=TRAIL)
 
 
-def follow(remedy: str, cli: Cli, aws: EmbeddedAws) -> None:
-    """Do what the doctor says, as whoever copies the command to a shell."""
-    for command in remedy.split(" && "):
-        match command.split():
-            case ["aws", service, operation, "--region", region, *options]:
-                call(aws.client(service, region), operation.replace("-", "_"), options)
-            case ["chalice", *arguments]:
-                answer = cli.chalice(*arguments)
-                assert answer.status == 0, answer.text
-            case ["python", "-m", "ops", *arguments]:
-                asks = [] if arguments[0] == "policies" else ["--yes"]
-                answer = cli.ops(*arguments, *asks, stdin=WEBHOOK)
-                assert answer.status == 0, answer.text
-            case _:
-                raise AssertionError(command)
-
-
-def call(client: Any, operation: str, options: list[str]) -> None:  # noqa: ANN401  # any service's
-    """Call AWS as its own command line would, which reads each option by the service's model."""
-    shape = client.meta.service_model.operation_model(
-        client.meta.method_to_api_mapping[operation]
-    ).input_shape
-    names = {f"--{xform_name(name, '-')}": name for name in shape.members}
-    parameters = {
-        names[option]: int(value) if shape.members[names[option]].type_name == "integer" else value
-        for option, value in zip(options[::2], options[1::2], strict=True)
-    }
-    getattr(client, operation)(**parameters)
-
-
 @pytest.fixture
 def whole(cli: Cli, aws: EmbeddedAws) -> Cli:
     make_trail(aws)
     for command in ("python -m ops setup", "chalice deploy", "python -m ops regions --apply"):
-        follow(f"{command} --stage prod", cli, aws)
+        cli.follow(f"{command} --stage prod")
     return cli
 
 
@@ -170,10 +139,10 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
         "alarms",
     }
     make_trail(aws)
-    follow(found["settings"], cli, aws)
+    cli.follow(found["settings"])
     found = faults(cli)
     assert set(found) == {"rule", "read_only_rule", "function", "logs"}
-    follow(found["function"], cli, aws)
+    cli.follow(found["function"])
     assert faults(cli) == {}
 
 
@@ -186,5 +155,5 @@ def test_what_the_doctor_says_of_a_broken_link_mends_it(
     found = faults(whole)
     assert {check for _, check in BROKEN[story]} <= set(found)
     for remedy in dict.fromkeys(found.values()):
-        follow(remedy, whole, aws)
+        whole.follow(remedy)
     assert faults(whole) == {}

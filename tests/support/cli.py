@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from select import select
 from typing import Any
+
+from botocore import xform_name
 
 from playground.aws.deployment import ProjectCopy
 from playground.aws.embedded import EmbeddedAws
@@ -117,6 +120,22 @@ class Cli:
         assert answer.status == 0, answer.text
         return answer
 
+    def follow(self, remedy: str) -> None:
+        """Do what the doctor says, as whoever copies the commands to a shell."""
+        for command in remedy.split(" && "):
+            match shlex.split(command):
+                case ["aws", service, operation, "--region", region, *options]:
+                    _call(self.aws.client(service, region), operation, options)
+                case ["chalice", *arguments]:
+                    answer = self.chalice(*arguments)
+                    assert answer.status == 0, answer.text
+                case ["python", "-m", "ops", *arguments]:
+                    asks = [] if arguments[0] == "policies" else ["--yes"]
+                    answer = self.ops(*arguments, *asks, stdin=WEBHOOK)
+                    assert answer.status == 0, answer.text
+                case _:
+                    raise AssertionError(command)
+
     @contextmanager
     def terminal(self, *arguments: str) -> Iterator["Terminal"]:
         """Run one of our commands on a terminal of its own, until it ends."""
@@ -146,3 +165,22 @@ class Cli:
         config = json.loads(self.config_file.read_text())
         variables: dict[str, Any] = config["stages"][stage]["environment_variables"]
         return variables
+
+
+def _call(client: Any, operation: str, options: list[str]) -> None:  # noqa: ANN401  # any service's
+    """Call AWS as its own command line would, which reads each option by the service's model."""
+    method = operation.replace("-", "_")
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
+    names = {f"--{xform_name(name, '-')}": name for name in model.input_shape.members}
+    parameters: dict[str, object] = {}
+    for option, text in zip(options[::2], options[1::2], strict=True):
+        match model.input_shape.members[names[option]].type_name:
+            case "integer":
+                parameters[names[option]] = int(text)
+            case "map":
+                parameters[names[option]] = (
+                    json.loads(text) if text.startswith("{") else dict([text.split("=")])
+                )
+            case _:
+                parameters[names[option]] = text
+    getattr(client, method)(**parameters)
