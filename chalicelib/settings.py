@@ -204,16 +204,40 @@ def _unknown_settings(environ: Mapping[str, str]) -> list[SettingFault]:
     ]
 
 
-def _stage(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", text):
-        raise ValueError("must be the stage's name: letters, digits, - and _, at most 32 of them.")
-    return text
+def _matching(pattern: str, fault: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(fault)
+        return text
+
+    return read
 
 
-def _region(text: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", text):
-        raise ValueError(f"must name an AWS region such as {DEFAULT_REGION}.")
-    return text
+_stage = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}",
+    "must be the stage's name: letters, digits, - and _, at most 32 of them.",
+)
+_region = _matching(
+    r"[a-z]{2,4}(-[a-z]+)+-[0-9]", f"must name an AWS region such as {DEFAULT_REGION}."
+)
+_emoji = _matching(r":[\w+'-]+:", "must be an emoji's name between colons, such as :ghost:.")
+_mention = _matching(
+    r"here|channel|everyone|[UWS][A-Z0-9]{2,}",
+    "must be here, channel, everyone, a user's id (U…) or a user group's id (S…): "
+    "Slack does not ping names.",
+)
+_table_name = _matching(
+    r"[A-Za-z0-9_.-]{3,255}", "must be the name of a DynamoDB table, not its ARN."
+)
+_identity_store_id = _matching(
+    r"d-[0-9a-z]{10}", "must be the id of an identity store, such as d-1234567890."
+)
+_organization_id = _matching(
+    r"o-[a-z0-9]{10,32}", "must be the id of an organisation, such as o-a1b2c3d4e5."
+)
+_queue_name = _matching(
+    r"[A-Za-z0-9_-]{1,80}", "must be the name of a standard SQS queue, not its URL or ARN."
+)
 
 
 def _ciphertext(text: str) -> bytes:
@@ -256,12 +280,6 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _emoji(text: str) -> str:
-    if not re.fullmatch(r":[\w+'-]+:", text):
-        raise ValueError("must be an emoji's name between colons, such as :ghost:.")
-    return text
-
-
 def _one_of(literal: Any) -> Callable[[str], Any]:  # noqa: ANN401 — one of its words
     choices = get_args(literal)
 
@@ -271,15 +289,6 @@ def _one_of(literal: Any) -> Callable[[str], Any]:  # noqa: ANN401 — one of it
         return text.lower()
 
     return read
-
-
-def _mention(text: str) -> str:
-    if not re.fullmatch(r"here|channel|everyone|[UWS][A-Z0-9]{2,}", text):
-        raise ValueError(
-            "must be here, channel, everyone, a user's id (U…) or a user group's id (S…): "
-            "Slack does not ping names."
-        )
-    return text
 
 
 def _web_address(text: str) -> str:
@@ -328,24 +337,6 @@ def _known_networks(text: str) -> dict[str, str]:
     return names
 
 
-def _table_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
-        raise ValueError("must be the name of a DynamoDB table, not its ARN.")
-    return text
-
-
-def _identity_store_id(text: str) -> str:
-    if not re.fullmatch(r"d-[0-9a-z]{10}", text):
-        raise ValueError("must be the id of an identity store, such as d-1234567890.")
-    return text
-
-
-def _organization_id(text: str) -> str:
-    if not re.fullmatch(r"o-[a-z0-9]{10,32}", text):
-        raise ValueError("must be the id of an organisation, such as o-a1b2c3d4e5.")
-    return text
-
-
 def _days(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII):
         raise ValueError("must be a number of days, at least 1 and at most 9999.")
@@ -373,12 +364,6 @@ def _text_of(text: str) -> str:
         raise ValueError(
             f"names chalicelib/{name}, which cannot be read as text. Put the JSON object there."
         ) from None
-
-
-def _queue_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", text):
-        raise ValueError("must be the name of a standard SQS queue, not its URL or ARN.")
-    return text
 
 
 def _schedule(text: str) -> str:
