@@ -248,29 +248,27 @@ class Notifier:
         return self._decide_posted(notification, remark)
 
     def _postings(
-        self, waiting: Iterable[Notification], marked: Container[Subject]
+        self, waiting: Sequence[Notification], marked: Container[Subject]
     ) -> Iterator[Posting]:
         """Return what is to be posted, in that order, with the members of each message.
 
         A message of what is `marked` says that it may repeat an earlier one.
         """
         for message, members in self._messages(waiting):
-            repeated = sum(subject_of(one) in marked for one in members)
-            if repeated:
+            if repeated := sum(subject_of(one) in marked for one in members):
                 yield may_repeat(message, self._settings, partly=repeated < len(members)), members
             else:
                 yield message, members
 
-    def _messages(self, waiting: Iterable[Notification]) -> list[Posting]:
-        waiting = list(waiting)
+    def _messages(self, waiting: Sequence[Notification]) -> list[Posting]:
         reports = [one for one in waiting if isinstance(one, Report)]
         sign_ins = assess_batch(one for one in waiting if not isinstance(one, Report))
         sign_ins.sort(key=lambda one: one.severity, reverse=True)
-        critical = [one for one in sign_ins if one.severity is Severity.CRITICAL]
-        warnings = [one for one in sign_ins if stands_alone(one)][len(critical) :]
-        alone: list[Notification] = [*critical, *warnings[:_MOST_WARNINGS], *reports]
+        notable = [one for one in sign_ins if stands_alone(one)]
+        most = _MOST_WARNINGS + sum(one.severity is Severity.CRITICAL for one in notable)
+        alone: list[Notification] = [*notable[:most], *reports]
         alone.sort(key=lambda one: one.severity, reverse=True)
-        rest = [*warnings[_MOST_WARNINGS:], *(one for one in sign_ins if not stands_alone(one))]
+        rest = [*notable[most:], *(one for one in sign_ins if not stands_alone(one))]
         if len(rest) > 1:
             try:
                 return [*self._each(alone), *digests(rest, self._settings)]
