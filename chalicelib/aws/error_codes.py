@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 # "403" is what remains where the refusal comes without AWS's own word, as from an endpoint policy.
 _DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$")
 _Answer = TypeVar("_Answer")
+_THROTTLED: Final = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests")
 _MISSING: Final = re.compile(r"NotFound|NonExistent|DoesNotExist|NoSuch")
 
 
@@ -35,3 +36,8 @@ def unless_missing(call: Callable[[], _Answer]) -> _Answer | None:
         if is_missing(error):
             return None
         raise
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Return whether AWS refused because too many asked."""
+    return bool(_THROTTLED.search(code_of(error)))

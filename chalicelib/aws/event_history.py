@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.error_codes import code_of
+from chalicelib.aws.error_codes import is_throttled
 from chalicelib.signin.json_fields import object_in, parse_object
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _DETAIL_TYPES: Final = {
     "AwsServiceEvent": "AWS Service Event via CloudTrail",
     "AwsApiCall": "AWS API Call via CloudTrail",
 }
-_THROTTLED: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +200,7 @@ def _patiently(
         try:
             return client.lookup_events(**request)
         except ClientError as error:
-            if code_of(error) not in _THROTTLED:
+            if not is_throttled(error):
                 raise
         clock.wait(seconds)
     return client.lookup_events(**request)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import Clients
-from chalicelib.aws.error_codes import code_of, is_missing
+from chalicelib.aws.error_codes import code_of, is_missing, is_throttled
 from chalicelib.decision import is_authentic
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
@@ -28,7 +28,11 @@ from chalicelib.timeout import collect
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+    from mypy_boto3_logs.type_defs import (
+        FilteredLogEventTypeDef,
+        FilterLogEventsRequestTypeDef,
+        FilterLogEventsResponseTypeDef,
+    )
 
 POSTING_HANDLERS: Final = ("self_check", "on_undelivered", "on_sign_in")
 
@@ -36,6 +40,7 @@ _DECISIONS: Final = '{ $.decision = "*" }'
 _RUNS: Final = f'{{ $.self_check = "{RUN_MARKER}" }}'
 # The newest span to read; each one before is twice as long.
 _NEWEST: Final = timedelta(hours=1)
+_PAUSE: Final = 1.0  # seconds, after a throttling
 _FUTURE: Final = timedelta(days=1)
 
 # As Lambda names them ("Viewing CloudWatch logs for Lambda", AWS Lambda Developer Guide).
@@ -243,23 +248,39 @@ class DecisionLog:
 
         Raises TimeoutError, and what boto3 raises.
         """
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self._deployment.log_group(handler),
-            filterPattern=pattern,
-            startTime=_milliseconds(start),
-            endTime=_milliseconds(end) - 1,
-        )
+        request: FilterLogEventsRequestTypeDef = {
+            "logGroupName": self._deployment.log_group(handler),
+            "filterPattern": pattern,
+            "startTime": _milliseconds(start),
+            "endTime": _milliseconds(end) - 1,
+        }
         try:
-            for page in pages:
+            while True:
+                page = self._page(request, until)
                 for event in page["events"]:
                     line = _read(event["message"])
                     if line is not None:
                         yield event, line
-                if "nextToken" in page and time.monotonic() > until:
+                if not (token := page.get("nextToken")):
+                    return
+                if time.monotonic() > until:
                     raise TimeoutError
+                request["nextToken"] = token
         except ClientError as error:
             if not is_missing(error):
                 raise  # else the function is not deployed, or has never run
+
+    def _page(
+        self, request: "FilterLogEventsRequestTypeDef", until: float
+    ) -> "FilterLogEventsResponseTypeDef":
+        """Ask again for as long as AWS throttles: it answers a few requests a second."""
+        while True:
+            try:
+                return self._logs.filter_log_events(**request)
+            except ClientError as error:
+                if not is_throttled(error) or _left(until) < _PAUSE:
+                    raise
+            time.sleep(_PAUSE)
 
 
 def _left(until: float) -> float:

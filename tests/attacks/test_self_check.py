@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.decision import decision_line
 from chalicelib.self_check import run
@@ -246,6 +247,21 @@ def test_the_log_of_decisions_never_answers(stage: Stage, monkeypatch: pytest.Mo
     assert "It may have been posted before" in shown(stage)
     assert "could not be read to its end" in report
     assert any("Failed sign-in" in text for text in stage.check())  # it waited for certainty
+
+
+def test_the_log_of_decisions_is_throttled(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
+    left = [1, 2, 3]
+
+    def throttle(**_: object) -> None:
+        if left:
+            left.pop()
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
+
+    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
+    calls.register("before-call.*.FilterLogEvents", throttle)
+    assert stage.check() == []
+    calls.unregister("before-call.*.FilterLogEvents", throttle)
 
 
 def test_an_answer_is_no_json(stage: Stage) -> None:
