@@ -42,11 +42,13 @@ class Store:
         return str(sign_in_message(assess(sign_in), stage(), None).payload["text"])
 
 
-def test_a_user_is_shown_by_name_and_id_and_asked_for_once() -> None:
+@pytest.mark.parametrize("region", ["eu-central-1", "eusc-de-east-1"])
+def test_a_user_is_shown_by_name_and_id_and_asked_for_once(region: str) -> None:
     store = Store(ANSWER)
     for _ in range(2):
-        assert store.text(PORTAL).startswith(f"june.park ({USER}) signed in")
-    assert store.regions == ["eu-central-1"]
+        text = store.text(changed(PORTAL, "detail", "awsRegion", to=region))
+        assert text.startswith(f"june.park ({USER}) signed in")
+    assert store.regions == [region]
     assert store.client.calls == [("DescribeUser", {"IdentityStoreId": STORE, "UserId": USER})]
 
 
