@@ -1,5 +1,6 @@
 """Command lines in this process: one of its own takes a second to start, and is hard to measure."""
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -134,6 +135,7 @@ def _place_bytecode() -> None:
 @cache
 def _bytecode() -> Path:
     folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     command = [sys.executable, "-c", _WRITE_BYTECODE, str(folder)]
     subprocess.run(command, env={"PATH": os.environ["PATH"]}, check=True)
     return folder
