@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from chalicelib import log
+from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.baseline.networks import KnownNetworks
 from chalicelib.baseline.sighting import Sighting, sighting_of
 from chalicelib.errors import AWSCallError
@@ -43,12 +44,9 @@ class Origins:
             return cls(networks)
         from chalicelib.baseline.table import BaselineTable  # noqa: PLC0415 — only where it is used
 
-        return cls(
-            networks,
-            BaselineTable.of_region(
-                settings.sign_in_region, settings.baseline_table, settings.baseline_days
-            ),
-        )
+        dynamodb = JSONClient("dynamodb", settings.sign_in_region)
+        table = BaselineTable(dynamodb, settings.baseline_table, settings.baseline_days)
+        return cls(networks, table)
 
     def connect(self) -> None:
         """Open the connection to the table, if that is quick. Raises nothing."""

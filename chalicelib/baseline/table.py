@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any
 
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.baseline.item import Request, habits, lookup, removal, update
@@ -18,11 +18,6 @@ class BaselineTable:
         self._dynamodb = dynamodb
         self._name = name
         self._days = days
-
-    @classmethod
-    def of_region(cls, region: str, name: str, days: int) -> Self:
-        """Return the table of that name, asked with the function's own credentials."""
-        return cls(JSONClient("dynamodb", region), name, days)
 
     def connect(self) -> None:
         """Open the connection ahead. Raises AWSUnreachable."""
