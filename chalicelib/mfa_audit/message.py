@@ -1,19 +1,12 @@
 """The message of an MFA audit: one line where all is well, else a list of who has no MFA."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from chalicelib.messages.message import Message, build_message
-from chalicelib.messages.payload import (
-    context,
-    format_local,
-    header,
-    mrkdwn,
-    section,
-    sections,
-)
+from chalicelib.messages.payload import context, format_local, header, mrkdwn, section, sections
 from chalicelib.messages.report import Report
 from chalicelib.messages.wording import Wording
 from chalicelib.mfa_audit.credential_report import Person
@@ -39,7 +32,7 @@ def audit_message(findings: MfaFindings, settings: Settings) -> Message:
             section(mrkdwn(wording.field("reasons", reason))),
             *sections(_lines(findings, wording)),
         ]
-    blocks.append(context(_coverage(findings, wording)))
+    blocks.append(context(list(_coverage(findings, wording))))
     return build_message(_finding(findings, wording), findings.severity, settings, blocks)
 
 
@@ -92,14 +85,9 @@ def _day(time: datetime | None) -> str | None:
     return f"{time:%Y-%m-%d}" if time else None
 
 
-def _coverage(findings: MfaFindings, wording: Wording) -> list[str]:
-    made_at = findings.made_at
-    return [
-        text
-        for text in (
-            wording.phrases("mfa_audit.coverage"),
-            not findings.root_listed and wording.phrases("mfa_audit.no_root"),
-            made_at and wording.phrases("mfa_audit.made_at", time=format_local(made_at)),
-        )
-        if text
-    ]
+def _coverage(findings: MfaFindings, wording: Wording) -> Iterator[str]:
+    yield wording.phrases("mfa_audit.coverage")
+    if not findings.root_listed:
+        yield wording.phrases("mfa_audit.no_root")
+    if findings.made_at:
+        yield wording.phrases("mfa_audit.made_at", time=format_local(findings.made_at))
