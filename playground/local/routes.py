@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -244,15 +245,12 @@ def _error(fault: Exception | None) -> dict[str, str] | None:
 
 
 def _queue() -> dict[str, Any]:
-    name = os.environ.get("UNDELIVERED_QUEUE")
-    if not name:
-        return {"waiting": 0, "first": []}
-    try:
-        poller = Poller(name)
-        waiting = poller.waiting()
-        return {"waiting": waiting, "first": poller.first() if waiting else []}
-    except (BotoCoreError, ClientError):
-        return {"waiting": 0, "first": []}
+    if name := os.environ.get("UNDELIVERED_QUEUE"):
+        with suppress(BotoCoreError, ClientError):
+            poller = Poller(name)
+            if waiting := poller.waiting():
+                return {"waiting": waiting, "first": poller.first()}
+    return {"waiting": 0, "first": []}
 
 
 def _consequence() -> str:
