@@ -205,7 +205,7 @@ class DecisionLog:
     def _is_authentic(self, line: Mapping[str, Any]) -> bool:
         try:
             return is_authentic(line, self._key)
-        except (RecursionError, ValueError):  # whoever wrote it means harm
+        except RecursionError:  # whoever wrote it means harm
             return False
 
     def _is_older(self, event: "FilteredLogEventTypeDef", handler: str) -> bool:

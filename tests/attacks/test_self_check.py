@@ -62,7 +62,9 @@ def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> Non
     stage.happened("root-without-mfa")
 
     def add(parsed: dict[str, Any], **_: object) -> None:  # moto's filter would fail of it
-        parsed["events"].append({"message": "[" * 100_000, "timestamp": 0, "ingestionTime": 0})
+        for depth in (*range(900, 1_000), 100_000):  # some can be read, and not be written again
+            message = f'{{"decision": "posted", "mac": "0", "x": {"[" * depth}{"]" * depth}}}'
+            parsed["events"].append({"message": message, "timestamp": 0, "ingestionTime": 0})
 
     calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
     calls.register("after-call.*.FilterLogEvents", add)
@@ -169,10 +171,14 @@ def test_the_right_to_read_the_history_is_taken_away(stage: Stage) -> None:
     assert any("Fixed" in text for text in stage.check())
 
 
-def test_the_right_to_look_at_the_rule_is_taken_away(stage: Stage) -> None:
-    with denied(stage, "events", "DescribeRule"):
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("events", "DescribeRule"), ("iam", "GetRole"), ("logs", "DescribeLogGroups")],
+)
+def test_the_right_to_look_is_taken_away(stage: Stage, service: str, operation: str) -> None:
+    with denied(stage, service, operation):
         stage.check()
-    assert "events:DescribeRule is denied" in shown(stage)
+    assert f"{service}:{operation} is denied" in shown(stage)
 
 
 def delete_logs(stage: Stage, *handlers: str) -> None:
@@ -262,6 +268,32 @@ def test_the_log_of_decisions_is_throttled(stage: Stage) -> None:
     calls.register("before-call.*.FilterLogEvents", throttle)
     assert stage.check() == []
     calls.unregister("before-call.*.FilterLogEvents", throttle)
+
+
+def test_the_logs_have_no_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
+
+    def go_on(parsed: dict[str, Any], **_: object) -> None:
+        parsed["nextToken"] = "more"
+
+    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
+    calls.register("after-call.*.FilterLogEvents", go_on)
+    (report,) = stage.check(seconds=6)  # what was read settles the sign-in
+    calls.unregister("after-call.*.FilterLogEvents", go_on)
+    assert "could not be read to its end" in report
+
+
+@pytest.mark.parametrize("step", ["missed", "read_history", "unused_passwords"])
+def test_a_step_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    stage.happened("root-without-mfa")
+    with monkeypatch.context() as broken:
+        broken.setattr(run, step, lambda *_: 1 / 0)
+        stage.check()
+        assert "(ZeroDivisionError)" in shown(stage)
+    told = "".join(stage.check())
+    assert ("Root user signed in" in told) == (step != "unused_passwords")
+    assert "Fixed in account" in told
 
 
 def test_an_answer_is_no_json(stage: Stage) -> None:

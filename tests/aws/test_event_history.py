@@ -121,6 +121,14 @@ def test_a_region_that_throttles_without_end_is_named_and_left(
     assert pages[-1].reached == END
 
 
+def test_of_an_attribute_the_newest_pages_are_a_sample(aws: EmbeddedAws) -> None:
+    happened(aws, "eu-west-1", 160)
+    root = Window(region="eu-west-1", start=START, end=END, attribute=("Username", "root"))
+    pages = list(read(aws.client, [root]))
+    assert [len(page.events) for page in pages] == [50, 50, 50, 0]
+    assert (pages[-1].is_last, pages[-1].refusal) == (True, None)
+
+
 def test_an_empty_page_in_between_does_not_end_the_reading() -> None:
     client = boto3.client(
         "cloudtrail", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"

@@ -783,20 +783,35 @@ def test_looking_needs_no_right_but_those_listed_and_changes_nothing(
     assert with_mention <= {*chain(*SELF_CHECK_ACTIONS.values()), "kms:Decrypt", "sqs:GetQueueUrl"}
 
 
-def test_a_log_level_that_drops_decisions_names_the_level_and_the_remedy(
-    aws: EmbeddedAws, deployment: Deployment
+@pytest.mark.parametrize(
+    ("logging", "code", "remedy"),
+    [
+        (
+            {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"},
+            "log_level_high",
+            "--logging-config LogFormat=JSON,ApplicationLogLevel=INFO",
+        ),
+        (
+            {"LogGroup": "elsewhere"},
+            "logs_elsewhere",
+            "--logging-config LogGroup=/aws/lambda/signin-monitor-prod-on_sign_in",
+        ),
+    ],
+)
+def test_logging_that_loses_decisions_is_named_with_its_remedy(
+    aws: EmbeddedAws, deployment: Deployment, logging: dict[str, str], code: str, remedy: str
 ) -> None:
-    def raise_level(parsed: dict[str, Any], **_: object) -> None:  # moto keeps no LoggingConfig
-        parsed["LoggingConfig"] = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+    def configure_logging(parsed: dict[str, Any], **_: object) -> None:  # which moto does not keep
+        parsed["LoggingConfig"] = logging
 
     def clients(service: str, region: str) -> Any:  # noqa: ANN401 — any client
         client = aws.client(service, region)
-        client.meta.events.register("after-call.lambda.GetFunctionConfiguration", raise_level)
+        client.meta.events.register("after-call.lambda.GetFunctionConfiguration", configure_logging)
         return client
 
     result = next(check_function(deployment, clients))
-    assert (result.code, result.facts["level"]) == ("log_level_high", "WARN")
-    assert result.remedy.endswith("--logging-config LogFormat=JSON,ApplicationLogLevel=INFO")
+    assert result.code == code
+    assert result.remedy.endswith(remedy)
 
 
 def test_a_bus_that_the_organisation_cannot_send_to_is_named(aws: EmbeddedAws) -> None:
