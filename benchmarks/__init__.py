@@ -1,1 +1,1 @@
-"""How fast, how dear and how storm-proof signin-monitor is, measured. Not deployed."""
+"""Measures how fast and how expensive signin-monitor is, and how it takes a storm. Not deployed."""

@@ -1,6 +1,6 @@
 """The flow that joins the parts: an event is posted, ignored, parked, or fails its invocation.
 
-No event is ever silently gone: it counts as posted only once the receiver said so, and one that
+No event is lost silently: it counts as posted only once the receiver said so, and one that
 can be neither posted nor parked fails its invocation, so that Lambda tries again.
 """
 

@@ -17,13 +17,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="the page's, if it is free")
     chosen = parser.parse_args()
     _leave_the_shell_behind()
-    # Ctrl-C, which a shell may have set aside; a kill; a window that is closed.
+    # Ctrl-C, which a shell may have set to be ignored; a kill; a window that is closed.
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)
     is_watched = sys.stdout.isatty() and not os.environ.get("CI")
     try:
         if chosen.what == "demo" and is_watched:
-            from playground import demo  # noqa: PLC0415 — each brings much the other needs not
+            from playground import demo  # noqa: PLC0415 — neither needs the other's imports
 
             return demo.run(Screen(), chosen.port)
         from playground import tour  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Makes the clients that checks look with: each once, for any thread, never patient for long."""
+"""Makes the clients that the checks use: each once, for any thread, with short timeouts."""
 
 from collections.abc import Callable
 from threading import Lock

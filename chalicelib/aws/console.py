@@ -43,7 +43,7 @@ def history_page(region: str | None, user_name: str | None) -> str | None:
 
 
 def account_support_page(region: str | None) -> str | None:
-    """Return the address where AWS helps who cannot sign in; None outside the public partition."""
+    """Return where AWS helps those who cannot sign in; None outside the public partition."""
     region = _checked(region)
     if not region or _host(region) != _COMMERCIAL:
         return None

@@ -105,7 +105,7 @@ def read(
                 arrived.put(page)
             stop.wait(PAUSE * (window is not windows[-1]))
 
-    for of_region in by_region.values():  # a call that hangs keeps nobody from going on
+    for of_region in by_region.values():  # a call that hangs keeps no process alive
         Thread(target=follow, args=(of_region,), daemon=True).start()
     unfinished = {window: window.end for of_region in by_region.values() for window in of_region}
     given = 0

@@ -30,7 +30,7 @@ def name_of(key: str) -> str:
 
 
 def is_named(key: str, text: str) -> bool:
-    """Return whether a person is called so: by the key, the name, or the name before its @."""
+    """Return whether a text is a person's key, name, or name before its @."""
     name, wanted = name_of(key).casefold(), text.casefold()
     return wanted in (key.casefold(), name, name.partition("@")[0])
 

@@ -29,7 +29,7 @@ class Sighting:
 
 
 def sighting_of(sign_in: SignIn, network_name: str | None, time: datetime) -> Sighting | None:
-    """Return what is compared of a sign-in, if it is; `network_name` is a known network's.
+    """Return what is compared of a sign-in, or None; `network_name` is a known network's.
 
     Failures are not: a stranger causes them. Nor are replays, which are no new sign-ins.
     """

@@ -52,7 +52,7 @@ _LONGEST_WAIT_SECONDS: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whose answers are read: the webhook's host, and the setting that holds the webhook."""
+    """The receiver that answers: its host, and the setting that holds its webhook."""
 
     host: str
     settings: Settings

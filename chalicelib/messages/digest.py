@@ -37,7 +37,7 @@ Group = list[AssessedSignIn]  # what one line holds
 def digests(
     assessed: Sequence[AssessedSignIn], settings: Settings
 ) -> list[tuple[Message, list[AssessedSignIn]]]:
-    """Sum sign-ins up, who got in first, each counted in exactly one message.
+    """Sum up sign-ins, the successful ones first, each in exactly one message.
 
     Returns each message with the sign-ins that it counts.
     """
@@ -48,7 +48,7 @@ def digests(
 
 
 def _pages(groups: list[Group]) -> list[list[Group]]:
-    """Part the groups into as few messages as will hold them, all of about the same length."""
+    """Split the groups into as few messages as will hold them, all of about the same length."""
     total = len(groups)
     count = -(-total // LINES_PER_MESSAGE)
     return [groups[i * total // count : (i + 1) * total // count] for i in range(count)]
@@ -88,7 +88,7 @@ def _rank(group: Group) -> tuple[int, int, bool, bool, int]:
 
 
 def _cut(groups: list[Group]) -> tuple[list[Group], list[Group]]:
-    """Part the groups that get a line of their own from the failures that are only counted."""
+    """Separate the groups that get a line of their own from the failures that are only counted."""
     failures = [group for group in groups if group[0].sign_in.outcome is Outcome.FAILURE]
     cut = failures[NAMED_FAILURES:]
     uncounted = {id(group) for group in cut}

@@ -1,7 +1,6 @@
 """IAM's credential report: who has a console password, and who has MFA.
 
-It believes nothing. What the report does not say clearly counts against the person: a password
-that is not denied is one, MFA that is not confirmed is none.
+Where the report is unclear, a person counts as one who has a password and no MFA.
 
 Sources: "Generate credential reports for your AWS account" (IAM User Guide), by which root has no
 password where `password_enabled` is FALSE; older reports say `not_supported` of every root. "AWS

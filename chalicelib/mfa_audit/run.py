@@ -1,7 +1,7 @@
 """The MFA audit: who can sign in to the console without MFA, by IAM's credential report.
 
-It covers the IAM users and root of one account. Whom IAM Identity Center lets in, and with which
-factors, no report of IAM says.
+It covers the IAM users and root of one account. No report of IAM says whom IAM Identity Center lets
+in, or with which factors.
 """
 
 from collections.abc import Mapping

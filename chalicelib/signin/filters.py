@@ -1,6 +1,6 @@
-"""What a stage's settings keep from being posted: a failure, an unknown outcome or a warning never.
+"""What a stage's settings keep from being posted: never a failure, an unknown outcome or a warning.
 
-But for a call of the sign-in API, which is no sign-in: whoever names it knows what it is.
+The exception is a call of the sign-in API, which is no sign-in: whoever lists it knows what it is.
 """
 
 from fnmatch import fnmatchcase

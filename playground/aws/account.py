@@ -1,6 +1,6 @@
 """The embedded AWS as `chalice local` sees it: the account that the stage seems deployed in.
 
-Lambda keeps what a function prints, a deployment gives it its settings, EventBridge heeds its
+Lambda keeps what a function prints, a deployment gives it its settings, EventBridge obeys its
 rule: all that the self-check looks at and `chalice local` lacks.
 """
 

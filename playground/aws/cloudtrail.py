@@ -1,6 +1,6 @@
-"""CloudTrail's event history, which moto lacks: `LookupEvents`, taught to moto's own CloudTrail.
+"""CloudTrail's event history, which moto lacks: `LookupEvents`, added to moto's own CloudTrail.
 
-As at AWS, each region keeps the sign-ins of its own for 90 days, gives them newest first in pages
+As at AWS, each region keeps the sign-ins of its own for 90 days, returns them newest first in pages
 of at most 50, and throttles whoever asks more than twice a second by `clock`. Import this module
 before the embedded AWS starts. `remember` keeps a sign-in, from any process.
 Source: "LookupEvents" (AWS CloudTrail API Reference).

@@ -70,7 +70,7 @@ def invoke(
         started = time.perf_counter()
         try:
             returned, fault = app.handler_map[function](event, context), None
-        except Exception as error:  # noqa: BLE001 — Lambda minds no difference either
+        except Exception as error:  # noqa: BLE001 — Lambda makes no difference either
             returned, fault = None, error
         milliseconds = round((time.perf_counter() - started) * 1000)
     return Invocation(returned=returned, fault=fault, milliseconds=milliseconds)

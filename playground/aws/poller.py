@@ -65,7 +65,7 @@ class Poller:
             return Delivery(received=0)
         try:
             function({"Records": [_record(message) for message in batch]})
-        except Exception as fault:  # noqa: BLE001 — Lambda minds no difference either
+        except Exception as fault:  # noqa: BLE001 — Lambda makes no difference either
             left = sum(self._is_shown_again(message) for message in batch)
             return Delivery(received=len(batch), left=left, fault=fault)
         for message in batch:

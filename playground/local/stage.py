@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from playground.aws import cloudtrail, deployed_stage, iam  # noqa: F401 — two of them teach moto
+from playground.aws import cloudtrail, deployed_stage, iam  # noqa: F401 — two of them extend moto
 from playground.aws.embedded import EmbeddedAws
 from playground.aws.settings import provision, provision_baseline
 from playground.slack.control import SETTING
