@@ -128,6 +128,12 @@ def receiver(certificates: Certificates) -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def critical_receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
 def bed(
     aws: "StrictAws",
     receiver: Receiver,

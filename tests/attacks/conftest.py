@@ -1,3 +1,3 @@
-from tests.notifier.conftest import baseline, critical_receiver, harness, receiver
+from tests.notifier.conftest import baseline, harness, receiver
 
-__all__ = ["baseline", "critical_receiver", "harness", "receiver"]
+__all__ = ["baseline", "harness", "receiver"]

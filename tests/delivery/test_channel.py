@@ -50,12 +50,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def critical_receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
 @contextmanager
 def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
     """Return a delivery whose KMS decrypts so often and no more: None is a failure of KMS."""
@@ -266,17 +260,14 @@ def test_a_webhook_that_died_before_the_plain_text_is_looked_up_anew_too(
         assert post(delivery, USUAL) is None
 
 
-def test_a_webhook_that_cannot_be_decrypted_now_is_looked_up_anew_for_the_next_message(
-    receiver: Receiver,
+@pytest.mark.parametrize(
+    ("first", "kind"), [(None, WebhookUnavailable), ("no URL at all", WebhookUnusable)]
+)
+def test_a_webhook_that_cannot_be_used_now_is_looked_up_anew_for_the_next_message(
+    first: str | None, kind: type[DeliveryError], receiver: Receiver
 ) -> None:
-    with decrypting(None, receiver.url) as delivery:
-        assert isinstance(failure(delivery, USUAL), WebhookUnavailable)
-        assert post(delivery, USUAL) is None
-
-
-def test_a_webhook_of_no_use_calls_the_operator(receiver: Receiver) -> None:
-    with decrypting("no URL at all", receiver.url) as delivery:
-        assert isinstance(failure(delivery, USUAL), WebhookUnusable)
+    with decrypting(first, receiver.url) as delivery:
+        assert isinstance(failure(delivery, USUAL), kind)
         assert post(delivery, USUAL) is None
 
 

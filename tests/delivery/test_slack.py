@@ -279,15 +279,6 @@ def test_a_wait_that_was_too_long_counts_as_the_first_of_the_minute(
     assert time.slept == []
 
 
-def test_in_a_storm_a_patient_post_waits_each_time(
-    slack: Slack, receiver: Receiver, time: Clock
-) -> None:
-    for _ in range(3):
-        receiver.behave("rate_limited", times=1, retry_after=4)
-        assert post(slack, patient=True) is None
-    assert time.slept == [4, 4, 4]
-
-
 def test_before_the_time_that_the_receiver_named_nothing_is_posted(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:

@@ -93,11 +93,6 @@ def test_the_body_says_why_who_must_act_and_what_happened(
     assert event == body["event"]
 
 
-def test_an_event_without_credentials_is_kept_whole(queue: Undelivered, aws: EmbeddedAws) -> None:
-    park(queue, read("root-with-mfa"))
-    assert parked(aws) == read("root-with-mfa")
-
-
 def test_credentials_are_not_kept(queue: Undelivered, aws: EmbeddedAws) -> None:
     event = read("get-signin-token")
     event["detail"]["responseElements"]["credentials"]["sessionToken"] = "fake-session-token"

@@ -82,10 +82,6 @@ def test_a_webhook_is_decrypted_once_until_it_is_forgotten() -> None:
     assert lookup.webhook(MAIN).reveal() == f"{URL}/new"
 
 
-def test_what_was_never_looked_up_can_be_forgotten(aws: EmbeddedAws) -> None:
-    WebhookLookup(client_of(aws, "kms"), stage()).forget(CRITICAL)
-
-
 def test_a_lookup_that_failed_is_made_again() -> None:
     kms = ScriptedClient(refused("ThrottlingException"), decrypted(URL))
     lookup = WebhookLookup(kms, stage())

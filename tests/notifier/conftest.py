@@ -17,12 +17,6 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def critical_receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def harness(
     aws: EmbeddedAws,
     receiver: Receiver,
