@@ -17,7 +17,12 @@ SET_UP = {
     "MESSAGE_LANGUAGE": "ko",
     "SELF_CHECK_SCHEDULE": "rate(1 hour)",
 }
-CONFIGURATION = ("tests/ops/test_config_file.py", "tests/ops/test_policies.py")
+POLICIES = "tests/ops/test_policies.py"
+CONFIGURATION = (
+    "tests/ops/test_config_file.py",
+    f"{POLICIES}::test_what_upstream_tracks_of_the_configuration_never_changes",
+    f"{POLICIES}::test_handlers_that_shared_a_file_get_one_each",
+)
 
 
 def test_the_tests_of_the_configuration_pass_in_a_set_up_clone(tmp_path: Path) -> None:
