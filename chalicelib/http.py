@@ -13,9 +13,8 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import certifi
 import requests
@@ -49,8 +48,7 @@ mute_logger("urllib3.connectionpool", up_to=logging.DEBUG)  # logs the path of e
 mute_logger("urllib3.connection", up_to=logging.WARNING)  # likewise, if the answer's head is broken
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What a host answered: the status, the headers by name in any case, the start of the body."""
 
     status: int

@@ -7,8 +7,7 @@ incoming webhooks" and "Rate limits" (Slack developer documentation).
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from chalicelib.delivery.webhook import replacement
 from chalicelib.errors import PayloadInvalid, PostError, RefusedForNow, WebhookDead
@@ -50,8 +49,7 @@ _BUSY_WORDS: Final = frozenset({"rate_limited", "rollup_error"})
 _LONGEST_WAIT_SECONDS: Final = 3_600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """The receiver that answers: its host, and the setting that holds its webhook."""
 
     host: str
@@ -64,8 +62,7 @@ class Destination:
         return self.host.removesuffix(":443") in SLACK_HOSTS
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a receiver answered: status, the start of the body, the Retry-After header."""
 
     status: int

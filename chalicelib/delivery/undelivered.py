@@ -7,8 +7,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.errors import Act, AWSCallError, AWSUnreachable, QueueError
@@ -27,8 +26,7 @@ _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could
 _TOO_BIG: Final = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "413"})
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(NamedTuple):
     """One message of the queue: its text, and the handle that deletes it.
 
     `possibly_posted` says that an attempt to post it may have succeeded.
