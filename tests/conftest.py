@@ -134,7 +134,7 @@ def critical_receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def bed(
+def harness(
     aws: "StrictAws",
     receiver: Receiver,
     certificates: Certificates,
@@ -143,5 +143,5 @@ def bed(
     """Return the stage prod with its key and queue, its webhook led to the TLS receiver."""
     from tests.support.stage_harness import StageHarness  # noqa: PLC0415 — likewise
 
-    with StageHarness(aws, receiver, certificates, monkeypatch) as bed:
-        yield bed
+    with StageHarness(aws, receiver, certificates, monkeypatch) as harness:
+        yield harness

@@ -90,42 +90,42 @@ def test_wrong_settings_let_the_app_be_imported_in_lambda_too(import_app: Import
     assert gc.isenabled()
 
 
-def test_each_handler_does_its_work(bed: StageHarness, import_app: ImportApp) -> None:
+def test_each_handler_does_its_work(harness: StageHarness, import_app: ImportApp) -> None:
     app = import_app(
-        **bed.environment,
+        **harness.environment,
         MFA_AUDIT_SCHEDULE="rate(7 days)",
         SELF_CHECK_SCHEDULE="rate(1 hour)",
     )
-    bed.receiver.behave("no_service")
+    harness.receiver.behave("no_service")
     parked = app.on_sign_in(renewed(event("root-without-mfa"), datetime.now(UTC)), CONTEXT)
     assert (parked["decision"], parked["request_id"]) == ("parked", CONTEXT.aws_request_id)
-    bed.receiver.behave("ok")
-    app.on_undelivered({"Records": bed.records()}, CONTEXT)
+    harness.receiver.behave("ok")
+    app.on_undelivered({"Records": harness.records()}, CONTEXT)
     assert app.audit_mfa([], CONTEXT)["event_name"] == "MfaAudit"
     assert app.self_check({}, CONTEXT)["self_check"] == "ran"
-    first, *_ = [message.payload["text"] for message in bed.receiver.messages]
+    first, *_ = [message.payload["text"] for message in harness.receiver.messages]
     assert "Root user signed in" in first
 
 
 def test_chalices_test_client_posts_a_sign_in(
-    bed: StageHarness, import_app: ImportApp, tmp_path: Path
+    harness: StageHarness, import_app: ImportApp, tmp_path: Path
 ) -> None:
     (tmp_path / ".chalice").mkdir()
-    stages = {"prod": {"environment_variables": bed.settings}}
+    stages = {"prod": {"environment_variables": harness.settings}}
     config = {"version": "2.0", "app_name": "signin-monitor", "stages": stages}
     (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
     happened = renewed(event("root-without-mfa"), datetime.now(UTC))
-    app = import_app(**bed.surroundings).app
+    app = import_app(**harness.surroundings).app
     with Client(app, stage_name="prod", project_dir=str(tmp_path)) as client:
         decision = client.lambda_.invoke("on_sign_in", happened).payload
     assert (decision["decision"], decision["severity"]) == ("posted", "critical")
-    assert len(bed.receiver.messages) == 1
+    assert len(harness.receiver.messages) == 1
 
 
 def test_an_event_without_eventbridges_keys_reaches_the_function(
-    bed: StageHarness, import_app: ImportApp
+    harness: StageHarness, import_app: ImportApp
 ) -> None:
-    decision = import_app(**bed.environment).on_sign_in({"key1": "value1"}, CONTEXT)
+    decision = import_app(**harness.environment).on_sign_in({"key1": "value1"}, CONTEXT)
     assert (decision["decision"], decision["reason"]) == ("ignored", "not_an_event")
 
 

@@ -15,14 +15,14 @@ Start = Callable[[], LambdaFunction]
 
 
 @pytest.fixture
-def start(package: Path, bed: StageHarness) -> Start:
+def start(package: Path, harness: StageHarness) -> Start:
     """Give what starts another function of the stage, cold."""
-    bed.settings |= provision_baseline("prod", aws=bed.aws)
-    bed.settings["FAMILIAR_SIGN_INS"] = "ignore"
+    harness.settings |= provision_baseline("prod", aws=harness.aws)
+    harness.settings["FAMILIAR_SIGN_INS"] = "ignore"
 
     def start() -> LambdaFunction:
-        function = LambdaFunction(package, "app.on_sign_in", bed.environment)
-        return bed.enter(function)
+        function = LambdaFunction(package, "app.on_sign_in", harness.environment)
+        return harness.enter(function)
 
     return start
 

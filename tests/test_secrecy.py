@@ -31,18 +31,18 @@ def test_a_leak_in_base64_would_be_found(alignment: int) -> None:
 
 
 def test_a_library_that_is_not_muted_would_be_found(
-    bed: StageHarness, monkeypatch: pytest.MonkeyPatch
+    harness: StageHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "filters", [])
     with everything_logged() as logged:
-        bed.app.notify(sign_in(), 6)
+        harness.app.notify(sign_in(), 6)
     assert any(map(shows_secret, logged))
 
 
 @pytest.mark.parametrize("name", ["ok", "no_service", "reset"])
-def test_no_object_of_the_app_shows_the_path(name: str, bed: StageHarness) -> None:
-    bed.receiver.behave(name)
-    bed.app.notify(sign_in(), 6)
+def test_no_object_of_the_app_shows_the_path(name: str, harness: StageHarness) -> None:
+    harness.receiver.behave(name)
+    harness.app.notify(sign_in(), 6)
     reprs = every_repr()
     assert "chalicelib.notifier.Notifier" in reprs
     assert not shows_secret(reprs)

@@ -197,13 +197,13 @@ def test_a_wrong_setting_is_named_with_its_remedy(name: str, text: str, remedy: 
     assert remedy in said
 
 
-def test_a_missing_webhook_is_told_with_the_command_that_makes_it() -> None:
+def test_a_missing_webhook_is_reported_with_the_command_that_makes_it() -> None:
     missing = fault(WEBHOOK_URL_ENCRYPTED="")
     assert missing.startswith("WEBHOOK_URL_ENCRYPTED is missing.")
     assert missing.endswith("python -m ops setup --stage prod")
 
 
-def test_every_fault_is_told_at_once_a_line_each() -> None:
+def test_every_fault_is_reported_at_once_a_line_each() -> None:
     wrong = {"MESSAGE_LANGUAGE": "de", "FAILURES": "none", "WEBHOOK_URL_ENCRYPTED": ""}
     with pytest.raises(SettingsError) as raised:
         settings(**wrong)
@@ -314,5 +314,5 @@ def test_a_file_of_account_names_is_checked_as_the_setting_is(beside: Path) -> N
 
 def test_a_file_of_account_names_that_is_no_text_is_refused(beside: Path) -> None:
     (beside / "accounts.json").write_bytes(b"\xff\xfe\x00")
-    told = fault(ACCOUNT_NAMES="@accounts.json")
-    assert "cannot be read as text. Put the JSON object there." in told
+    said = fault(ACCOUNT_NAMES="@accounts.json")
+    assert "cannot be read as text. Put the JSON object there." in said

@@ -50,9 +50,9 @@ def receiver(certificates: Certificates, clock: Clock) -> Iterator[Receiver]:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(bed: StageHarness, clock: Clock) -> None:
-    bed.settings["LOG_EVENTS"] = "false"
-    bed.app._sleep = clock.sleep
+def _no_waiting(harness: StageHarness, clock: Clock) -> None:
+    harness.settings["LOG_EVENTS"] = "false"
+    harness.app._sleep = clock.sleep
 
 
 def failed(number: int) -> Event:
@@ -80,55 +80,55 @@ def times_posted(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 26, 1_000])
-def test_a_batch_of_any_size_is_told_within_slacks_limits(
-    count: int, bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+def test_a_batch_of_any_size_is_posted_within_slacks_limits(
+    count: int, harness: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [failed(number) for number in range(count)]
-    bed.app.redeliver(records(events), 60, report_in)
+    harness.app.redeliver(records(events), 60, report_in)
     assert receiver.refused == []  # by size or by rate
     assert times_posted(capsys) == Counter(ids(events))
 
 
-def test_a_thousand_who_signed_in_are_all_named(bed: StageHarness, receiver: Receiver) -> None:
+def test_a_thousand_who_signed_in_are_all_named(harness: StageHarness, receiver: Receiver) -> None:
     events = [
         changed(renewed(event("saml-role"), datetime.now(UTC)), *path, to=arn)
         for number in range(1_000)
         for path in [("detail", "userIdentity", "arn")]
         for arn in [f"arn:aws:sts::111122223333:assumed-role/Admin/person-{number}@x"]
     ]
-    bed.app.redeliver(records(events), 60, report_in)
+    harness.app.redeliver(records(events), 60, report_in)
     shown = json.dumps([message.payload for message in receiver.messages])
     assert [number for number in range(1_000) if f"person-{number}@x" not in shown] == []
 
 
-def test_root_is_told_alone_and_first_whatever_stands_before_it(
-    bed: StageHarness, receiver: Receiver
+def test_root_is_posted_alone_and_first_whatever_stands_before_it(
+    harness: StageHarness, receiver: Receiver
 ) -> None:
-    bed.app.redeliver(records([*map(failed, range(499)), root()]), 60, report_in)
+    harness.app.redeliver(records([*map(failed, range(499)), root()]), 60, report_in)
     first, *rest = receiver.messages
     assert first.payload["text"].startswith("<!here> [Critical] Root user signed in")
     assert ["499 failed sign-ins" in message.payload["text"] for message in rest] == [True]
 
 
-def test_in_a_storm_every_sign_in_is_told_once_and_root_at_once(
-    bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+def test_in_a_storm_every_sign_in_is_posted_once_and_root_at_once(
+    harness: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [*map(failed, range(40)), root(), *map(failed, range(40, 80))]
-    decisions = {one["detail"]["eventID"]: bed.app.notify(one, 60) for one in events}
+    decisions = {one["detail"]["eventID"]: harness.app.notify(one, 60) for one in events}
     assert decisions[events[40]["detail"]["eventID"]]["decision"] == "posted"
     assert "parked" in {decision["decision"] for decision in decisions.values()}
-    assert bed.deliver() is None
-    assert bed.records() == []
+    assert harness.deliver() is None
+    assert harness.records() == []
     assert times_posted(capsys) == Counter(ids(events))
     assert receiver.hits_while_limited == 0
 
 
-def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
-    bed: StageHarness, receiver: Receiver, clock: Clock, capsys: pytest.CaptureFixture[str]
+def test_what_slack_took_before_it_failed_is_not_posted_again_and_the_rest_is(
+    harness: StageHarness, receiver: Receiver, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave("html_500")
     events = [*(root() for _ in range(5)), *map(failed, range(5))]
-    assert {bed.app.notify(one, 60)["decision"] for one in events} == {"parked"}
+    assert {harness.app.notify(one, 60)["decision"] for one in events} == {"parked"}
     receiver.behave("ok")
     sleep = clock.sleep
 
@@ -137,25 +137,25 @@ def test_what_slack_took_before_it_failed_is_not_told_again_and_the_rest_is(
         if len(clock.slept) == 2:
             receiver.behave("no_service")
 
-    bed.app._sleep = fail_at_the_third
-    assert str(bed.deliver()) == "8 of 10 events stay in the undelivered queue"
+    harness.app._sleep = fail_at_the_third
+    assert str(harness.deliver()) == "8 of 10 events stay in the undelivered queue"
     receiver.behave("ok")
-    assert bed.deliver() is None
-    assert bed.records() == []
+    assert harness.deliver() is None
+    assert harness.records() == []
     assert times_posted(capsys) == Counter(ids(events))
     assert len(receiver.messages) == 6
     assert "5 failed sign-ins" in receiver.messages[-1].payload["text"]
 
 
-def test_an_event_delivered_twice_is_told_once(
-    bed: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+def test_an_event_delivered_twice_is_posted_once(
+    harness: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave("html_500")
     one = root()
     for _ in range(2):  # EventBridge and Lambda deliver at least once
-        bed.app.notify(one, 60)
+        harness.app.notify(one, 60)
     receiver.behave("ok")
-    assert bed.deliver() is None
-    assert bed.app.notify(one, 60)["reason"] == "duplicate"
+    assert harness.deliver() is None
+    assert harness.app.notify(one, 60)["reason"] == "duplicate"
     assert len(receiver.messages) == 1
     assert times_posted(capsys) == Counter(ids([one]))

@@ -28,7 +28,7 @@ def posted(harness: NotifierHarness, *events: dict[str, Any]) -> list[str]:
     return harness.texts
 
 
-def test_a_spray_that_succeeds_is_told_first_and_alone_and_the_spray_called_by_its_name(
+def test_a_spray_that_succeeds_is_posted_first_and_alone_and_the_spray_named(
     harness: NotifierHarness,
 ) -> None:
     spray = [failure(f"user-{number}") for number in range(9)]

@@ -291,9 +291,9 @@ def test_a_step_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str) 
         broken.setattr(run, step, lambda *_: 1 / 0)
         stage.check()
         assert "(ZeroDivisionError)" in shown(stage)
-    told = "".join(stage.check())
-    assert ("Root user signed in" in told) == (step != "unused_passwords")
-    assert "Fixed in account" in told
+    report = "".join(stage.check())
+    assert ("Root user signed in" in report) == (step != "unused_passwords")
+    assert "Fixed in account" in report
 
 
 def test_an_answer_is_no_json(stage: Stage) -> None:
@@ -397,7 +397,7 @@ def test_a_part_of_the_way_is_changed(stage: Stage, part: str, named: str) -> No
     assert named in shown(stage)
 
 
-def test_a_forward_is_mended_in_one_place_and_broken_in_another(stage: Stage) -> None:
+def test_a_forward_is_restored_in_one_place_and_broken_in_another(stage: Stage) -> None:
     tampered(stage, "a forward's path")
     stage.check()
     tampered(stage, "another code")

@@ -178,7 +178,7 @@ def test_when_both_webhooks_are_dead_the_main_ones_reason_counts(
 
 @pytest.mark.parametrize("message", [USUAL, CRITICAL])
 @pytest.mark.parametrize("patient", [True, False])
-def test_only_a_patient_message_waits_as_long_as_it_is_told(
+def test_only_a_patient_message_waits_as_long_as_it_is_asked(
     patient: bool,  # noqa: FBT001 — the parameter is the case
     message: Message,
     two_webhooks: Delivery,
@@ -290,7 +290,7 @@ def test_connecting_ahead_decrypts_and_asks_nothing_of_the_host(receiver: Receiv
         assert post(delivery, USUAL) is None
 
 
-def test_connecting_ahead_tells_what_is_wrong() -> None:
+def test_connecting_ahead_raises_what_is_wrong() -> None:
     with decrypting(None) as delivery, pytest.raises(WebhookUnavailable):
         delivery.connect()
 

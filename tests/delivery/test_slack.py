@@ -120,7 +120,7 @@ def test_a_fresh_connection_that_breaks_after_a_stale_one_is_not_tried_a_third_t
     assert answers(receiver) == ["ok", "reset", "reset"]
 
 
-def test_what_the_second_try_is_told_counts(slack: Slack, receiver: Receiver) -> None:
+def test_what_the_second_try_is_answered_counts(slack: Slack, receiver: Receiver) -> None:
     post(slack)
     receiver.behave("reset", times=1)
     receiver.path = "/elsewhere"
@@ -181,7 +181,7 @@ def test_connecting_ahead_makes_the_first_post_one_on_a_kept_connection(
 
 
 @pytest.mark.parametrize("seconds", [1, 2])
-def test_told_to_wait_a_moment_it_waits_so_long_and_posts(
+def test_asked_to_wait_a_moment_it_waits_so_long_and_posts(
     seconds: int, slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     receiver.behave("rate_limited", times=1, retry_after=seconds)
@@ -190,7 +190,7 @@ def test_told_to_wait_a_moment_it_waits_so_long_and_posts(
     assert time.slept == [seconds]
 
 
-def test_told_to_wait_longer_than_a_moment_it_gives_up_at_once(
+def test_asked_to_wait_longer_than_a_moment_it_gives_up_at_once(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     receiver.behave("rate_limited", retry_after=3)
@@ -201,7 +201,7 @@ def test_told_to_wait_longer_than_a_moment_it_gives_up_at_once(
     assert time.slept == []
 
 
-def test_a_patient_post_waits_as_long_as_it_is_told(
+def test_a_patient_post_waits_as_long_as_it_is_asked(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     receiver.behave("rate_limited", times=1, retry_after=30)
@@ -210,7 +210,7 @@ def test_a_patient_post_waits_as_long_as_it_is_told(
     assert time.slept == [30]
 
 
-def test_a_patient_post_waits_as_often_as_it_is_told_to(
+def test_a_patient_post_waits_as_often_as_it_is_asked(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     receiver.behave("rate_limited", times=3, retry_after=5)
@@ -219,7 +219,7 @@ def test_a_patient_post_waits_as_often_as_it_is_told_to(
     assert time.slept == [5, 5, 5]
 
 
-def test_told_to_wait_no_time_at_all_a_patient_post_makes_no_flood(
+def test_asked_to_wait_no_time_at_all_a_patient_post_makes_no_flood(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     receiver.behave("rate_limited", times=3, retry_after=0)

@@ -290,15 +290,15 @@ def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None
     assert [len({entry["Id"] for entry in batch}) for batch in batches] == [10, 10, 3]
 
 
-def test_only_what_was_told_is_deleted(queue: Undelivered, aws: EmbeddedAws) -> None:
+def test_only_what_was_posted_is_deleted(queue: Undelivered, aws: EmbeddedAws) -> None:
     for number in range(3):
         park(queue, {"detail": {"eventID": str(number)}})
-    told = [one for one in records(aws) if '"1"' not in one["body"]]
-    queue.delete([one["receiptHandle"] for one in told])
+    said = [one for one in records(aws) if '"1"' not in one["body"]]
+    queue.delete([one["receiptHandle"] for one in said])
     assert parked(aws) == {"detail": {"eventID": "1"}}
 
 
-def test_what_sqs_does_not_delete_is_told_and_keeps_nothing_else_back(
+def test_what_sqs_does_not_delete_is_posted_and_keeps_nothing_else_back(
     queue: Undelivered, aws: EmbeddedAws
 ) -> None:
     for _ in range(3):

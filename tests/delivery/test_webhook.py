@@ -341,7 +341,7 @@ def test_a_webhook_shows_its_host_and_hides_its_path() -> None:
     assert not hasattr(webhook, "__dict__")  # so that vars() and its like show nothing
 
 
-def test_a_key_derived_from_a_webhook_is_of_one_purpose_and_tells_nothing_of_the_url() -> None:
+def test_a_key_derived_from_a_webhook_is_of_one_purpose_and_reveals_nothing_of_the_url() -> None:
     webhook, other = Webhook(URL), Webhook(f"{URL}2")
     keys = {webhook.derive_key("a"), webhook.derive_key("b"), other.derive_key("a")}
     assert len(keys) == 3

@@ -115,7 +115,7 @@ def test_only_the_audit_may_read_iam_and_nothing_but_the_report(aws: StrictAws) 
 
 
 @pytest.mark.usefixtures("people")
-def test_users_without_mfa_are_told(function: LambdaFunction, receiver: Receiver) -> None:
+def test_users_without_mfa_are_posted(function: LambdaFunction, receiver: Receiver) -> None:
     result = function.invoke(SCHEDULED)
     assert result.error is None, result.log
     found = [result.value[key] for key in ("decision", "event_name", "event_id", "account_id")]

@@ -63,7 +63,7 @@ class SelfCheck:
         self._receiver = receiver
 
     def run(self) -> list[str]:
-        """Return what the channel was told."""
+        """Return what was posted to the channel."""
         self._receiver.forget()
         schedule = {
             "version": "0",
@@ -206,7 +206,7 @@ def unthrottle(aws: StrictAws) -> None:
     ],
     ids=["rule", "forward", "trail", "concurrency"],
 )
-def test_a_sign_in_lost_on_its_way_is_told_once_with_the_cause_and_so_is_the_fault(
+def test_a_sign_in_lost_on_its_way_is_posted_once_with_the_cause_and_so_is_the_fault(
     aws: StrictAws,
     self_check: SelfCheck,
     receiver: Receiver,

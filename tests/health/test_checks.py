@@ -48,7 +48,7 @@ def faults(deployment: Deployment, aws: EmbeddedAws) -> list[CheckResult]:
 
 
 def breaks(code: str, remedy: str) -> Callable[[Break], Break]:
-    """Return which fault a way to break the chain must be told as, and what its remedy contains."""
+    """Keep a way to break a stage, the fault that it must give, and a part of the remedy."""
 
     def keep(break_it: Break) -> Break:
         BREAKS.append(pytest.param(break_it, code, remedy, id=break_it.__name__))
@@ -538,7 +538,7 @@ def test_without_any_trail_each_region_is_named_and_one_remedy_given(
     assert len({fault.remedy for fault in found}) == 1
 
 
-def test_one_trail_stopped_is_told_once_whatever_the_number_of_regions(
+def test_one_trail_stopped_is_reported_once_whatever_the_number_of_regions(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     aws.client("cloudtrail").stop_logging(Name=TRAIL)
@@ -612,7 +612,7 @@ def test_a_stage_without_a_queue_has_no_link_for_one(aws: EmbeddedAws) -> None:
     assert not {"queue", "redelivery"} & {result.check for result in results}
 
 
-def test_a_ciphertext_of_something_else_than_a_webhook_is_told_and_stays_secret(
+def test_a_ciphertext_of_something_else_than_a_webhook_is_reported_and_stays_secret(
     aws: EmbeddedAws,
 ) -> None:
     deployment = deployed_stage.build(aws, "https://example.com/services/T0/B0/fake")
@@ -664,14 +664,14 @@ def test_a_region_where_an_action_is_denied_is_named(
     assert doubt.facts["action"] == "events:ListRuleNamesByTarget"
 
 
-def test_a_trail_that_may_not_be_looked_at_is_in_doubt_and_told_once(
+def test_a_trail_that_may_not_be_looked_at_is_unknown_and_reported_once(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     doubt = with_denied(aws, deployment, "cloudtrail", "GetEventSelectors", "us-east-1")
     assert (doubt.check, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
 
 
-def test_what_there_is_no_time_for_cannot_be_told(deployment: Deployment, aws: EmbeddedAws) -> None:
+def test_what_there_is_no_time_for_is_unknown(deployment: Deployment, aws: EmbeddedAws) -> None:
     results = list(run_checks(deployment, aws.client, until=time.monotonic()))
     assert {(result.status, result.code) for result in results} == {(Status.UNKNOWN, "no_time")}
     assert len(results) == len(CHECKS)
@@ -758,7 +758,7 @@ def test_a_denied_action_is_named_and_says_nothing_of_the_link(
     }
 
 
-def test_without_an_answer_nothing_can_be_told(
+def test_without_an_answer_everything_is_unknown(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # nobody listens there

@@ -45,7 +45,7 @@ def lines(message: Message) -> list[str]:
     return [line for text in list(texts(message.payload))[2:] for line in text.split("\n")]
 
 
-def told(many: Sequence[AssessedSignIn]) -> list[list[str]]:
+def lines_of(many: Sequence[AssessedSignIn]) -> list[list[str]]:
     return [lines(message) for message, _ in digests(many, stage())]
 
 
@@ -56,7 +56,7 @@ def test_nothing_gives_no_message() -> None:
 def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
     times = ("2026-06-01T10:17:00Z", "2026-06-01T10:02:00Z")
     many = [assessed(changed(FAILURE, "detail", "eventTime", to=time)) for time in times]
-    ((line,),) = told(many)
+    ((line,),) = lines_of(many)
     assert line == (
         "2 × IAM user alice · prod (111122223333) · Console sign-in · Failure"
         " · 198.51.100.202 · <!date^1780308120^{date_short_pretty} {time}|2026-06-01 10:02 UTC>"
@@ -74,35 +74,35 @@ def test_equal_sign_ins_share_a_line_with_their_count_and_period() -> None:
         (("detail", "additionalEventData", "MFAUsed"), "No"),
     ],
 )
-def test_sign_ins_that_differ_in_what_a_line_tells_have_a_line_each(
+def test_sign_ins_that_differ_in_what_a_line_shows_have_a_line_each(
     path: tuple[str, ...], other: object
 ) -> None:
-    ((first, second),) = told([assessed(SUCCESS), assessed(changed(SUCCESS, *path, to=other))])
+    ((first, second),) = lines_of([assessed(SUCCESS), assessed(changed(SUCCESS, *path, to=other))])
     assert first != second
 
 
 def test_failures_from_one_address_share_a_line_with_their_names() -> None:
-    ((line,),) = told([*people(FAILURE, 2), *people(FAILURE, 4)])
+    ((line,),) = lines_of([*people(FAILURE, 2), *people(FAILURE, 4)])
     assert line.startswith(
         "198.51.100.202: 6 × Failure, 4 user names "
         "(IAM user person-0., IAM user person-1., IAM user person-2., …) · prod"
     )
     there = changed(FAILURE, "detail", "sourceIPAddress", to="203.0.113.99")
-    assert len(told([assessed(FAILURE), assessed(there)])[0]) == 2
+    assert len(lines_of([assessed(FAILURE), assessed(there)])[0]) == 2
 
 
 def test_switches_into_different_roles_have_a_line_each() -> None:
     switch = event("switch-role-in-home-account")
     arn = "arn:aws:iam::111122223333:role/ReadOnly"
     other = changed(switch, "detail", "additionalEventData", "SwitchTo", to=arn)
-    ((first, second),) = told([assessed(switch), assessed(other)])
+    ((first, second),) = lines_of([assessed(switch), assessed(other)])
     assert "(role Admin)" in first
     assert "(role ReadOnly)" in second
 
 
 def test_a_line_says_of_mfa_what_matters() -> None:
     many = [assessed(event(f"iam-user-{how}")) for how in ("without-mfa", "wrong-mfa-code")]
-    ((without, failed),) = told(many)
+    ((without, failed),) = lines_of(many)
     assert "Success, without MFA" in without
     assert "Failure, MFA was not passed" in failed
 
@@ -118,7 +118,7 @@ def test_who_got_in_comes_first_then_who_may_have_the_password_then_the_most_fre
         assessed(SUCCESS),
         assessed(event("iam-user-without-mfa")),
     ]
-    (found,) = told(many)
+    (found,) = lines_of(many)
     assert [line.split(" · ")[0] for line in found] == [
         "1 × IAM user build-server",
         "1 × IAM user alice",
@@ -133,25 +133,25 @@ def test_who_got_in_comes_first_then_who_may_have_the_password_then_the_most_fre
 
 def test_successes_are_all_named_in_as_many_messages_as_it_takes() -> None:
     many = people(SUCCESS, 1_000)
-    found = told(many)
+    found = lines_of(many)
     assert len(found) == 1_000 / LINES_PER_MESSAGE
     everything = "\n".join(line for page in found for line in page)
     assert all(f"{one.sign_in.principal.name} ·" in everything for one in many)
 
 
 def test_messages_share_the_lines_evenly() -> None:
-    assert [len(page) for page in told(people(SUCCESS, LINES_PER_MESSAGE + 1))] == [13, 13]
+    assert [len(page) for page in lines_of(people(SUCCESS, LINES_PER_MESSAGE + 1))] == [13, 13]
 
 
 def test_only_failures_are_cut_and_counted() -> None:
-    (found,) = told([*storm(300), *people(SUCCESS, 3)])
+    (found,) = lines_of([*storm(300), *people(SUCCESS, 3)])
     assert sum("Failure" in line for line in found) == NAMED_FAILURES
     assert sum("Success" in line for line in found) == 3
     assert found[-1] == "… and 280 more, all failed: 280 user names from 280 addresses."
 
 
 def test_whoever_may_have_the_password_is_never_lost_in_a_storm() -> None:
-    ((first, *_),) = told([*storm(300), assessed(event("iam-user-wrong-mfa-code"))])
+    ((first, *_),) = lines_of([*storm(300), assessed(event("iam-user-wrong-mfa-code"))])
     assert "MFA was not passed" in first
 
 

@@ -213,7 +213,7 @@ def test_a_bare_account_number_stands_apart_from_japanese() -> None:
     assert "アカウント 111122223333 の" in switch
 
 
-def test_an_outcome_that_aws_does_not_tell_is_said_to_be_unknown() -> None:
+def test_an_outcome_that_aws_does_not_state_is_shown_as_unknown() -> None:
     silent = changed(event("iam-user-with-mfa"), "detail", "responseElements", to=None)
     assert "AWS does not say how it went" in sentence(silent)
 

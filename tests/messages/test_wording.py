@@ -274,7 +274,7 @@ def test_a_client_is_named_or_says_of_itself_what_it_says(
         (timedelta(days=14), "14 days"),
     ],
 )
-def test_a_delay_is_told_in_the_unit_that_fits(late: timedelta, said: str) -> None:
+def test_a_delay_is_shown_in_the_unit_that_fits(late: timedelta, said: str) -> None:
     assert ENGLISH.duration(late) == said
 
 

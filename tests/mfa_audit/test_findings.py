@@ -1,4 +1,4 @@
-"""What an MFA audit finds, and how it is told."""
+"""What an MFA audit finds, and how it is posted."""
 
 import base64
 import json
@@ -130,7 +130,7 @@ def test_all_well_is_one_line_and_what_it_covers() -> None:
     assert coverage.startswith("Covers the IAM users and the root user of this account, not")
 
 
-def test_an_account_where_nobody_has_a_password_is_told_so() -> None:
+def test_an_account_where_nobody_has_a_password_is_reported_so() -> None:
     text = message(audit(person(ROOT_NAME, can_sign_in=False)))["text"]
     assert text.startswith("Nobody has a console password in prod (111122223333).")
 
@@ -140,7 +140,7 @@ def test_every_message_says_what_it_covers(people: tuple[Person, ...]) -> None:
     assert "not IAM Identity Center (SSO) users" in shown(message(audit(*people)))
 
 
-def test_a_report_without_root_is_told_so() -> None:
+def test_a_report_without_root_says_so() -> None:
     assert "no row for the root user" in shown(message(audit(person("alice"))))
     assert "no row for the root user" not in shown(message(audit(SAFE_ROOT, person("alice"))))
 
@@ -149,7 +149,7 @@ def test_the_message_says_how_old_the_report_is() -> None:
     assert "|2026-06-01 09:00:00 UTC>" in shown(message(audit(ROOT)))
 
 
-def test_a_report_of_unknown_age_is_told_without_it() -> None:
+def test_a_report_of_unknown_age_is_posted_without_it() -> None:
     found = MfaFindings.of(CredentialReport(made_at=None, people=(ROOT,)), ACCOUNT)
     assert "credential report of" not in shown(message(found))
 
@@ -217,9 +217,9 @@ def test_the_audit_of_an_account_is_a_report_that_reads_as_its_findings_do() -> 
     assert 50 < seconds_left <= 60
     assert report == report_in(event)
     assert report.severity is Severity.WARNING
-    told = report.message(settings()).payload
-    assert told == message(MfaFindings.from_event(event))
-    assert "IAM user alice · last sign-in: never" in shown(told)
+    posted = report.message(settings()).payload
+    assert posted == message(MfaFindings.from_event(event))
+    assert "IAM user alice · last sign-in: never" in shown(posted)
 
 
 @pytest.mark.usefixtures("_mocked")

@@ -38,16 +38,18 @@ def test_failures_wait_for_their_digest_where_the_stage_wants_one(
         "event-never-seen-before",
     ],
 )
-def test_failures_at_the_mfa_step_and_all_else_are_told_at_once(
+def test_failures_at_the_mfa_step_and_all_else_are_posted_at_once(
     name: str, harness: NotifierHarness
 ) -> None:
     assert decided(harness.notifier(FAILURES="digest"), event(name)) == ("posted", None)
 
 
-def test_a_failure_that_cannot_wait_in_the_queue_is_told_at_once(harness: NotifierHarness) -> None:
+def test_a_failure_that_cannot_wait_in_the_queue_is_posted_at_once(
+    harness: NotifierHarness,
+) -> None:
     notifier = harness.notifier(FAILURES="digest", UNDELIVERED_QUEUE="never-made")
     assert decided(notifier, event("iam-user-wrong-password")) == ("posted", None)
 
 
-def test_without_that_setting_each_failure_is_told_at_once(harness: NotifierHarness) -> None:
+def test_without_that_setting_each_failure_is_posted_at_once(harness: NotifierHarness) -> None:
     assert decided(harness.notifier(), event("iam-user-wrong-password")) == ("posted", None)

@@ -269,9 +269,9 @@ def test_a_message_that_cannot_be_built_goes_out_in_plain_text_as_grave_as_it_is
     (post,) = critical_receiver.messages
     assert set(post.payload) == {"text", "unfurl_links", "unfurl_media"}
     assert id_of(received) in post.payload["text"]
-    told = harness.log()[1]
-    assert (told["message"], told["error"]) == ("The message could not be built.", "ValueError")
-    assert "fake-secret" not in json.dumps(told)
+    said = harness.log()[1]
+    assert (said["message"], said["error"]) == ("The message could not be built.", "ValueError")
+    assert "fake-secret" not in json.dumps(said)
 
 
 def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice(
@@ -288,7 +288,7 @@ def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice
 
 
 @pytest.mark.parametrize(("minutes", "late"), [(4.9, False), (5.1, True), (300, True)])
-def test_a_sign_in_told_more_than_five_minutes_after_it_says_so(
+def test_a_sign_in_posted_more_than_five_minutes_after_it_says_so(
     minutes: float,
     late: bool,  # noqa: FBT001 — the parameter is the case
     harness: NotifierHarness,

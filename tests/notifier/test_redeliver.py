@@ -16,7 +16,7 @@ from tests.support.notifier_harness import SECONDS, NotifierHarness, event, even
 from tests.support.records import changed
 
 
-def test_one_event_alone_is_told_as_itself_and_how_late(harness: NotifierHarness) -> None:
+def test_one_event_alone_is_posted_as_itself_and_how_late(harness: NotifierHarness) -> None:
     received = event("iam-user-with-mfa", minutes_ago=3)
     harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
     (text,) = harness.texts
@@ -25,13 +25,13 @@ def test_one_event_alone_is_told_as_itself_and_how_late(harness: NotifierHarness
     assert harness.decisions() == [("posted", None, id_of(received))]
 
 
-def test_deleting_a_batch_that_was_told_whole_is_left_to_lambda(harness: NotifierHarness) -> None:
+def test_deleting_a_batch_that_was_posted_whole_is_left_to_lambda(harness: NotifierHarness) -> None:
     records = harness.park(*events("iam-user-with-mfa", "saml-role"))
     harness.notifier().redeliver(records, SECONDS, report_in)
     assert len(harness.records()) == 2
 
 
-def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
+def test_critical_sign_ins_are_posted_alone_and_first_the_rest_in_one_digest(
     harness: NotifierHarness,
 ) -> None:
     received = events(
@@ -45,7 +45,7 @@ def test_critical_sign_ins_are_told_alone_and_first_the_rest_in_one_digest(
     assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
 
 
-def test_a_report_in_the_queue_is_told_alone_and_the_gravest_message_first(
+def test_a_report_in_the_queue_is_posted_alone_and_the_gravest_message_first(
     harness: NotifierHarness,
 ) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
@@ -70,7 +70,7 @@ def test_a_message_of_the_queue_waits_its_turn(harness: NotifierHarness) -> None
     assert len(harness.texts) == 1
 
 
-def test_with_no_time_left_nothing_is_told_and_everything_stays(harness: NotifierHarness) -> None:
+def test_with_no_time_left_nothing_is_posted_and_everything_stays(harness: NotifierHarness) -> None:
     records = harness.park(*events("root-with-mfa", "root-without-mfa", "saml-role"))
     with pytest.raises(StillUndelivered, match="3 of 3 events stay in the undelivered queue"):
         harness.notifier().redeliver(records, 0, report_in)
@@ -78,7 +78,7 @@ def test_with_no_time_left_nothing_is_told_and_everything_stays(harness: Notifie
     assert len(harness.records()) == 3
 
 
-def test_what_was_told_is_deleted_before_the_invocation_fails_for_the_rest(
+def test_what_was_posted_is_deleted_before_the_invocation_fails_for_the_rest(
     harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
     harness.lead_critical_to(critical_receiver)
@@ -102,7 +102,7 @@ def test_what_stays_in_the_queue_says_who_must_act(harness: NotifierHarness) -> 
     assert "rotate-webhook" in line["message"]
 
 
-def test_a_batch_of_which_nothing_was_told_stays_whole(harness: NotifierHarness) -> None:
+def test_a_batch_of_which_nothing_was_posted_stays_whole(harness: NotifierHarness) -> None:
     harness.receiver.behave("html_500")
     stuck(harness.notifier(), harness.park(*events("saml-role", "iam-user-with-mfa")))
     assert len(harness.records()) == 2
@@ -136,7 +136,7 @@ def test_a_message_that_slack_calls_invalid_keeps_no_other_back(harness: Notifie
     ]
 
 
-def test_copies_of_an_event_are_told_once_and_all_deleted(
+def test_copies_of_an_event_are_posted_once_and_all_deleted(
     harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
     harness.lead_critical_to(critical_receiver)
@@ -157,26 +157,26 @@ def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(harness: NotifierHarn
     assert harness.texts[0].startswith("[Critical] Root user signed in")
 
 
-def test_an_event_that_this_function_told_before_is_ignored_and_deleted(
+def test_an_event_that_this_function_posted_before_is_ignored_and_deleted(
     harness: NotifierHarness, critical_receiver: Receiver
 ) -> None:
     harness.lead_critical_to(critical_receiver)
     notifier = harness.notifier()
-    told, fresh = events("root-with-mfa", "saml-role")
-    records = harness.park(told, told, fresh)
-    notifier.notify(told, SECONDS)
+    said, fresh = events("root-with-mfa", "saml-role")
+    records = harness.park(said, said, fresh)
+    notifier.notify(said, SECONDS)
     harness.log()
     harness.receiver.behave("html_500")
     assert stuck(notifier, records) == "1 of 2 events stay in the undelivered queue"
     assert len(critical_receiver.posts) == 1
     assert harness.decisions() == [
-        ("ignored", "duplicate", id_of(told)),
+        ("ignored", "duplicate", id_of(said)),
         ("parked", "http_500", id_of(fresh)),
     ]
     assert [id_of(body["event"]) for body in harness.parked] == [id_of(fresh)]
 
 
-def test_what_a_batch_told_is_not_told_by_the_next_one(harness: NotifierHarness) -> None:
+def test_what_a_batch_posted_is_not_posted_by_the_next_one(harness: NotifierHarness) -> None:
     notifier = harness.notifier()
     records = harness.park(*events("root-with-mfa", "saml-role", "iam-user-with-mfa"))
     notifier.redeliver(records, SECONDS, report_in)
@@ -184,7 +184,7 @@ def test_what_a_batch_told_is_not_told_by_the_next_one(harness: NotifierHarness)
     assert len(harness.texts) == 2
 
 
-def test_a_replay_in_the_queue_is_told_though_the_event_was_told_before(
+def test_a_replay_in_the_queue_is_posted_though_the_event_was_posted_before(
     harness: NotifierHarness,
 ) -> None:
     notifier, received = harness.notifier(), event("root-with-mfa")
@@ -193,7 +193,7 @@ def test_a_replay_in_the_queue_is_told_though_the_event_was_told_before(
     assert len(harness.texts) == 2
 
 
-def test_poisoned_messages_are_told_as_events_that_are_not_understood(
+def test_poisoned_messages_are_posted_as_events_that_are_not_understood(
     harness: NotifierHarness,
 ) -> None:
     records: list[dict[str, Any]] = [

@@ -88,14 +88,14 @@ def test_the_nearest_level_decides_a_setting_as_it_does_for_chalice(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("{", "is not JSON"), ("[]", "must hold a JSON object")]
+    ("text", "said"), [("{", "is not JSON"), ("[]", "must hold a JSON object")]
 )
-def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(click.ClickException, match=told):
+def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(click.ClickException, match=said):
         written(tmp_path, text)
 
 
-def test_a_missing_file_is_told_with_the_place_to_be(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_the_place_to_be(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match=r"where app\.py is"):
         ConfigFile.read(tmp_path)
 

@@ -78,7 +78,9 @@ def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_fault_is_told_in_a_sentence_with_its_remedy_below(aws: EmbeddedAws, cli: Cli) -> None:
+def test_a_fault_is_reported_in_a_sentence_with_its_remedy_below(
+    aws: EmbeddedAws, cli: Cli
+) -> None:
     aws.client("cloudtrail").stop_logging(Name=deployed_stage.TRAIL)
     lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
     (number,) = [number for number, line in enumerate(lines) if line.startswith("FAULT")]
@@ -158,8 +160,8 @@ def test_a_queue_that_would_lose_something_is_named(aws: EmbeddedAws, cli: Cli) 
     sqs.set_queue_attributes(QueueUrl=url, Attributes=changes)
     run = cli.ops("doctor", "--stage", "prod")
     assert "undelivered" in faults(run.text)
-    told = run.text[run.text.index("differs from what setup makes") :]
-    assert all(attribute in told for attribute in changes)
+    said = run.text[run.text.index("differs from what setup makes") :]
+    assert all(attribute in said for attribute in changes)
 
 
 @pytest.mark.usefixtures("deployment")
@@ -222,7 +224,7 @@ def test_a_test_message_is_posted_when_asked_for(cli: Cli, receiver: Receiver) -
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_dead_webhook_is_told_and_stays_secret(cli: Cli, receiver: Receiver) -> None:
+def test_a_dead_webhook_is_reported_and_stays_secret(cli: Cli, receiver: Receiver) -> None:
     receiver.behave("no_service", 1)
     run = cli.ops("doctor", "--stage", "prod", "--post-test")
     assert run.status == 1

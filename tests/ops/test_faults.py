@@ -1,4 +1,4 @@
-"""What an operator is told when AWS says no."""
+"""What an operator reads when AWS says no."""
 
 import signal
 import time
@@ -17,7 +17,7 @@ NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOK
 REGIONS = ("regions", "--stage", "prod")
 
 
-def told(cli: Cli, *arguments: str) -> str:
+def output(cli: Cli, *arguments: str) -> str:
     answer = cli.ops(*(arguments or REGIONS), stdin=f"{WEBHOOK}\n")
     assert answer.status == 2
     assert "Traceback" not in answer.text
@@ -26,7 +26,7 @@ def told(cli: Cli, *arguments: str) -> str:
 
 def test_no_credentials(cli: Cli) -> None:
     cli.shell |= NOBODY
-    assert "No AWS credentials were found." in told(cli)
+    assert "No AWS credentials were found." in output(cli)
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,17 @@ def test_no_credentials(cli: Cli) -> None:
 )
 def test_credentials_that_aws_refuses(cli: Cli, aws: StrictAws, code: str, sentence: str) -> None:
     aws.fail("sts:GetCallerIdentity", code, "in AWS's words")
-    assert sentence in told(cli)
+    assert sentence in output(cli)
 
 
 def test_a_profile_that_is_not_there(cli: Cli) -> None:
-    assert "aws configure list-profiles" in told(cli, *REGIONS, "--profile", "nobody")
+    assert "aws configure list-profiles" in output(cli, *REGIONS, "--profile", "nobody")
 
 
 @pytest.mark.parametrize("action", ["kms:DescribeKey", "sqs:GetQueueUrl", "ec2:DescribeRegions"])
 def test_a_denied_action_is_named(cli: Cli, aws: StrictAws, action: str) -> None:
     aws.deny(action)
-    text = told(cli, "setup", "--stage", "prod", "--yes")
+    text = output(cli, "setup", "--stage", "prod", "--yes")
     assert f"AWS denies {action} to these credentials." in text
     assert "ops/deployer-policy.json" in text
     assert "fake" not in text
@@ -61,7 +61,7 @@ def test_a_denied_action_is_named(cli: Cli, aws: StrictAws, action: str) -> None
 def test_an_endpoint_that_does_not_answer(cli: Cli) -> None:
     cli.shell["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     cli.shell["AWS_MAX_ATTEMPTS"] = "1"
-    assert "AWS cannot be reached" in told(cli)
+    assert "AWS cannot be reached" in output(cli)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_an_endpoint_that_does_not_answer(cli: Cli) -> None:
 def test_options_that_contradict_each_other_are_refused_before_aws_is_asked(
     cli: Cli, aws: StrictAws, line: str
 ) -> None:
-    assert told(cli, *line.split()).startswith("Usage: python -m ops")
+    assert output(cli, *line.split()).startswith("Usage: python -m ops")
     assert aws.calls == []
 
 
 def test_a_command_that_is_not_there_names_one_like_it(cli: Cli) -> None:
-    assert "No such command 'setp'. Did you mean 'setup'?" in told(cli, "setp")
+    assert "No such command 'setp'. Did you mean 'setup'?" in output(cli, "setp")
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_an_account_that_is_not_the_stages(cli: Cli) -> None:
     record.write_text(f'{{"resources": [{{"lambda_arn": "{arn}"}}]}}')
     post = ("history", "--since", "1d", "--post")
     for command in (("setup",), ("regions",), ("teardown",), ("doctor",), post):
-        text = told(cli, *command, "--stage", "prod")
+        text = output(cli, *command, "--stage", "prod")
         assert "the stage prod is deployed in 444455556666" in text
         assert "--profile NAME" in text
 
 
-def test_who_interrupts_a_command_is_told_to_run_it_again(cli: Cli, aws: StrictAws) -> None:
+def test_who_interrupts_a_command_is_asked_to_run_it_again(cli: Cli, aws: StrictAws) -> None:
     aws.hang("sts:GetCallerIdentity")
     # What runs in the background ignores the key, and so would its children.
     ours = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -144,9 +144,9 @@ def test_a_fault_of_our_own_shows_its_traceback_only_with_debug(cli: Cli, aws: S
     assert "Traceback" in cli.ops("--debug", *REGIONS).text
 
 
-def test_a_place_without_the_project_is_told(cli: Cli) -> None:
+def test_a_place_without_the_project_is_reported(cli: Cli) -> None:
     cli.config_file.unlink()
-    assert "where app.py is" in told(cli)
+    assert "where app.py is" in output(cli)
 
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
@@ -171,4 +171,4 @@ def test_a_portal_that_answers_in_html_is_named_in_one_sentence(cli: Cli, status
     answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(page)}\r\n\r\n{page}"
     with RawServer(answer.encode()) as portal:
         cli.shell |= {"AWS_ENDPOINT_URL": f"http://{portal.host}", "AWS_MAX_ATTEMPTS": "1"}
-        assert "What answered is not AWS, but a proxy or a portal on the way." in told(cli)
+        assert "What answered is not AWS, but a proxy or a portal on the way." in output(cli)

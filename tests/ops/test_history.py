@@ -205,8 +205,8 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
     assert run.status == 0, run.text
     assert "To post by the stage prod: 2." in run.text
     assert "posted: 2" in run.text
-    told = [post.payload["text"] for post in receiver.messages]
-    assert [text.partition(" signed in to ")[0] for text in told] == [
+    said = [post.payload["text"] for post in receiver.messages]
+    assert [text.partition(" signed in to ")[0] for text in said] == [
         "[Critical] Root user",
         "IAM user alice",
     ]

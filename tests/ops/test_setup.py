@@ -92,7 +92,7 @@ def test_only_the_stages_own_functions_may_send_to_the_queue_or_take_from_it(
     assert taker.endswith(":role/signin-monitor-prod-on_undelivered")
 
 
-def test_the_alarms_tell_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -> None:
+def test_the_alarms_send_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -> None:
     text = cli.set_up("--alarm-email", "security@example.com").text
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     watched = {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms}
@@ -141,7 +141,7 @@ def test_the_rest_of_the_file_stays_as_it_was(cli: Cli) -> None:
 def test_a_webhook_that_cannot_work_is_refused_before_anything_is_made(
     cli: Cli, aws: EmbeddedAws
 ) -> None:
-    for webhook, told in (
+    for webhook, said in (
         ("", "none was given"),
         ("hooks.slack.com", "that is no webhook's URL"),
         ("https://example.com/services/T0/B0/fake", "WEBHOOK_HOSTS"),
@@ -150,7 +150,7 @@ def test_a_webhook_that_cannot_work_is_refused_before_anything_is_made(
     ):
         answer = cli.ops("setup", "--stage", "prod", "--yes", "--debug", stdin=f"{webhook}\n")
         assert answer.status == 2
-        assert told in answer.text
+        assert said in answer.text
         assert "fake" not in answer.text
     assert nothing_was_made(aws)
 

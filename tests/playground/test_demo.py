@@ -26,7 +26,7 @@ def test_the_demo_stops_when_its_window_is_closed_while_it_begins(tmp_path: Path
         demo.expect_good_end(demo.end(SIGHUP))
 
 
-def test_what_keeps_the_stage_from_starting_is_told(tmp_path: Path) -> None:
+def test_what_keeps_the_stage_from_starting_is_reported(tmp_path: Path) -> None:
     copy = ProjectCopy(tmp_path).path
     (copy / ".chalice" / "config.json").write_text("{")
     said: list[str] = []

@@ -75,12 +75,12 @@ def test_a_policy_that_gives_the_right_in_its_own_way_fits(statement: dict[str, 
         {"Effect": "Allow", "Action": "kms:Decrypt"} | {"NotResource": "*"},
     ],
 )
-def test_a_policy_that_does_not_give_the_right_is_told_with_the_right(
+def test_a_policy_that_does_not_give_the_right_is_reported_with_the_right(
     statement: dict[str, Any],
 ) -> None:
-    (told,) = faults(policy(statement), (DECRYPT,))
-    assert told.startswith("does not allow kms:Decrypt on arn:aws:kms:us-east-1:*:key/* under")
-    assert '{"app": "signin-monitor", "stage": "prod"}' in told
+    (said,) = faults(policy(statement), (DECRYPT,))
+    assert said.startswith("does not allow kms:Decrypt on arn:aws:kms:us-east-1:*:key/* under")
+    assert '{"app": "signin-monitor", "stage": "prod"}' in said
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_redirect_leads_to_a_page_that_looks_like_success(
     assert receiver.messages == []
 
 
-def test_a_limited_post_is_told_how_long_to_wait(
+def test_a_limited_post_is_answered_with_how_long_to_wait(
     receiver: Receiver, session: requests.Session
 ) -> None:
     receiver.behave("rate_limited", retry_after=30)

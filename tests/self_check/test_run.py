@@ -47,7 +47,7 @@ class Stage:
     runs: int = 0
 
     def check(self, seconds: float = 60) -> list[str]:
-        """Run the self-check; give what the channel was told."""
+        """Run the self-check; return what was posted."""
         self.receiver.forget()
         self.runs += 1
         schedule = {"id": f"run-{self.runs}", "time": self.now.isoformat()}
@@ -181,11 +181,11 @@ def test_the_first_run_says_that_the_stage_is_at_work(stage: Stage) -> None:
     )
 
 
-def test_a_sign_in_that_nobody_told_is_told_once_as_late_and_found(stage: Stage) -> None:
+def test_a_sign_in_that_nobody_posted_is_posted_once_as_late_and_found(stage: Stage) -> None:
     stage.happened("root-without-mfa")
-    (told,) = stage.check()
-    assert told.startswith("[Critical] Root user signed in to ")
-    assert told.endswith("(posted 30 min late).")
+    (posted,) = stage.check()
+    assert posted.startswith("[Critical] Root user signed in to ")
+    assert posted.endswith("(posted 30 min late).")
     assert "Found by the self-check: AWS had not delivered this event." in footers(stage)
     assert stage.check() == []
 
@@ -199,13 +199,13 @@ def test_a_sign_in_that_a_function_decided_of_is_left_alone(
     assert stage.check() == []
 
 
-def test_a_sign_in_that_the_function_failed_to_tell_is_told(stage: Stage) -> None:
+def test_a_sign_in_that_the_function_failed_to_post_is_posted(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "failed")
     assert len(stage.check()) == 1
     assert "Found by the self-check. The function failed to post it." in footers(stage)
 
 
-def test_what_the_stage_ignores_is_not_told_late_either(stage: Stage) -> None:
+def test_what_the_stage_ignores_is_not_posted_late_either(stage: Stage) -> None:
     stage.happened("check-mfa-virtual")
     stage.happened("get-signin-token")
     assert stage.check() == []
@@ -352,10 +352,12 @@ def test_an_event_that_only_reads_says_why_eventbridge_does_not_bring_it(stage: 
     assert any("delivers read-only events" in text for text in footers(stage))
 
 
-def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage: Stage) -> None:
+def test_a_fault_is_reported_when_it_appears_and_each_week_and_when_it_is_gone(
+    stage: Stage,
+) -> None:
     disable_the_rule(stage)
-    (told,) = stage.check()
-    assert told.startswith(
+    (report,) = stage.check()
+    assert report.startswith(
         "[Critical] signin-monitor in account 123456789012 has a fault: "
         "The rule signin-monitor-prod-on_sign_in-event is disabled."
     )
@@ -381,16 +383,18 @@ def test_a_fault_is_told_when_it_appears_and_each_week_and_when_it_is_gone(stage
 def test_a_fault_that_silences_nothing_wakes_nobody(stage: Stage) -> None:
     stage.aws.client("events").disable_rule(Name=stage.deployment.rule("self_check"))
     shorten_the_timeout(stage)
-    (told,) = stage.check()
-    assert told.startswith("[Warning] signin-monitor in account 123456789012 has a fault: The rule")
+    (report,) = stage.check()
+    assert report.startswith(
+        "[Warning] signin-monitor in account 123456789012 has a fault: The rule"
+    )
 
 
-def test_a_fault_that_becomes_another_is_not_called_mended(stage: Stage) -> None:
+def test_a_fault_that_becomes_another_is_not_called_resolved(stage: Stage) -> None:
     stop_the_trail(stage)
     stage.check()
     remove_the_trail(stage)
-    (told,) = stage.check()
-    assert "No trail covers" in told
+    (report,) = stage.check()
+    assert "No trail covers" in report
     assert "Fixed" not in json.dumps(stage.receiver.messages[0].payload)
     stage.aws.client("cloudtrail").create_trail(
         Name=deployed_stage.TRAIL, S3BucketName="trail", IsMultiRegionTrail=True
@@ -425,18 +429,18 @@ def test_a_fault_that_can_no_longer_be_seen_is_not_called_fixed(stage: Stage) ->
     assert stage.check()[0].startswith("Fixed in account 123456789012: the trail")
 
 
-def test_a_fault_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
+def test_a_fault_that_could_not_be_reported_is_reported_by_the_next_run(stage: Stage) -> None:
     disable_the_rule(stage)
     queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     stage.aws.client("sqs").delete_queue(QueueUrl=queue)
     stage.receiver.behave("no_service", 1)
     with pytest.raises(DeliveryError):
         stage.check()
-    (told,) = stage.check()
-    assert "+1 more." in told  # the rule, and the queue
+    (report,) = stage.check()
+    assert "+1 more." in report  # the rule, and the queue
 
 
-def test_a_sign_in_that_could_not_be_told_is_told_by_the_next_run(stage: Stage) -> None:
+def test_a_sign_in_that_could_not_be_posted_is_posted_by_the_next_run(stage: Stage) -> None:
     stage.happened("root-without-mfa")
     queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
     stage.aws.client("sqs").delete_queue(QueueUrl=queue)
@@ -459,8 +463,8 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     stage.now += 7 * DAY - timedelta(minutes=5)
     stage.happened("iam-user-with-mfa")
     disable_the_forward(stage)
-    *_, told = stage.check()
-    assert told.startswith("[Warning] signin-monitor in account 123456789012 has a fault: ")
+    *_, report = stage.check()
+    assert report.startswith("[Warning] signin-monitor in account 123456789012 has a fault: ")
     (block,) = [
         text
         for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
@@ -484,9 +488,9 @@ def test_familiar_sign_ins_and_their_people_are_counted_once_a_week(stage: Stage
             person=person,
         )
     stage.now += 7 * DAY
-    *_, told = stage.check()
-    assert "4 ignored" in told
-    assert told.endswith(" Familiar sign-ins: 3 (people: 2).")
+    *_, report = stage.check()
+    assert "4 ignored" in report
+    assert report.endswith(" Familiar sign-ins: 3 (people: 2).")
 
 
 def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
@@ -494,8 +498,8 @@ def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
     stop_the_trail(stage)
     stage.check()
     stage.now += 4 * DAY
-    (told,) = stage.check()
-    assert told.startswith(
+    (report,) = stage.check()
+    assert report.startswith(
         "[Warning] signin-monitor in account 123456789012 still has a fault: The trail"
     )
     shown = json.dumps(stage.receiver.messages[0].payload)
@@ -554,8 +558,8 @@ def test_what_is_older_than_the_logs_is_given_up_and_said_once(stage: Stage) -> 
         stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
     stage.check(seconds=1.5)
     stage.now += 7 * DAY
-    (told,) = stage.check()
-    assert "event history in us-east-1 was never read from" in told
+    (report,) = stage.check()
+    assert "event history in us-east-1 was never read from" in report
     stage.now += timedelta(hours=1)
     assert stage.check() == []
 
@@ -578,7 +582,7 @@ def test_without_its_logs_it_posts_what_matters_as_unverified(stage: Stage) -> N
     assert report
 
 
-def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_told(stage: Stage) -> None:
+def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_posted(stage: Stage) -> None:
     one = stage.happened("root-without-mfa")
     lie = json.dumps({"decision": "posted", "event_id": one["detail"]["eventID"]})
     one["detail"]["userAgent"] = f"{lie}\n{lie}"

@@ -113,8 +113,8 @@ def test_an_application_sign_in_says_its_outcome_as_true_or_false(
     said: object, outcome: Outcome
 ) -> None:
     login = event("aws-login-authorized")
-    told = changed(login, "detail", "additionalEventData", "success", to=said)
-    assert read_sign_in(told).outcome is outcome
+    stated = changed(login, "detail", "additionalEventData", "success", to=said)
+    assert read_sign_in(stated).outcome is outcome
 
 
 def test_only_an_api_call_has_failed_if_it_names_an_error_and_succeeded_if_it_names_none() -> None:
@@ -142,8 +142,8 @@ def test_no_federated_sign_in_is_said_to_be_without_mfa() -> None:
     ("said", "mfa"), [("YES", Mfa.YES), ("no", Mfa.NO), ("", Mfa.UNKNOWN), (True, Mfa.UNKNOWN)]
 )
 def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> None:
-    told = changed(event("root-with-mfa"), "detail", "additionalEventData", "MFAUsed", to=said)
-    assert read_sign_in(told).mfa is mfa
+    stated = changed(event("root-with-mfa"), "detail", "additionalEventData", "MFAUsed", to=said)
+    assert read_sign_in(stated).mfa is mfa
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> 
         (["TOTP"], Mfa.UNKNOWN),
     ],
 )
-def test_identity_center_tells_mfa_by_the_factors_it_asked_for(factors: object, mfa: Mfa) -> None:
+def test_identity_center_shows_mfa_by_the_factors_it_asked_for(factors: object, mfa: Mfa) -> None:
     portal = event("identity-center-password-only")
-    told = changed(portal, "detail", "additionalEventData", "CredentialType", to=factors)
-    assert read_sign_in(told).mfa is mfa
+    stated = changed(portal, "detail", "additionalEventData", "CredentialType", to=factors)
+    assert read_sign_in(stated).mfa is mfa
 
 
 @pytest.mark.parametrize(
@@ -208,15 +208,15 @@ def test_time_place_and_client_are_read() -> None:
     ],
 )
 def test_times_are_utc(said: str, read_as: datetime) -> None:
-    told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
-    assert read_sign_in(told).event_time == read_as
+    stated = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
+    assert read_sign_in(stated).event_time == read_as
 
 
 @pytest.mark.parametrize("said", ["yesterday", "", None, 7, "0001-01-01T00:00:00+23:59"])
 def test_the_envelopes_time_stands_in_for_a_records_that_cannot_be_read(said: object) -> None:
-    told = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
-    told = changed(told, "time", to="2026-05-04T02:22:47Z")
-    assert read_sign_in(told).event_time == datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)
+    stated = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
+    stated = changed(stated, "time", to="2026-05-04T02:22:47Z")
+    assert read_sign_in(stated).event_time == datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)
 
 
 def test_without_any_time_there_is_none() -> None:

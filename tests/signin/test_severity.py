@@ -21,7 +21,7 @@ def assessed(name: str) -> Assessment:
     return severity_and_reasons(event(name))
 
 
-def told(event: dict[str, Any], outcome: str) -> Assessment:
+def with_outcome(event: dict[str, Any], outcome: str) -> Assessment:
     name = event["detail"]["eventName"]
     return severity_and_reasons(changed(event, "detail", "responseElements", to={name: outcome}))
 
@@ -72,7 +72,7 @@ def test_a_sign_in_matters_as_the_rule_of_its_kind_says(name: str) -> None:
 
 
 def test_a_change_of_roots_credentials_is_critical_if_its_outcome_is_unknown() -> None:
-    assert told(event("root-email-changed"), "?")[0] is CRITICAL
+    assert with_outcome(event("root-email-changed"), "?")[0] is CRITICAL
 
 
 @pytest.mark.parametrize("name", ["credential-challenge", "credential-verified-password"])
@@ -110,12 +110,12 @@ def test_a_token_that_is_only_refreshed_is_routine_wherever_it_is() -> None:
 
 def test_root_who_may_have_signed_in_is_critical() -> None:
     reasons = (Reason.ROOT_MAY_HAVE_SIGNED_IN, Reason.WITHOUT_MFA)
-    assert told(event("root-without-mfa"), "?") == (CRITICAL, reasons)
+    assert with_outcome(event("root-without-mfa"), "?") == (CRITICAL, reasons)
 
 
 @pytest.mark.parametrize("name", ["iam-user-with-mfa", "saml-role"])
-def test_an_outcome_that_aws_does_not_tell_is_a_warning(name: str) -> None:
-    assert told(event(name), "?") == (WARNING, (Reason.OUTCOME_UNKNOWN,))
+def test_an_outcome_that_aws_does_not_state_is_a_warning(name: str) -> None:
+    assert with_outcome(event(name), "?") == (WARNING, (Reason.OUTCOME_UNKNOWN,))
 
 
 def test_a_second_factor_that_was_only_asked_for_was_not_used() -> None:

@@ -38,7 +38,7 @@ class Fault:
 
 
 def _answer(name: str) -> Break:
-    return lambda bed: bed.receiver.behave(name, retry_after=30)
+    return lambda harness: harness.receiver.behave(name, retry_after=30)
 
 
 ANSWERS: Mapping[str, Fault] = {
@@ -68,33 +68,35 @@ ANSWERS: Mapping[str, Fault] = {
 
 
 def _raw(answer: bytes) -> Break:
-    return lambda bed: bed.lead_to_host(bed.enter(RawServer(answer)).host, scheme="http")
+    return lambda harness: harness.lead_to_host(
+        harness.enter(RawServer(answer)).host, scheme="http"
+    )
 
 
 def _certificate(name: str) -> Break:
-    def cause(bed: StageHarness) -> None:
-        tls = getattr(bed.certificates, name)
-        bed.lead_to_host(bed.enter(Receiver(tls=tls, path=SECRET_PATH)).host)
+    def cause(harness: StageHarness) -> None:
+        tls = getattr(harness.certificates, name)
+        harness.lead_to_host(harness.enter(Receiver(tls=tls, path=SECRET_PATH)).host)
 
     return cause
 
 
-def _silent_server(bed: StageHarness) -> None:
-    server = bed.enter(socket.create_server(("127.0.0.1", 0)))
-    bed.lead_to_host(f"127.0.0.1:{server.getsockname()[1]}")
+def _silent_server(harness: StageHarness) -> None:
+    server = harness.enter(socket.create_server(("127.0.0.1", 0)))
+    harness.lead_to_host(f"127.0.0.1:{server.getsockname()[1]}")
 
 
-def _proxy_down(bed: StageHarness) -> None:
-    bed.surroundings["HTTPS_PROXY"] = f"http://{closed_port()}"
+def _proxy_down(harness: StageHarness) -> None:
+    harness.surroundings["HTTPS_PROXY"] = f"http://{closed_port()}"
 
 
-def _no_ca_bundle(bed: StageHarness) -> None:
-    bed.surroundings["REQUESTS_CA_BUNDLE"] = "/nowhere/ca.pem"
+def _no_ca_bundle(harness: StageHarness) -> None:
+    harness.surroundings["REQUESTS_CA_BUNDLE"] = "/nowhere/ca.pem"
 
 
 CONNECTIONS: Mapping[str, Fault] = {
     "refused": Fault(
-        cause=lambda bed: bed.lead_to_host(closed_port()), reason="new_connection_error"
+        cause=lambda harness: harness.lead_to_host(closed_port()), reason="new_connection_error"
     ),
     "handshake hangs": Fault(cause=_silent_server, reason="timeout_error", seconds=1),
     "certificate for another host": Fault(cause=_certificate("wrong_host"), reason="ssl_error"),
@@ -102,7 +104,7 @@ CONNECTIONS: Mapping[str, Fault] = {
     "certificate of an unknown CA": Fault(cause=_certificate("unknown_ca"), reason="ssl_error"),
     "CA bundle missing": Fault(cause=_no_ca_bundle, reason="file_not_found_error"),
     "name not found": Fault(
-        cause=lambda bed: bed.lead_to_host("nowhere.invalid"),
+        cause=lambda harness: harness.lead_to_host("nowhere.invalid"),
         reason="name_resolution_error",
         seconds=10,
     ),
@@ -124,27 +126,27 @@ CONNECTIONS: Mapping[str, Fault] = {
 
 
 def _refused_by_kms(code: str, status: int = 400) -> Break:
-    return lambda bed: bed.aws.fail(DECRYPT, code, status=status)
+    return lambda harness: harness.aws.fail(DECRYPT, code, status=status)
 
 
-def _kms_unreachable(bed: StageHarness) -> None:
-    bed.surroundings["AWS_ENDPOINT_URL_KMS"] = f"http://{closed_port()}"
+def _kms_unreachable(harness: StageHarness) -> None:
+    harness.surroundings["AWS_ENDPOINT_URL_KMS"] = f"http://{closed_port()}"
 
 
-def _other_context(bed: StageHarness) -> None:
-    bed.settings["WEBHOOK_ENCRYPTION_CONTEXT"] = '{"app": "another"}'
+def _other_context(harness: StageHarness) -> None:
+    harness.settings["WEBHOOK_ENCRYPTION_CONTEXT"] = '{"app": "another"}'
 
 
-def _other_region(bed: StageHarness) -> None:
-    key = bed.aws.make_key("alias/elsewhere", "eu-west-1")
-    bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.aws.encrypt(
-        bed.receiver.url, key, region="eu-west-1"
+def _other_region(harness: StageHarness) -> None:
+    key = harness.aws.make_key("alias/elsewhere", "eu-west-1")
+    harness.settings["WEBHOOK_URL_ENCRYPTED"] = harness.aws.encrypt(
+        harness.receiver.url, key, region="eu-west-1"
     )
 
 
 def _plaintext(text: str) -> Break:
-    def cause(bed: StageHarness) -> None:
-        bed.settings["WEBHOOK_URL_ENCRYPTED"] = bed.encrypted(text)
+    def cause(harness: StageHarness) -> None:
+        harness.settings["WEBHOOK_URL_ENCRYPTED"] = harness.encrypted(text)
 
     return cause
 
@@ -157,9 +159,11 @@ LOOKUPS: Mapping[str, Fault] = {
     "KMS denied": _kms(_refused_by_kms("AccessDeniedException"), "kms_access_denied"),
     "KMS throttled": _kms(_refused_by_kms("ThrottlingException"), "kms_busy", "nobody"),
     "KMS broken": _kms(_refused_by_kms("KMSInternalException", 500), "kms_busy", "nobody"),
-    "KMS slow": _kms(lambda bed: bed.aws.hang(DECRYPT), "kms_timeout", "nobody", seconds=1),
+    "KMS slow": _kms(lambda harness: harness.aws.hang(DECRYPT), "kms_timeout", "nobody", seconds=1),
     "KMS unreachable": _kms(_kms_unreachable, "kms_unreachable", "nobody"),
-    "KMS behind a portal": _kms(lambda bed: bed.aws.portal(DECRYPT), "kms_unreachable", "nobody"),
+    "KMS behind a portal": _kms(
+        lambda harness: harness.aws.portal(DECRYPT), "kms_unreachable", "nobody"
+    ),
     "key disabled": _kms(_refused_by_kms("DisabledException"), "kms_key_disabled"),
     "key to be deleted": _kms(_refused_by_kms("KMSInvalidStateException"), "kms_key_disabled"),
     "key deleted": _kms(_refused_by_kms("NotFoundException"), "kms_key_not_found"),
@@ -171,10 +175,10 @@ LOOKUPS: Mapping[str, Fault] = {
         _plaintext(f"https://elsewhere.example{SECRET_PATH}"), "webhook_host_not_allowed"
     ),
     "not https": _kms(
-        lambda bed: bed.lead_to_host("hooks.slack.com", scheme="http"), "webhook_not_https"
+        lambda harness: harness.lead_to_host("hooks.slack.com", scheme="http"), "webhook_not_https"
     ),
     "a workflow": _kms(
-        lambda bed: bed.lead_to(
+        lambda harness: harness.lead_to(
             f"https://hooks.slack.com/workflows{SECRET_PATH}", "hooks.slack.com"
         ),
         "webhook_is_workflow",
@@ -186,15 +190,15 @@ FAULTS: Mapping[str, Fault] = {**ANSWERS, **CONNECTIONS, **LOOKUPS}
 
 
 def _refused_by_sqs(code: str, status: int = 400, action: str = SEND) -> Break:
-    return lambda bed: bed.aws.fail(action, code, status=status)
+    return lambda harness: harness.aws.fail(action, code, status=status)
 
 
-def _no_queue(bed: StageHarness) -> None:
-    bed.settings["UNDELIVERED_QUEUE"] = "nowhere"
+def _no_queue(harness: StageHarness) -> None:
+    harness.settings["UNDELIVERED_QUEUE"] = "nowhere"
 
 
-def _sqs_unreachable(bed: StageHarness) -> None:
-    bed.surroundings["AWS_ENDPOINT_URL_SQS"] = f"http://{closed_port()}"
+def _sqs_unreachable(harness: StageHarness) -> None:
+    harness.surroundings["AWS_ENDPOINT_URL_SQS"] = f"http://{closed_port()}"
 
 
 QUEUES: Mapping[str, Break] = {
@@ -202,10 +206,10 @@ QUEUES: Mapping[str, Break] = {
     "SQS denied to find it": _refused_by_sqs("AccessDenied", 403, FIND_QUEUE),
     "SQS throttled": _refused_by_sqs("RequestThrottled", 403),
     "SQS broken": _refused_by_sqs("InternalError", 500),
-    "SQS slow": lambda bed: bed.aws.hang(SEND),
+    "SQS slow": lambda harness: harness.aws.hang(SEND),
     "SQS unreachable": _sqs_unreachable,
-    "SQS behind a portal": lambda bed: bed.aws.portal(FIND_QUEUE),
-    "SQS behind a portal that came later": lambda bed: bed.aws.portal(SEND),
+    "SQS behind a portal": lambda harness: harness.aws.portal(FIND_QUEUE),
+    "SQS behind a portal that came later": lambda harness: harness.aws.portal(SEND),
     "queue missing": _no_queue,
 }
 """What can go wrong with the undelivered queue, so that nothing can be parked."""

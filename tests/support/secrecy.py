@@ -108,9 +108,9 @@ def everything_said_by(error: BaseException) -> str:
         if one is not None and one not in seen:
             seen.append(one)
             waiting += [one.__cause__, one.__context__]
-    told = [f"{one!s} {one!r} {one.args} {vars(one)}" for one in seen]
+    said = [f"{one!s} {one!r} {one.args} {vars(one)}" for one in seen]
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return "\n".join([*told, *traceback.format_exception(error), *shown.format()])
+    return "\n".join([*said, *traceback.format_exception(error), *shown.format()])
 
 
 def every_repr() -> str:

@@ -41,7 +41,7 @@ CODE = re.compile(r"`[^`\n]+`")
 # none: no emoji has the name of one of its groups, except a few.
 RENDERED = re.compile(
     r"(?<![A-Za-z0-9])(?P<mark>[*_~])(?=\S)[^\n]*?(?<=\S)(?P=mark)(?![A-Za-z0-9])"
-    r"|:(?![0-9a-f]+:)[\w+'-]+:|:(100|1234|a|b|ab|abc|abcd|bed|bee|cd):"
+    r"|:(?![0-9a-f]+:)[\w+'-]+:|:(100|1234|a|b|ab|abc|abcd|harness|bee|cd):"
     r"|^&gt;",
     re.MULTILINE,
 )
