@@ -186,9 +186,7 @@ def _answers(
             of_sign_in = [one for one in answer["Events"] if one.get("EventSource") == SOURCE]
             answer = {**answer, "Events": of_sign_in}
         yield answer
-        if not (token := answer.get("NextToken")):
-            return
-        request["NextToken"] = token
+        request["NextToken"] = answer["NextToken"]  # of the last page nobody asks for the next
         clock.wait(PAUSE)
 
 

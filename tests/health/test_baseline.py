@@ -1,6 +1,7 @@
 """The check of the baseline's table."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from chalicelib.health.result import CheckResult, Status
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from tests.support.stage import stage
+from tests.support.strict_aws import StrictAws
 
 TABLE = "people"
 
@@ -26,7 +28,7 @@ def check(clients: Clients, **variables: str) -> list[CheckResult]:
 
 @pytest.fixture
 def dynamodb(aws: EmbeddedAws) -> Any:  # noqa: ANN401 — boto3's client
-    """Give the client of an account with a table as `setup` makes it."""
+    """Return the client of an account with a table as `setup` makes it."""
     dynamodb = aws.client("dynamodb")
     aws.make_table(TABLE, key=KEY, expiry=EXPIRY)
     return dynamodb
@@ -96,3 +98,9 @@ def test_a_table_that_cannot_be_used_is_named(dynamodb: Any) -> None:  # noqa: A
 
 def test_a_stage_without_a_baseline_is_not_asked_for_a_table(aws: EmbeddedAws) -> None:
     assert check(aws.client) == []
+
+
+def test_a_table_that_may_not_be_looked_at_is_unknown(aws: StrictAws) -> None:
+    aws.deny("dynamodb:DescribeTable")
+    (result,) = check(partial(aws.client, caller="operator"), BASELINE_TABLE=TABLE)
+    assert (result.status, result.code) == (Status.UNKNOWN, "denied")
