@@ -40,7 +40,7 @@ _SHORTEST_TIMEOUT: Final = math.ceil(LOOKUP_SECONDS + EXCHANGE_SECONDS + RESERVE
 # it, and what has no timestamp. Source: "Log-level filtering" (AWS Lambda Developer Guide).
 _DROPPING_LEVELS: Final = ("WARN", "ERROR", "FATAL")
 # How often, and for how long, Lambda tries an event again that a function failed to handle, unless
-# it is told otherwise ("Error handling for asynchronous invocation", AWS Lambda Developer Guide).
+# it is configured otherwise ("Error handling for asynchronous invocation", Lambda Developer Guide).
 _RETRIES: Final = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600}
 _ERRORS_SINCE: Final = timedelta(days=1)
 _FAILURES: Final = {"Errors": "errors", "Throttles": "throttles"}  # metric → our word

@@ -171,13 +171,13 @@ def read_history(
 class Unposted:
     """The sign-ins that were not posted.
 
-    `to_post` are criticals, successes, failures, the newest first of each. `in_doubt` are failures
-    whose decisions could not be read, which wait; `older` is how many are from before the stage's
-    logs, and not critical.
+    `to_post` are criticals, successes, failures, the newest first of each. `unverified` are
+    failures whose decisions could not be read, which wait; `older` is how many are from before the
+    stage's logs, and not critical.
     """
 
     to_post: Sequence[Missed]
-    in_doubt: Sequence[Missed] = ()
+    unverified: Sequence[Missed] = ()
     older: int = 0
 
 
@@ -197,7 +197,7 @@ def missed(reading: Reading, known: Known) -> Unposted:
         key = sign_in.event_id or number, record_of(sign_in)
         found[key] = Missed(event, assessed, region, cause)
     to_post: list[Missed] = []
-    in_doubt: list[Missed] = []
+    unverified: list[Missed] = []
     older = 0
     for one in sorted(found.values(), key=lambda one: str(one.event["time"]), reverse=True):
         time = one.assessed.sign_in.event_time
@@ -206,10 +206,10 @@ def missed(reading: Reading, known: Known) -> Unposted:
         elif known.is_too_old(time):
             older += 1
         elif one.assessed.sign_in.outcome is Outcome.FAILURE and time < known.complete_since:
-            in_doubt.append(one)
+            unverified.append(one)
         else:
             to_post.append(one)
-    return Unposted(sorted(to_post, key=_rank), in_doubt, older)
+    return Unposted(sorted(to_post, key=_rank), unverified, older)
 
 
 def _may_be_unusual(sign_in: SignIn, settings: Settings) -> bool:

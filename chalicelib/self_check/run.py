@@ -57,7 +57,7 @@ _JITTER: Final = timedelta(hours=1)  # of a schedule: a week is never exactly on
 _MEMORY: Final = timedelta(days=8)
 # A queue's depth is right a minute after what was sent ("GetQueueAttributes", SQS API Reference).
 _QUEUE_DELAY: Final = timedelta(minutes=1)
-_MADE_ANEW: Final = timedelta(minutes=1)
+_REMADE: Final = timedelta(minutes=1)
 _MOST_PEOPLE: Final = 2_000
 _MOST_UNUSED: Final = 500
 
@@ -286,8 +286,10 @@ class SelfCheck:
             decisions, complete_since = decided.result()
             read = reading.result()
             results = checking.result()
-        if logs_since and last.deployed_at and logs_since > last.deployed_at + _MADE_ANEW:
-            complete_since = max(complete_since, logs_since)  # the log group was made anew
+        if logs_since and last.deployed_at and logs_since > last.deployed_at + _REMADE:
+            complete_since = max(
+                complete_since, logs_since
+            )  # the log group was deleted and made again
         return _Looked([*results, *read.refusals], read, decisions, complete_since, logs_since)
 
     def _checks(self, until: float) -> list[CheckResult]:
@@ -473,11 +475,11 @@ def _progress(
     unposted: Unposted,
     decision_log: DecisionLog,
 ) -> dict[str, Progress]:
-    """Return how far each region is done with: what was not posted, or is in doubt, is not."""
+    """Return how far each region is done with: what was not posted, or is unverified, is not."""
     progress = dict(reading.progress)
-    in_doubt = unposted.in_doubt if decision_log.problem else ()
+    unverified = unposted.unverified if decision_log.problem else ()
     times: dict[str, list[datetime]] = {}
-    for one in (*posted.left, *in_doubt):
+    for one in (*posted.left, *unverified):
         moment = one.assessed.sign_in.event_time or last.at or progress[one.region].until
         times.setdefault(one.region, []).append(moment)
     for region, found in times.items():

@@ -97,7 +97,7 @@ class ConfigFile:
         return merged
 
     def choices(self, stage: str) -> Mapping[str, Any]:
-        """Return what the operator once told `setup` and no setting holds."""
+        """Return what the operator once chose in `setup` and no setting holds."""
         return _object(_object(_object(self._tree.get("stages")).get(stage)).get(CHOICES))
 
     def boundary(self, stage: str) -> str:

@@ -494,7 +494,7 @@ def logs_never_expire(aws: EmbeddedAws, deployment: Deployment) -> None:
     aws.client("logs").delete_retention_policy(logGroupName=deployment.log_group("on_sign_in"))
 
 
-def test_a_whole_chain_has_no_fault_and_nothing_in_doubt(
+def test_a_whole_stage_has_no_fault_and_nothing_unknown(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
