@@ -1,6 +1,6 @@
 """Measures signin-monitor against four other variants: `make bench`.
 
-    python -m benchmarks.bench [--rounds 9] [--period-ms 100]
+    python -m benchmarks.bench [--rounds 7] [--period-ms 100]
 
 Writes `bench.md` and `bench.svg` into `benchmarks/results`.
 """
@@ -19,7 +19,7 @@ from benchmarks.sample import Sample, take
 from benchmarks.variant import Variant, make_variants
 
 MEMORY_SIZES = (128, 512, FULL_PROCESSOR_MB)
-ROUNDS = 9
+ROUNDS = 7
 
 
 def main() -> None:
