@@ -33,7 +33,7 @@ ImportApp = Callable[..., ModuleType]
 
 @pytest.fixture
 def import_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImportApp]:
-    """Return what imports the app anew, with some variables set."""
+    """Return what imports the app again, with some variables set."""
 
     def imported(**variables: str) -> ModuleType:
         for name, value in variables.items():

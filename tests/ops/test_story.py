@@ -52,7 +52,7 @@ def disable_key(aws: EmbeddedAws) -> None:
 
 
 # Faults that do not hide one another, and the check that names each: what is broken together is
-# mended together.
+# repaired together.
 BROKEN: dict[str, list[tuple[Change, str]]] = {
     "what is off or gone": [
         (do("cloudtrail", "stop_logging", Name=TRAIL), "trail"),

@@ -104,7 +104,7 @@ def _shell(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _one_app() -> Iterator[None]:
-    """Let the app be imported anew, and undo what a command does to its process."""
+    """Let the app be imported again, and undo what a command does to its process."""
     umask = os.umask(0o022)
     os.umask(umask)
     sys.modules.pop("app", None)
