@@ -6,9 +6,10 @@ from typing import Final, TypeVar
 
 from botocore.exceptions import ClientError
 
+_Answer = TypeVar("_Answer")
+
 # "403" is what remains where the refusal comes without AWS's own word, as from an endpoint policy.
 _DENIED: Final = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|^403$")
-_Answer = TypeVar("_Answer")
 _THROTTLED: Final = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests")
 _MISSING: Final = re.compile(r"NotFound|NonExistent|DoesNotExist|NoSuch")
 

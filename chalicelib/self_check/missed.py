@@ -230,7 +230,7 @@ def waiting(
         assessed = assess(read_sign_in(event))
         sign_in = assessed.sign_in
         is_failure = sign_in.outcome is Outcome.FAILURE
-        key = str(sign_in.event_id), record_of(sign_in)
+        key = _key(sign_in)
         if (
             sign_in.event_time
             and (assessed.severity is Severity.CRITICAL or not is_failure)
@@ -239,6 +239,11 @@ def waiting(
             found.setdefault(key, Waiting(region, key[0], sign_in.event_time, key[1]))
     held = [one for key, one in found.items() if "posted" not in verdicts.get(key, ())]
     return tuple(held[-_MOST_WAITING:])
+
+
+def _key(sign_in: SignIn) -> tuple[str, str]:
+    """Return what the decision line of a sign-in names it by."""
+    return str(sign_in.event_id), record_of(sign_in)
 
 
 def _rank(one: Missed) -> int:
@@ -272,7 +277,7 @@ class _Evidence:
     def settles(self, assessed: AssessedSignIn, *, is_ignored: bool) -> bool:
         """Return whether a function posted it, or the queue holds it, or the settings ignore it."""
         sign_in = assessed.sign_in
-        key = str(sign_in.event_id), record_of(sign_in)
+        key = _key(sign_in)
         if key in self._settled or (is_ignored and key in self._ignored):
             return True
         if key in self._parked:  # by the line's own word: its time in the log can be chosen
@@ -282,7 +287,7 @@ class _Evidence:
 
     def cause(self, assessed: AssessedSignIn) -> str | None:
         """Return why it was not posted, as far as the decisions show it."""
-        key = str(assessed.sign_in.event_id), record_of(assessed.sign_in)
+        key = _key(assessed.sign_in)
         if key in self._parked:
             return "lost"
         if key in self._failed:
