@@ -1,9 +1,8 @@
 """A connection to one host: opened ahead, kept for reuse, given up when it is too old.
 
-requests does the talking, by an adapter of our own and without a session: nothing is kept from one
-request to the next but the connection. What is added: one TLS context that is loaded once, no look
-at the environment for every request, a bound on the whole exchange, and errors that do not know the
-URL.
+requests does the talking, by an adapter of our own and without a session: nothing is kept between
+two exchanges but the connection. What is added: one TLS context that is loaded once, no look at the
+environment for every request, a bound on the whole exchange, and errors that do not know the URL.
 """
 
 import io
@@ -70,7 +69,7 @@ class Connection:
         """Connect to an origin, the URL's scheme and host; `url` returns the URL whole.
 
         The URL may be a secret, which no error here holds. `ca_bundles` are the variables that may
-        name a CA bundle, the first that is set. The clock is the wall's: the monotonic one may
+        name a CA bundle, the first that is set. The clock is the wall's: a monotonic clock may
         stand still while Lambda freezes the sandbox.
         """
         self._origin = origin

@@ -1,7 +1,7 @@
 """The flow that joins the parts: an event is posted, ignored, parked, or fails its invocation.
 
-No event is lost silently: it counts as posted only once the receiver said so, and one that
-can be neither posted nor parked fails its invocation, so that Lambda tries again.
+No event is lost silently: it counts as posted only once the receiver said so, and an event
+that can be neither posted nor parked fails its invocation, so that Lambda tries again.
 """
 
 import gc
@@ -107,10 +107,11 @@ class Notifier:
         end = Deadline(seconds_left)
         lines: list[DecisionLine] = []
         errors: list[DeliveryError] = []
-        for one in unwrapped(received):
-            event = event_in(one)
+        for content in unwrapped(received):
+            event = event_in(content)
             try:
-                lines.append(self.notify(event, end.seconds_left) if event else self._refuse(one))
+                line = self.notify(event, end.seconds_left) if event else self._refuse(content)
+                lines.append(line)
             except DeliveryError as error:
                 errors.append(error)
         if errors:
@@ -145,7 +146,7 @@ class Notifier:
         return self._post(assessed, event, deadline)
 
     def notify_together(self, events: Sequence[Event], seconds_left: float) -> list[DecisionLine]:
-        """Post several events in one message, a single one like `notify`; return the decisions.
+        """Post several events in one message, a single event like `notify`; return the decisions.
 
         Raises DeliveryError: of several, nothing is parked then.
         """
@@ -156,8 +157,8 @@ class Notifier:
         lines: dict[int, DecisionLine] = {}
         for message, members in digests(assessed, self._settings):
             remark = self._delivery.post(message, deadline, patient=True)
-            lines |= {id(one): self._decide_posted(one, remark) for one in members}
-        return [lines[id(one)] for one in assessed]
+            lines |= {id(member): self._decide_posted(member, remark) for member in members}
+        return [lines[id(member)] for member in assessed]
 
     def notify_report(self, report: Report, event: Event, seconds_left: float) -> DecisionLine:
         """Post a report, which waits as that event if it must; else like `notify`."""
@@ -176,7 +177,11 @@ class Notifier:
         """
         deadline = Deadline.within_invocation(seconds_left)
         waiting = _read_batch(records, report_in)
-        marked = {one for one, copies in waiting.items() if any(c.possibly_posted for c in copies)}
+        marked = {
+            subject
+            for subject, copies in waiting.items()
+            if any(copy.possibly_posted for copy in copies)
+        }
         done = [subject for subject in waiting if self._is_posted(subject)]
         fresh = [subject for subject in waiting if not self._is_posted(subject)]
         for subject in done:
@@ -187,8 +192,10 @@ class Notifier:
         done += posted
         if rest := len(waiting) - len(done):
             self._tidy_queue(
-                posted=[one for subject in done for one in waiting[subject]],
-                possibly_posted=[one for subject in possibly_posted for one in waiting[subject]],
+                posted=[parked for subject in done for parked in waiting[subject]],
+                possibly_posted=[
+                    parked for subject in possibly_posted for parked in waiting[subject]
+                ],
             )
             raise StillUndelivered(f"{rest} of {len(waiting)} events stay in the undelivered queue")
 
@@ -219,8 +226,8 @@ class Notifier:
 
     def _assess_all(self, subjects: Sequence[Subject]) -> list[Notification]:
         """Assess what waited by where it came from; of an untrusted queue nothing is learned."""
-        sign_ins = [one for one in subjects if isinstance(one, SignIn)]
-        reports = [one for one in subjects if isinstance(one, Report)]
+        sign_ins = [subject for subject in subjects if isinstance(subject, SignIn)]
+        reports = [subject for subject in subjects if isinstance(subject, Report)]
         if not self._origins:
             return [*reports, *map(assess, sign_ins)]
         return [*reports, *map(assess, sign_ins, self._origins.of_batch(sign_ins))]
@@ -252,23 +259,25 @@ class Notifier:
     ) -> Iterator[Posting]:
         """Return what is to be posted, in that order, with the members of each message.
 
-        A message of what is `marked` says that it may repeat an earlier one.
+        A message of what is `marked` says that it may repeat an earlier message.
         """
         for message, members in self._messages(waiting):
-            if repeated := sum(subject_of(one) in marked for one in members):
+            if repeated := sum(subject_of(member) in marked for member in members):
                 yield may_repeat(message, self._settings, partly=repeated < len(members)), members
             else:
                 yield message, members
 
     def _messages(self, waiting: Sequence[Notification]) -> list[Posting]:
-        reports = [one for one in waiting if isinstance(one, Report)]
-        sign_ins = assess_batch(one for one in waiting if not isinstance(one, Report))
-        sign_ins.sort(key=lambda one: one.severity, reverse=True)
-        notable = [one for one in sign_ins if stands_alone(one)]
-        most = _MOST_WARNINGS + sum(one.severity is Severity.CRITICAL for one in notable)
+        reports = [notification for notification in waiting if isinstance(notification, Report)]
+        sign_ins = assess_batch(
+            notification for notification in waiting if not isinstance(notification, Report)
+        )
+        sign_ins.sort(key=lambda assessed: assessed.severity, reverse=True)
+        notable = [assessed for assessed in sign_ins if stands_alone(assessed)]
+        most = _MOST_WARNINGS + sum(assessed.severity is Severity.CRITICAL for assessed in notable)
         alone: list[Notification] = [*notable[:most], *reports]
-        alone.sort(key=lambda one: one.severity, reverse=True)
-        rest = [*notable[most:], *(one for one in sign_ins if not stands_alone(one))]
+        alone.sort(key=lambda notification: notification.severity, reverse=True)
+        rest = [*notable[most:], *(assessed for assessed in sign_ins if not stands_alone(assessed))]
         if len(rest) > 1:
             try:
                 return [*self._each(alone), *digests(rest, self._settings)]
@@ -277,21 +286,21 @@ class Notifier:
         return [*self._each(alone), *self._each(rest)]
 
     def _each(self, waiting: Iterable[Notification]) -> Iterator[Posting]:
-        for one in waiting:
-            yield self._message(one, late=_age(one)), [one]
+        for notification in waiting:
+            yield self._message(notification, late=_age(notification)), [notification]
 
     def _post_all(
         self, postings: Iterable[Posting], deadline: Deadline
     ) -> tuple[list[Subject], list[Subject]]:
         """Post messages in turn; return what was posted, and what possibly was.
 
-        What failed for one message is not tried for the next ones to the same destination.
+        What failed for one message is not tried for the next messages to the same destination.
         """
         posted: list[Subject] = []
         possibly_posted: list[Subject] = []
         failed: dict[bool, DeliveryError] = {}
         for number, (message, members) in enumerate(postings):
-            subjects = [subject_of(one) for one in members]
+            subjects = [subject_of(member) for member in members]
             is_critical = message.severity is Severity.CRITICAL
             error = failed.get(is_critical)
             if error is None:
@@ -305,8 +314,8 @@ class Notifier:
                     possibly_posted += subjects
                 if not isinstance(error, PayloadInvalid):
                     failed[is_critical] = error
-            for one in members:
-                self._decide_against("parked", one, error)
+            for member in members:
+                self._decide_against("parked", member, error)
         return posted, possibly_posted
 
     def _try_to_post(
@@ -316,8 +325,8 @@ class Notifier:
             remark = self._delivery.post(message, deadline, patient=True)
         except DeliveryError as error:
             return error
-        for one in members:
-            self._decide_posted(one, remark)
+        for member in members:
+            self._decide_posted(member, remark)
         return None
 
     def _message(self, notification: Notification, late: timedelta | None) -> Message:
@@ -348,7 +357,7 @@ class Notifier:
         if not queue:
             return
         if posted:
-            _is_done_in_time(lambda: queue.delete([one.receipt_handle for one in posted]))
+            _is_done_in_time(lambda: queue.delete([parked.receipt_handle for parked in posted]))
         if possibly_posted:
             _is_done_in_time(lambda: queue.mark_possibly_posted(possibly_posted))
 
@@ -359,7 +368,7 @@ class Notifier:
 
     def _decide_posted(self, notification: Notification, remark: str | None) -> DecisionLine:
         subject = subject_of(notification)
-        if subject.event_id:  # AWS gives every event an id: without one, nothing is a copy
+        if subject.event_id:  # AWS gives every event an id: without it, nothing is a copy
             # The id alone would not do: who may send to the queue could hide a sign-in behind it.
             self._posted[hash(subject)] = None
             if len(self._posted) > _REMEMBERED:
@@ -406,7 +415,7 @@ class Notifier:
 
 
 def _read_batch(records: Iterable[Event], report_in: ReportReader) -> dict[Subject, list[Parked]]:
-    """Read a batch of the queue; copies of one event become one, with the messages of all."""
+    """Read a batch of the queue; copies of an event become a subject, with the messages of all."""
     waiting: dict[Subject, list[Parked]] = {}
     for record in records:
         subject, parked = _read(record, report_in)
@@ -444,7 +453,7 @@ def _is_done_in_time(call: Callable[[], None]) -> bool:
 
 
 def notifier(environ: Mapping[str, str]) -> Notifier:
-    """Return the notifier of these settings, the same one while they are the same.
+    """Return the notifier of these settings, the same notifier while they are the same.
 
     Raises SettingsError.
     """

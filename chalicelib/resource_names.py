@@ -60,10 +60,10 @@ def forward(stage: str) -> str:
 
 
 def baseline_table(stage: str) -> str:
-    """Name the table that `setup` makes, if the stage does not name one of its own."""
+    """Name the table that `setup` makes, if the stage does not name a table of its own."""
     return f"{APP}-{stage}-baseline"
 
 
 def undelivered_queue(stage: str) -> str:
-    """Name the queue that `setup` makes, if the stage does not name one of its own."""
+    """Name the queue that `setup` makes, if the stage does not name a queue of its own."""
     return f"{APP}-{stage}-undelivered"

@@ -174,14 +174,14 @@ class Settings:
         return settings, tuple(faults)
 
 
-NAMES: Final = tuple(one.name.upper() for one in fields(Settings))
+NAMES: Final = tuple(setting.name.upper() for setting in fields(Settings))
 _PREFIXES: Final = tuple({name.partition("_")[0] + "_" for name in NAMES} | {"FAILURE", "STAGE"})
 
 
 def stage_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Pick the variables that are the stage's: in Lambda all, elsewhere a shell has others too.
 
-    Lambda's own that begin with `_` are none: one of them is new with every event.
+    Lambda's own that begin with `_` are not: `_X_AMZN_TRACE_ID` is new with every event.
     """
     return tuple(
         (name, value)
@@ -259,7 +259,7 @@ def _strings_by_name(text: str, such_as: str = '{"app": "signin-monitor"}') -> d
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError(f"must be a JSON object of strings, such as {such_as}.")
     return value
 

@@ -34,7 +34,7 @@ def event_page(region: str | None, event_id: str | None) -> str | None:
 
 
 def history_page(region: str | None, user_name: str | None) -> str | None:
-    """Return the address of CloudTrail's event history, of one user if one is named."""
+    """Return the address of CloudTrail's event history, a user's where a name is given."""
     region = _checked(region)
     if not region:
         return None
@@ -55,6 +55,6 @@ def _host(region: str) -> str:
 
 
 def _checked(region: str | None) -> str | None:
-    """Return the region, if it is one: some records have "global", which is us-east-1."""
+    """Return a region that is well-formed: some records have "global", which is us-east-1."""
     region = "us-east-1" if region == "global" else region or ""
     return region if _REGION.fullmatch(region) else None

@@ -155,7 +155,7 @@ def _pages(clients: Clients, window: Window, clock: _Clock) -> Iterator[Page]:
     try:
         client: CloudTrailClient = clients("cloudtrail", window.region)
         for answer in islice(_answers(client, window, clock), most):
-            events = [as_event(one) for one in answer["Events"]]
+            events = [as_event(event) for event in answer["Events"]]
             if not answer.get("NextToken"):
                 yield Page(window=window, events=events, reached=window.start, is_last=True)
                 return
@@ -183,8 +183,8 @@ def _answers(
     while True:
         answer = _patiently(client, request, clock)
         if window.attribute:  # other services have events of that name as well
-            of_sign_in = [one for one in answer["Events"] if one.get("EventSource") == SOURCE]
-            answer = {**answer, "Events": of_sign_in}
+            events = [event for event in answer["Events"] if event.get("EventSource") == SOURCE]
+            answer = {**answer, "Events": events}
         yield answer
         request["NextToken"] = answer["NextToken"]  # of the last page nobody asks for the next
         clock.wait(PAUSE)

@@ -1,4 +1,4 @@
-"""Brings a message to its channel: the critical one, the main one, in plain text if need be."""
+"""Brings a message to the critical or the main channel, in plain text if need be."""
 
 from typing import Self
 

@@ -22,7 +22,7 @@ _BATCH: Final = 10  # SQS takes and deletes at most so many at once
 _MARK: Final = "possibly_posted"
 _DELAY_SECONDS: Final = 420  # what was not posted comes again as late: its visibility timeout
 _LARGEST_EVENT: Final = 1_100_000  # EventBridge brings at most 1 MB; more could fill the memory
-# The queue's word for it, by the older protocol and by this one, and the endpoint's.
+# The queue's word for it, by the query and the JSON protocol, and the endpoint's.
 _TOO_BIG: Final = frozenset({"InvalidParameterValue", "InvalidParameterValueException", "413"})
 
 
@@ -62,7 +62,7 @@ class Undelivered:
     def park(self, event: object, *, reason: str, act: Act, possibly_posted: bool = False) -> None:
         """Keep an event, with why it was not posted and who must act; credentials redacted.
 
-        One that is too big for the queue is compressed, then cut. Raises QueueError.
+        An event that is too big for the queue is compressed, then cut. Raises QueueError.
         """
         mark = {_MARK: True} if possibly_posted else {}
         for kept in _shrinking_bodies(redact(event)):
@@ -92,9 +92,9 @@ class Undelivered:
         stay as they are.
         """
         unmarked = [
-            (one, {**document, _MARK: True})
-            for one in messages
-            if not one.possibly_posted and (document := parse_object(one.body))
+            (message, {**document, _MARK: True})
+            for message in messages
+            if not message.possibly_posted and (document := parse_object(message.body))
         ]
         entries = [
             {"MessageBody": json.dumps(document), "DelaySeconds": _DELAY_SECONDS}
@@ -121,7 +121,7 @@ class Undelivered:
             except AWSCallError as error:
                 refusals.append(error.code)
             else:
-                done += [int(one["Id"]) for one in answer.get("Successful", [])]
+                done += [int(entry["Id"]) for entry in answer.get("Successful", [])]
                 refusals += [failed["Code"] for failed in answer.get("Failed", [])]
         return done, refusals
 

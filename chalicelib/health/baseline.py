@@ -26,8 +26,9 @@ def check_baseline(deployment: Deployment, clients: Clients) -> Iterator[CheckRe
             raise
         yield CheckResult.fault("baseline", "table_missing", remedy, name)
         return
-    key = [(one["AttributeName"], one["KeyType"]) for one in table["KeySchema"]]
-    kinds = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    key = [(part["AttributeName"], part["KeyType"]) for part in table["KeySchema"]]
+    attributes = table["AttributeDefinitions"]
+    kinds = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in attributes}
     if key != [(KEY, "HASH")] or kinds[KEY] != "S":
         yield CheckResult.fault("baseline", "table_key", remedy, name, key=KEY)
     elif table["TableStatus"] not in ("ACTIVE", "UPDATING"):

@@ -8,15 +8,15 @@ from chalicelib.messages.phrases import Phrases
 
 
 def fold(results: Iterable[CheckResult], join: str = ", ") -> list[CheckResult]:
-    """Return one result for all that differ in their region only, and one for all that are well.
+    """Return a result for all that differ in their region only, and a result for all that are well.
 
     The regions, resources and facts of a folded result are lists, with `join` between their items;
     its remedies are lines.
     """
     alike: dict[object, list[CheckResult]] = {}
     for result in results:
-        one_each = () if result.status is Status.OK else (result.resource, *result.facts.items())
-        kind = (result.check, result.status, result.code, one_each)
+        own = () if result.status is Status.OK else (result.resource, *result.facts.items())
+        kind = (result.check, result.status, result.code, own)
         alike.setdefault(kind, []).append(result)
     return [_folded(group, join) for group in alike.values()]
 

@@ -129,7 +129,7 @@ def _check_roles(
                 use,
                 deployment,
                 iam,
-                regions=", ".join(filter(None, (one.region for one in forwards))),
+                regions=", ".join(filter(None, (forward.region for forward in forwards))),
             )
         except (ClientError, BotoCoreError) as error:
             yield unknown("role", error)

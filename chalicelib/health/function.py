@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
@@ -53,21 +54,21 @@ def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckRe
         handler: configuration(functions, deployment.function(handler))
         for handler in deployment.handlers
     }
-    there = [one for one in found.values() if one]
-    code = _shared(one.get("CodeSha256") for one in there)
+    there = [function for function in found.values() if function]
+    code = _shared(function.get("CodeSha256") for function in there)
     environment = deployment.environment or _shared_variables(there)
-    for handler, one in found.items():
+    for handler, function in found.items():
         name = deployment.function(handler)
-        faults = list(_faults_of(one, handler, deployment))
-        if one and one.get("CodeSha256") != code:
+        faults = list(_faults_of(function, handler, deployment))
+        if function and function.get("CodeSha256") != code:
             faults.append(("code_differs", deployment.deploy_command, {}))
-        if one and (differing := _differing(_variables(one), environment)):
+        if function and (differing := _differing(_variables(function), environment)):
             facts = {"settings": ", ".join(differing)}
             faults.append(("settings_differ", deployment.deploy_command, facts))
         for fault, remedy, facts in faults:
             yield CheckResult.fault("function", fault, remedy, name, handler=handler, **facts)
-        if one and not faults:
-            runtime = one.get("Runtime", "")
+        if function and not faults:
+            runtime = function.get("Runtime", "")
             yield CheckResult.ok("function", name, handler=handler, runtime=runtime)
 
 
@@ -83,8 +84,9 @@ def _shared(values: Iterable[T]) -> T | None:
 
 
 def _shared_variables(there: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
-    names = dict.fromkeys(name for one in there for name in _variables(one))
-    return {name: _shared(_variables(one).get(name) for one in there) for name in names}
+    variables = [_variables(function) for function in there]
+    names = dict.fromkeys(chain.from_iterable(variables))
+    return {name: _shared(values.get(name) for values in variables) for name in names}
 
 
 def _variables(found: Mapping[str, Any]) -> Mapping[str, str]:
@@ -228,7 +230,7 @@ def check_errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResu
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=queries, StartTime=now - _ERRORS_SINCE, EndTime=now
     )
-    counts = {one["Id"]: int(sum(one["Values"])) for one in answer["MetricDataResults"]}
+    counts = {data["Id"]: int(sum(data["Values"])) for data in answer["MetricDataResults"]}
     for index, handler in enumerate(deployment.handlers):
         name = deployment.function(handler)
         seen = {code: counts.get(f"{code}_{index}", 0) for code in _FAILURES.values()}

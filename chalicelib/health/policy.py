@@ -16,14 +16,18 @@ def lets_in(
     else, such as an organisation, excludes the service.
     """
     statements = [
-        one
-        for one in as_list(policy.get("Statement"))
-        if _names(one.get("Principal"), service) and _covers(one.get("Action"), action)
+        statement
+        for statement in as_list(policy.get("Statement"))
+        if _names(statement.get("Principal"), service) and _covers(statement.get("Action"), action)
     ]
-    return any(
-        one.get("Effect") == "Allow" and _is_met(one.get("Condition") or {}, source)
-        for one in statements
-    ) and not any(one.get("Effect") == "Deny" and not one.get("Condition") for one in statements)
+    allows = any(
+        statement.get("Effect") == "Allow" and _is_met(statement.get("Condition") or {}, source)
+        for statement in statements
+    )
+    return allows and not any(
+        statement.get("Effect") == "Deny" and not statement.get("Condition")
+        for statement in statements
+    )
 
 
 def _names(principal: object, service: str) -> bool:
@@ -32,14 +36,14 @@ def _names(principal: object, service: str) -> bool:
 
 
 def _covers(actions: object, action: str) -> bool:
-    return any(fnmatchcase(action.lower(), one.lower()) for one in as_list(actions))
+    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(actions))
 
 
 def _is_met(conditions: Mapping[str, Mapping[str, Any]], source: Mapping[str, str]) -> bool:
     return all(
         operator.removesuffix("IfExists") in _POSITIVE
         and key.lower() in source
-        and any(fnmatchcase(source[key.lower()], one) for one in as_list(patterns))
+        and any(fnmatchcase(source[key.lower()], pattern) for pattern in as_list(patterns))
         for operator, condition in conditions.items()
         for key, patterns in condition.items()
     )

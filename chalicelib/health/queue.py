@@ -45,7 +45,7 @@ def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResul
         yield CheckResult.fault("queue", "queue_missing", deployment.ops_command("setup"), name)
         return
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
-    depth = sum(int(found.get(one, 0)) for one in _DEPTHS)
+    depth = sum(int(found.get(attribute, 0)) for attribute in _DEPTHS)
     facts = {"depth": str(depth)}
     if depth and _was_never_empty(name, clients("cloudwatch", deployment.region)):
         remedy = (
@@ -97,10 +97,16 @@ def check_redelivery(deployment: Deployment, clients: Clients) -> Iterator[Check
         return  # reported with the function
     arn = deployment.function_arn("on_undelivered")
     answer = functions.list_event_source_mappings(EventSourceArn=deployment.queue_arn)
-    mappings = [one for one in answer["EventSourceMappings"] if one.get("FunctionArn") == arn]
+    mappings = [
+        mapping for mapping in answer["EventSourceMappings"] if mapping.get("FunctionArn") == arn
+    ]
     queue = deployment.settings.undelivered_queue
-    off = [one["UUID"] for one in mappings if one.get("State") in ("Disabled", "Disabling")]
-    choosy = [one["UUID"] for one in mappings if one.get("FilterCriteria", {}).get("Filters")]
+    off = [
+        mapping["UUID"] for mapping in mappings if mapping.get("State") in ("Disabled", "Disabling")
+    ]
+    choosy = [
+        mapping["UUID"] for mapping in mappings if mapping.get("FilterCriteria", {}).get("Filters")
+    ]
     update = f"aws lambda update-event-source-mapping --region {deployment.region} --uuid"
     remedy = deployment.deploy_command
     if off:

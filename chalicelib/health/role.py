@@ -1,6 +1,6 @@
 """Whether a role exists, its service may use it, and it has its rights, by IAM's own answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +57,9 @@ def result_of_role(
 
     try:
         trust: Any = iam.get_role(RoleName=use.name)["Role"]["AssumeRolePolicyDocument"]
-        refused = [one for right in use.rights for one in _refused(use.arn, right, deployment, iam)]
+        refused = [
+            result for right in use.rights for result in _refused(use.arn, right, deployment, iam)
+        ]
     except ClientError as error:
         if is_missing(error):
             return fault("role_missing", use.remedy)
@@ -67,13 +69,12 @@ def result_of_role(
     by_organization, others = _split(refused, "OrganizationsDecisionDetail")
     by_boundary, others = _split(others, "PermissionsBoundaryDecisionDetail")
     if others:
-        lacking = ", ".join(dict.fromkeys(one["EvalActionName"] for one in others))
-        return fault("role_lacks", use.remedy, actions=lacking)
+        return fault("role_lacks", use.remedy, actions=_actions_of(others))
     if by_boundary:
         look = f"aws iam get-role --role-name {use.name} --query Role.PermissionsBoundary"
         return fault("role_bounded", look, actions=by_boundary)
     if by_organization:
-        # It may be one with a condition that the simulation knows nothing of.
+        # The policy may have a condition that the simulation knows nothing of.
         return CheckResult(
             check="role",
             status=Status.UNKNOWN,
@@ -94,7 +95,8 @@ def _refused(
         ResourceArns=list(right.resources),
         ContextEntries=list(_context(arn, right, deployment)),
     )
-    return [one for one in answer["EvaluationResults"] if one["EvalDecision"] != "allowed"]
+    results = answer["EvaluationResults"]
+    return [result for result in results if result["EvalDecision"] != "allowed"]
 
 
 def _split(
@@ -104,9 +106,13 @@ def _split(
 
     Source: "EvaluationResult" (IAM API Reference): each kind of policy has a detail of its own.
     """
-    denied = [one for one in refused if False in one.get(detail, {}).values()]  # type: ignore[attr-defined]
-    others = [one for one in refused if one not in denied]
-    return ", ".join(dict.fromkeys(one["EvalActionName"] for one in denied)), others
+    denied = [result for result in refused if False in result.get(detail, {}).values()]  # type: ignore[attr-defined]
+    others = [result for result in refused if result not in denied]
+    return _actions_of(denied), others
+
+
+def _actions_of(results: "Iterable[EvaluationResultTypeDef]") -> str:
+    return ", ".join(dict.fromkeys(result["EvalActionName"] for result in results))
 
 
 def _context(arn: str, right: Right, deployment: Deployment) -> Iterator["ContextEntryTypeDef"]:

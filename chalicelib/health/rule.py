@@ -57,7 +57,7 @@ def _fault_of(
 def check_read_only_rule(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that a rule brings on_sign_in read-only events, such as those of `aws login`.
 
-    Chalice's rule may do so, as CloudFormation makes it; else there is a second one.
+    Chalice's rule may do so, as CloudFormation makes it; else there is a second rule.
     """
     events: EventBridgeClient = clients("events", deployment.region)
     main = _described(events, deployment.rule("on_sign_in"))
@@ -97,9 +97,10 @@ def check_target(deployment: Deployment, clients: Clients) -> Iterator[CheckResu
                 continue  # reported with the rule
             raise
         function, remedy = deployment.function(handler), deployment.deploy_command
-        ours = [one for one in targets if one["Arn"] == deployment.function_arn(handler)]
-        changing = [one["Id"] for one in ours if changes_event(one)]
-        differing = [one["Id"] for one in ours if retries_less(one) or "RoleArn" in one]
+        arn = deployment.function_arn(handler)
+        ours = [target for target in targets if target["Arn"] == arn]
+        changing = [target["Id"] for target in ours if changes_event(target)]
+        differing = [target["Id"] for target in ours if retries_less(target) or "RoleArn" in target]
         code = (
             ("target_changes_event" if changing else "target_differs" if differing else "")
             if ours
@@ -171,7 +172,9 @@ def covers(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bool:
     """Return whether an event pattern lets through all that the app asks for, and perhaps more."""
     given = _read(pattern)
     return bool(given) and all(
-        isinstance(values, list) and name in needed and all(one in values for one in needed[name])
+        isinstance(values, list)
+        and name in needed
+        and all(value in values for value in needed[name])
         for name, values in given.items()
     )
 

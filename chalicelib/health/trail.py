@@ -1,4 +1,4 @@
-"""Whether a trail logs sign-ins: EventBridge gets them only where one logs management events.
+"""Whether a trail logs sign-ins: EventBridge gets only what a trail logs as management events.
 
 Sources: "Delivering events from AWS services via CloudTrail" (EventBridge User Guide), "Logging
 management events" (CloudTrail User Guide).

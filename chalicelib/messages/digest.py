@@ -57,8 +57,10 @@ def _pages(groups: list[Group]) -> list[list[Group]]:
 def _groups(assessed: Sequence[AssessedSignIn]) -> list[Group]:
     """Group what one line can hold; who got in first, then whoever may have the password."""
     groups: dict[object, Group] = defaultdict(list)
-    for one in assessed:
-        groups[_by_address(one.sign_in) if _is_plain_failure(one) else _by_person(one)].append(one)
+    for member in assessed:
+        is_plain = _is_plain_failure(member)
+        key = _by_address(member.sign_in) if is_plain else _by_person(member)
+        groups[key].append(member)
     return sorted(groups.values(), key=_rank)
 
 
@@ -98,12 +100,12 @@ def _cut(groups: list[Group]) -> tuple[list[Group], list[Group]]:
 def _digest(
     page: list[Group], cut: list[Group], wording: Wording, settings: Settings
 ) -> tuple[Message, list[AssessedSignIn]]:
-    members = [one for group in (*page, *cut) for one in group]
+    members = [member for group in (*page, *cut) for member in group]
     lines = [_line(group, settings) for group in page]
     if cut:
-        lines.append(_more([one.sign_in for group in cut for one in group], wording))
-    text = _text([one.sign_in for one in members], wording)
-    severity = max(one.severity for one in members)
+        lines.append(_more([member.sign_in for group in cut for member in group], wording))
+    text = _text([member.sign_in for member in members], wording)
+    severity = max(member.severity for member in members)
     blocks = [header(wording.phrases("title.digest")), *sections(lines)]
     return build_message(text, severity, settings, blocks), members
 
@@ -114,7 +116,7 @@ def _text(sign_ins: Sequence[SignIn], wording: Wording) -> str:
     failures = [sign_in for sign_in in sign_ins if sign_in.outcome is Outcome.FAILURE]
     sentences = []
     if entries:
-        names = list(dict.fromkeys(wording.who(one.principal) for one in entries))
+        names = list(dict.fromkeys(wording.who(sign_in.principal) for sign_in in entries))
         more = len(names) - _NAMED
         key = "digest.entered.more" if more > 0 else "digest.entered"
         listed = wording.phrases("list.join").join(names[:_NAMED])
@@ -151,7 +153,7 @@ def _failures(failures: Sequence[SignIn], wording: Wording) -> str:
 def _pattern(failures: Iterable[SignIn]) -> str | None:
     """Return what failures look like: mostly many tries of a name, or many names from an address.
 
-    A name that AWS hides is taken for another one each time.
+    A name that AWS hides is taken for another name each time.
     """
     by_address: dict[str | None, set[object]] = defaultdict(set)
     tries: Counter[object] = Counter()
@@ -183,7 +185,7 @@ def _line(group: Group, settings: Settings) -> str:
 
 def _line_in(group: Group, wording: Wording) -> str:
     assessed, first = group[0], group[0].sign_in
-    people = list(dict.fromkeys(one.sign_in.principal for one in group))
+    people = list(dict.fromkeys(member.sign_in.principal for member in group))
     key, who = "digest.line", wording.who_with_role(first)
     if len(people) > 1:
         key, who = "digest.line.several", _several(group, people, wording)
@@ -195,14 +197,14 @@ def _line_in(group: Group, wording: Wording) -> str:
         event=wording.event(first),
         outcome=_outcome(assessed, wording),
         ip=wording.source(first, assessed.origin.network_name) or wording.value(None),
-        period=wording.period(one.sign_in.event_time for one in group),
+        period=wording.period(member.sign_in.event_time for member in group),
     )
 
 
 def _several(group: Group, people: Sequence[Principal], wording: Wording) -> str:
-    names = [wording.who(one) for one in people]
+    names = [wording.who(principal) for principal in people]
     listed = wording.phrases("list.join").join([*names[:_NAMED], *["…"][: len(names) - _NAMED]])
-    counted = _spread((one.sign_in for one in group), wording)["names"]
+    counted = _spread((member.sign_in for member in group), wording)["names"]
     return wording.phrases("digest.several", names=counted, listed=listed)
 
 
@@ -215,7 +217,8 @@ def _outcome(assessed: AssessedSignIn, wording: Wording) -> str:
     else:
         mfa = mfa_kind(sign_in) if sign_in.event_name in SIGN_INS else None
         note = wording.phrases(f"note.mfa.{mfa}") if mfa else None
-    new = [wording.phrases(f"note.{one}") for one in assessed.reasons if one in WHAT_IS_NEW]
+    reasons = [reason for reason in assessed.reasons if reason in WHAT_IS_NEW]
+    new = [wording.phrases(f"note.{reason}") for reason in reasons]
     for text in (*new, note or ""):
         if text:
             outcome = wording.phrases("digest.outcome", outcome=outcome, note=text)
@@ -229,9 +232,10 @@ def _more(sign_ins: Sequence[SignIn], wording: Wording) -> str:
 def _spread(sign_ins: Iterable[SignIn], wording: Wording) -> dict[str, str]:
     """Count the different people, as far as AWS names them, and addresses."""
     sign_ins = list(sign_ins)
-    names = len({(one.principal.type, one.principal.name) for one in sign_ins})
-    hidden = any(one.principal.name_hidden for one in sign_ins)
-    addresses = {one.source_ip for one in sign_ins}
+    principals = [sign_in.principal for sign_in in sign_ins]
+    names = len({(principal.type, principal.name) for principal in principals})
+    hidden = any(principal.name_hidden for principal in principals)
+    addresses = {sign_in.source_ip for sign_in in sign_ins}
     ip = wording.value(sign_ins[0].source_ip)
     return {
         "names": wording.phrases("digest.count.names.at_least", n=names)

@@ -50,7 +50,7 @@ def build_message(
 
 
 def may_repeat(message: Message, settings: Settings, *, partly: bool) -> Message:
-    """Return a message that says that it, or part of it, may repeat an earlier one."""
+    """Return a message that says that it, or part of it, may repeat an earlier message."""
     phrase = "may_repeat.partly" if partly else "may_repeat"
     note = phrases_in(settings.message_language)(phrase)
     payload = {**message.payload, "text": f"{message.payload['text']} {note}"}

@@ -32,9 +32,9 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0\ufffc\U0001d159")
 _MARKS: Final = frozenset({"Me", "Mn"})
 _MOST_MARKS: Final = 2  # on one letter
-# A mark at the edge of a word, which opens or closes bold, italics or a strike, perhaps with one in
-# another text of the line; an emoji's name; a quote. A group of an IPv6 address is no emoji's name,
-# but for the few that are hexadecimal digits.
+# A mark at the edge of a word, which opens or closes bold, italics or a strike, perhaps with a mark
+# in another text of the line; an emoji's name; a quote. A group of an IPv6 address is no emoji's
+# name, but for the few that are hexadecimal digits.
 _RENDERED: Final = re.compile(
     r"(?<![A-Za-z0-9])[*_~](?!\s)|(?<!\s)[*_~](?![A-Za-z0-9])"
     r"|:(?![0-9a-f]+:)[\w+'-]+:|:(?:100|1234|a|ab|abc|abcd|b|bed|bee|cd):"
@@ -79,7 +79,7 @@ def escape(text: str, limit: int = SECTION_LIMIT) -> str:
     escaped = text.translate(_ESCAPES)
     if len(escaped) <= limit:
         return escaped
-    lengths = list(accumulate(len(one.translate(_ESCAPES)) for one in text))
+    lengths = list(accumulate(len(character.translate(_ESCAPES)) for character in text))
     kept = text[: bisect_right(lengths, limit - 1)]
     return kept.rstrip().translate(_ESCAPES) + "…"
 

@@ -32,7 +32,7 @@ class Wording:
         self._markup = markup
 
     def quote(self, text: str | None, limit: int | None = None) -> str:
-        """Return a text from outside, fit for its reader; an empty one if nothing is visible."""
+        """Return a text from outside, fit for its reader; an empty text if nothing is visible."""
         limit = limit or self._limit
         if not text or not self._markup:
             return clean(text or "", limit)
@@ -103,7 +103,7 @@ class Wording:
         return f"{name} → {host}" if host and client.kind == "third_party" else name
 
     def account(self, account_id: str | None) -> str:
-        """Name an account within a sentence, by its name where the stage gives one, and number."""
+        """Name an account within a sentence, by its number and the name that the stage gives it."""
         number, name = self._account(account_id)
         if not number:
             return self.phrases("account.unknown")
@@ -118,7 +118,7 @@ class Wording:
         """Name the account beside its label; for a switch between two, both."""
         names = [sign_in.account_id]
         if sign_in.switch:
-            names = [one.account_id or sign_in.account_id for one in sign_in.switch]
+            names = [principal.account_id or sign_in.account_id for principal in sign_in.switch]
             if sign_in.event_name == "ExitRole":
                 names.reverse()
         return " → ".join(dict.fromkeys(map(self._account_value, names)))
@@ -207,7 +207,7 @@ class Wording:
         return self.value(browser or system)
 
     def source(self, sign_in: SignIn, network_name: str | None) -> str:
-        """Return the address, with its network's name where the stage gives one.
+        """Return the address, with its network's name where the stage names it.
 
         AWS writes the name of a service, or "AWS Internal", in place of an address that it hides.
         """

@@ -1,6 +1,6 @@
 """IAM's credential report: who has a console password, and who has MFA.
 
-Where the report is unclear, a person counts as one who has a password and no MFA.
+Where the report is unclear, a person counts as having a password and no MFA.
 
 Sources: "Generate credential reports for your AWS account" (IAM User Guide), by which root has no
 password where `password_enabled` is FALSE; older reports say `not_supported` of every root. "AWS
@@ -90,7 +90,7 @@ def fetch(
 ) -> CredentialReport:
     """Have IAM make the report, wait for it up to `patience` seconds, and read it.
 
-    IAM makes one every four hours at most, and gives the last one until then. Raises AWSReadError.
+    IAM makes a report every four hours at most, and gives the last until then. Raises AWSReadError.
     """
     give_up_at = clock() + patience
     while True:
@@ -105,7 +105,7 @@ def fetch(
 
 
 def _ready_report(iam: "IAMClient") -> CredentialReport | None:
-    """Return the report if it is ready; if there is none, or only an old one, have it made."""
+    """Return the report if it is ready; if there is none, or it is old, have it made."""
     action = "iam:GenerateCredentialReport"
     try:
         if iam.generate_credential_report()["State"] != "COMPLETE":

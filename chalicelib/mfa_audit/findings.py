@@ -57,9 +57,9 @@ class MfaFindings:
             able=_count(detail.get("able")),
             without_mfa=_count(detail.get("without_mfa")),
             named=tuple(
-                _person(one)
-                for one in (named[:NAMED] if isinstance(named, list) else ())
-                if isinstance(one, Mapping)
+                _person(person)
+                for person in (named[:NAMED] if isinstance(named, list) else ())
+                if isinstance(person, Mapping)
             ),
             root_listed=detail.get("root_listed") is not False,
         )

@@ -33,7 +33,7 @@ def unwrapped(received: object) -> Iterator[object]:
 
 
 def event_in(received: object) -> Json | None:
-    """Return the event that something is, a CloudTrail record as one; None if it is neither."""
+    """Return the event that something is, a CloudTrail record as an event; else None."""
     if not isinstance(received, Mapping):
         return None
     if "detail" in received or "detail-type" in received:

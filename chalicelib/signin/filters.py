@@ -47,8 +47,8 @@ def _is_plain_call(assessed: AssessedSignIn) -> bool:
 def _covers(pattern: str, sign_in: SignIn) -> bool:
     """Return whether a pattern of the settings means whoever signed in.
 
-    With wildcards it means nobody whose console session was made from access keys, as whoever stole
-    those of a role makes one: it would cover roles that did not exist when it was written.
+    With wildcards it means nobody whose console session was made from access keys: whoever stole a
+    role's keys can make such a session, and the pattern covers roles that are newer than it is.
     """
     principal = sign_in.principal
     is_made_from_keys = sign_in.event_name in SIGN_INS and (

@@ -20,7 +20,7 @@ def parse_object(text: str | bytes) -> dict[str, Any] | None:
 
 
 def object_in(mapping: Json, key: str) -> Json:
-    """Return the object under a key; an empty one if there is none."""
+    """Return the object under a key; an empty object if there is none."""
     value = mapping.get(key)
     return value if isinstance(value, Mapping) else {}
 

@@ -71,7 +71,7 @@ class Principal:
     session's: whoever assumes a role can choose the session's name. Of a federated user it is that
     of whoever made the session, whom `keys_of` names. `saml_provider` is the identity provider that
     named the person. `source_identity` is what the session was given when it began and cannot
-    change. `user_id` is the one that IAM Identity Center gives, in the store `identity_store`.
+    change. `user_id` is given by IAM Identity Center, in the store `identity_store`.
     """
 
     type: PrincipalType
@@ -93,13 +93,13 @@ class Principal:
 
     @property
     def imitates_permission_set(self) -> bool:
-        """Whether a role that AWS does not show to be a permission set is named like one."""
+        """Whether a role has the name of a permission set, which AWS does not show it to be."""
         role = _letters(self.role)
         return self.type is PrincipalType.ASSUMED_ROLE and role.startswith("awsreservedsso")
 
     @property
     def imitates_hidden_name(self) -> bool:
-        """Whether the name looks as if AWS hid another one behind it."""
+        """Whether the name looks as if AWS hid another name behind it."""
         return _letters(HIDDEN_NAME) in _letters(self.name)
 
 
@@ -202,11 +202,11 @@ class SignIn:
     @property
     def is_between_accounts(self) -> bool:
         """Whether somebody switched into or out of another account's role: both record it."""
-        return bool(self.switch) and len({one.account_id for one in self.switch or ()}) > 1
+        return len({principal.account_id for principal in self.switch or ()}) > 1
 
     @property
     def failed_at_mfa(self) -> bool:
-        """Whether it failed at the second factor: the first one was probably right."""
+        """Whether it failed at the second factor: the first factor was probably right."""
         return (
             self.outcome is Outcome.FAILURE
             and self.mfa is Mfa.YES

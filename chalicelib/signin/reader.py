@@ -118,7 +118,7 @@ class _Noting(Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(())
 
-    def __len__(self) -> int:  # pragma: no cover — a Mapping needs one, nobody asks
+    def __len__(self) -> int:  # pragma: no cover — a Mapping needs a length, nobody asks
         return len(self._content)
 
 
