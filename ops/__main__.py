@@ -74,7 +74,7 @@ class Commands(Command, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named; name one like it if there is none."""
+        """Find the command that is named; suggest a similar command if there is none."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -64,7 +64,7 @@ class Account:
         return self.session.client(service, region_name=region)  # type: ignore[call-overload]
 
     def expect_home_of(self, stage: str) -> None:
-        """Raise OpsError if the stage is deployed in another account than this one."""
+        """Raise OpsError if the stage is deployed in another account."""
         deployed = Deployed.read(stage)
         if deployed and deployed.account_id != self.account_id:
             raise OpsError(

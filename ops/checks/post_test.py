@@ -1,4 +1,4 @@
-"""Whether a message reaches the channel, found out by posting one."""
+"""Whether a message reaches the channel, found out by posting a message."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which release of signin-monitor a stage runs, beside the one that looks."""
+"""Which release of signin-monitor a stage runs, compared with the release that looks."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -59,7 +59,7 @@ def check_role(deployment: Deployment, clients: Clients) -> Iterator[CheckResult
 def _here(resource: str, deployment: Deployment) -> str:
     """Return a grant's ARN with what it leaves open: partition, region and account.
 
-    A field that is empty stays so: an identity store, for one, has no region.
+    A field that is empty stays so: an identity store, for example, has no region.
     """
     if resource == "*":
         return resource

@@ -50,7 +50,7 @@ def command(*, as_csv: bool, as_json: bool, profile: str | None, region: str) ->
         raise click.UsageError("--csv and --json exclude each other.")
     account = Account.open(profile, region)
     report = fetch(account.session.client("iam"), patience=_PATIENCE)
-    rows = [_cells(account.account_id, one, report) for one in able_to_sign_in(report)]
+    rows = [_cells(account.account_id, person, report) for person in able_to_sign_in(report)]
     if as_csv:
         write_csv(_COLUMNS, rows)
     elif as_json:

@@ -140,12 +140,12 @@ def _first_and_last(sightings: Iterable[Sighting]) -> list[Sighting]:
     """Return what teaches as much as all of them, oldest first."""
     first: dict[tuple[str, str, str], Sighting] = {}
     last: dict[tuple[str, str, str], Sighting] = {}
-    for sighting in sorted(sightings, key=lambda one: one.time):
+    for sighting in sorted(sightings, key=lambda sighting: sighting.time):
         kind = sighting.person, sighting.network, sighting.client
         first.setdefault(kind, sighting)
         last[kind] = sighting
     chosen = {sighting.event_id: sighting for sighting in (*first.values(), *last.values())}
-    return sorted(chosen.values(), key=lambda one: one.time)
+    return sorted(chosen.values(), key=lambda sighting: sighting.time)
 
 
 def _show(items: Sequence[Item], name: str) -> None:

@@ -175,7 +175,7 @@ def _wait(deployment: Deployment, clients: Clients) -> bool:
 
 
 def _settings(config: ConfigFile, stage: str, region: str | None) -> Settings:
-    """Read the stage's settings; one without a ciphertext is at fault, but can be looked at."""
+    """Read the stage's settings; without a ciphertext they are at fault, but can be looked at."""
     config.expect(stage)
     environment = config.environment(stage)
     home = {"SIGN_IN_REGION": region} if region else {}

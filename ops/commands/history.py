@@ -24,7 +24,7 @@ from chalicelib.settings import Settings
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from chalicelib.signin.model import Principal, PrincipalType
 from chalicelib.signin.reader import read_sign_in
-from chalicelib.signin.severity import assess
+from chalicelib.signin.severity import AssessedSignIn, assess
 from ops.account import Account
 from ops.command import Command, profile_option, yes_option
 from ops.commands.csv_text import write_csv
@@ -146,7 +146,7 @@ def command(  # noqa: PLR0913  # one argument for each option
     elif as_json:
         click.echo(json.dumps([row.values() for row in rows], indent=2, ensure_ascii=False))
     elif full:
-        _show_messages(rows, settings)
+        _show_messages([row.assessed for row in rows], settings)
     elif rows:
         out = console()
         out.print(table(rows, out.width))
@@ -193,8 +193,8 @@ def read_history(clients: Clients, regions: Sequence[str], since: datetime) -> l
     reasons = [sentence(result, phrases_in("en"), str) for result in fold(refusals)]
     if len(refusals) == len(windows):
         raise OpsError(f"CloudTrail cannot be read: {reasons[0]}.")
-    for one in reasons:
-        click.secho(f"Not read to the end: {one}.", fg="yellow", err=True)
+    for reason in reasons:
+        click.secho(f"Not read to the end: {reason}.", fg="yellow", err=True)
     return sorted(events, key=lambda event: str(event["time"]))
 
 
@@ -225,11 +225,11 @@ def _is_named(principal: Principal, pattern: str) -> bool:
     return fnmatchcase(name.lower(), pattern.lower())
 
 
-def _show_messages(rows: Sequence[Row], settings: Settings) -> None:
+def _show_messages(sign_ins: Sequence[AssessedSignIn], settings: Settings) -> None:
     screen = Screen(sys.stdout)
-    for one in rows:
-        message = sign_in_message(one.assessed, settings, None)
-        screen.show(message.payload, one.assessed.sign_in.event_time or datetime.now(UTC))
+    for assessed in sign_ins:
+        message = sign_in_message(assessed, settings, None)
+        screen.show(message.payload, assessed.sign_in.event_time or datetime.now(UTC))
 
 
 def _post(

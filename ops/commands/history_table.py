@@ -89,7 +89,7 @@ def row(assessed: AssessedSignIn, settings: Settings) -> Row:
 
 
 def table(rows: Sequence[Row], width: int) -> Table:
-    """Return the rows as a table; a narrow one has neither year, seconds, region nor MFA."""
+    """Return the rows as a table; a narrow table has neither year, seconds, region nor MFA."""
     is_wide = width >= _WIDE
     heads = ["TIME", "SEVERITY", "WHO", "EVENT", "OUTCOME", "FROM"]
     drawn = Table(*heads, *(["MFA", "REGION", ""] if is_wide else []), box=None, pad_edge=False)

@@ -114,7 +114,7 @@ def _log_steps(account: Account, stage: str) -> Iterator[Step]:
     for handler in resource_names.HANDLERS:
         group = resource_names.log_group(stage, handler)
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-        if any(one["logGroupName"] == group for one in found):
+        if any(log_group["logGroupName"] == group for log_group in found):
             yield Step(
                 f"delete the logs {group}",
                 partial(logs.delete_log_group, logGroupName=group),

@@ -22,8 +22,8 @@ def deployer_policy(boundary: str) -> dict[str, Any]:
     policy: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
     if not boundary:
         return policy
-    (roles,) = [one for one in policy["Statement"] if one["Sid"] == _ROLES]
-    roles["Action"] = [one for one in roles["Action"] if one not in _BOUNDED]
+    (roles,) = [statement for statement in policy["Statement"] if statement["Sid"] == _ROLES]
+    roles["Action"] = [action for action in roles["Action"] if action not in _BOUNDED]
     bounded = {
         **roles,
         "Sid": "RolesUnderTheBoundary",

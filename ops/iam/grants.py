@@ -32,7 +32,7 @@ def file_name(stage: str, handler: str) -> str:
 
 
 def grants(settings: Settings, handler: str, *, in_vpc: bool = False) -> tuple[Grant, ...]:
-    """Return what a handler needs under a stage's settings, `in_vpc` if its function is in one."""
+    """Return what a handler needs under a stage's settings, `in_vpc` if it runs in a VPC."""
     common = (
         _read_webhook(settings),
         *_write_own_log(settings.stage, handler),
@@ -184,8 +184,8 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
     """Return the rights to read what `self_check` compares; each that is refused it names."""
     stage = settings.stage
     functions = tuple(
-        f"arn:*:lambda:*:*:function:{resource_names.function(stage, one)}"
-        for one in resource_names.HANDLERS
+        f"arn:*:lambda:*:*:function:{resource_names.function(stage, handler)}"
+        for handler in resource_names.HANDLERS
     )
     by_alias = {
         "ForAnyValue:StringEquals": {"kms:ResourceAliases": resource_names.key_alias(stage)}
@@ -203,7 +203,7 @@ def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
         _look("Rules", "arn:*:events:*:*:rule/*"),
         _look("ForwardRoles", "*"),  # whoever made a forward has named its role
         _look("Functions", *functions),
-        _look("Logs", *(_log_group(stage, one) for one in resource_names.HANDLERS)),
+        _look("Logs", *(_log_group(stage, handler) for handler in resource_names.HANDLERS)),
         *queue,
         *table,
         _look("Key", "arn:*:kms:*:*:key/*", condition=by_alias),

@@ -28,5 +28,5 @@ def build(stage: str) -> tuple[list[models.Model], Path]:
     create_build_stage(OSUtils(), UI(), TemplatedSwaggerGenerator(), config).execute(
         config, resources
     )
-    archives = [str(one.filename) for one in resources if isinstance(one, models.DeploymentPackage)]
-    return resources, Path(archives[0])
+    packages = [model for model in resources if isinstance(model, models.DeploymentPackage)]
+    return resources, Path(str(packages[0].filename))

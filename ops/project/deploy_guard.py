@@ -135,8 +135,8 @@ def _deployed(account: Account, config: ConfigFile, stage: str) -> DeployedResou
 def _expect_readable_queue(account: Account, config: ConfigFile, stage: str) -> None:
     """Raise OpsError for a queue that Lambda would refuse, once it has made all the rest.
 
-    Says what else is wrong with a queue of the operator's own. One that may not be looked at is
-    left to AWS.
+    Says what else is wrong with a queue of the operator's own. A queue that may not be looked at
+    is left to AWS.
     """
     if not config.settings(stage).undelivered_queue:
         return
@@ -182,7 +182,7 @@ def _start_again(context: click.Context, stage: str) -> NoReturn:
 
 
 def _confirm_release(deployed: str | None, stage: str) -> None:
-    """Raise OpsError unless this release is the deployed one, a newer one, or agreed to."""
+    """Raise OpsError unless this release is the deployed release, or newer, or agreed to."""
     if not deployed or as_numbers(deployed) <= as_numbers(__version__):
         return
     click.echo(f"The stage {stage} runs release {deployed}, newer than this one, {__version__}.")

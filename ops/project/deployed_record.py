@@ -29,8 +29,8 @@ def write_record(stage: str, resources: Iterable[Resource]) -> bool:
 
     The order of what is recorded already stays.
     """
-    found = {one["name"]: one for one in resources}
-    if found == {one.get("name"): one for one in read_record(stage)}:
+    found = {resource["name"]: resource for resource in resources}
+    if found == {resource.get("name"): resource for resource in read_record(stage)}:
         return False
     record_path(stage).parent.mkdir(parents=True, exist_ok=True)
     content = {"resources": list(found.values()), "schema_version": "2.0", "backend": "api"}
@@ -49,7 +49,8 @@ class Deployed:
     def read(cls, stage: str) -> Self | None:
         """Read it off a function's ARN; None if nothing is deployed from this folder."""
         try:
-            arns = [one["lambda_arn"] for one in read_record(stage) if "lambda_arn" in one]
+            functions = [resource for resource in read_record(stage) if "lambda_arn" in resource]
+            arns = [function["lambda_arn"] for function in functions]
             _, _, _, region, account_id, *_ = arns[0].split(":")
         except (ValueError, LookupError, TypeError, AttributeError):
             return None

@@ -95,7 +95,7 @@ class _Looking:
             yield _resource(f"{handler}-log-group", "log_group", log_group_name=group)
 
     def _role(self, handler: str) -> Iterator[Resource]:
-        """Yield the handler's role, unless the operator brings one of that very name."""
+        """Yield the handler's role, unless the operator brings a role of that very name."""
         name = resource_names.function(self._stage, handler)
         arn = unless_missing(lambda: self._iam.get_role(RoleName=name)["Role"]["Arn"])
         if arn and arn != self._config.own_role(self._stage, handler):
@@ -114,13 +114,13 @@ class _Looking:
             yield _resource(f"{handler}-event", "cloudwatch_event", rule_name=name)
 
     def _queues(self, handler: str) -> Iterator[Resource]:
-        """Yield each mapping of a queue to the function, the one of the stage's own queue first.
+        """Yield each mapping of a queue to the function, that of the stage's own queue first.
 
-        Chalice keeps that under the name that it would give, and deletes the others.
+        Chalice keeps the first under the name that it would give, and deletes the others.
         """
         name = resource_names.function(self._stage, handler)
-        mappings = [one for one in self._mappings if _last(one["FunctionArn"]) == name]
-        mappings.sort(key=lambda one: _last(one["EventSourceArn"]) != self._queue)
+        mappings = [mapping for mapping in self._mappings if _last(mapping["FunctionArn"]) == name]
+        mappings.sort(key=lambda mapping: _last(mapping["EventSourceArn"]) != self._queue)
         for number, mapping in enumerate(mappings):
             suffix = f"-{number}" if number else ""
             yield _resource(

@@ -1,8 +1,8 @@
 """What has to hold before Chalice packs: that Lambda's user can read it all, and bytecode.
 
-Chalice's archive keeps the modes of files, and Lambda runs the functions as another user than the
-one that packed: under a umask of 077 every cold start would end in PermissionError (AWS Knowledge
-Center, "How do I resolve permission denied errors when I use Lambda deployment packages").
+Chalice's archive keeps the modes of files, and Lambda does not run the functions as the user that
+packed: under a umask of 077 every cold start would end in PermissionError (AWS Knowledge Center,
+"How do I resolve permission denied errors when I use Lambda deployment packages").
 """
 
 import os
@@ -60,6 +60,6 @@ def _is_usable(archive: Path) -> bool:
     """Whether an archive that Chalice would use again is whole and its entries readable."""
     try:
         with zipfile.ZipFile(archive) as content:
-            return all(one.external_attr >> 16 & _BY_OTHERS for one in content.infolist())
+            return all(entry.external_attr >> 16 & _BY_OTHERS for entry in content.infolist())
     except (OSError, zipfile.BadZipFile):
         return False

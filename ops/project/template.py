@@ -17,7 +17,7 @@ from ops.project.deployed_resources import VERSION_TAG
 
 Properties = dict[str, Any]
 
-_TARGET_ID: Final = "1"  # Chalice's own, so that a rule can pass from one to the other
+_TARGET_ID: Final = "1"  # Chalice's own, so that a rule can pass between the two
 
 
 def stage_template(

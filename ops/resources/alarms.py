@@ -34,9 +34,9 @@ class Alarms:
         self._cloudwatch: CloudWatchClient = account.session.client("cloudwatch")
         self._sns: SNSClient = account.session.client("sns")
         self._has_topic = any(
-            one["TopicArn"] == self._topic_arn
+            topic["TopicArn"] == self._topic_arn
             for page in self._sns.get_paginator("list_topics").paginate()
-            for one in page["Topics"]
+            for topic in page["Topics"]
         )
 
     def steps(self, settings: Settings, email: str | None) -> Iterator[Step]:
@@ -46,7 +46,9 @@ class Alarms:
                 f"make the SNS topic {self.topic}",
                 lambda: self._sns.create_topic(Name=self.topic, Tags=self._tags),
             )
-        if email and email not in {one["Endpoint"] for one in self._subscriptions()}:
+        if email and not any(
+            subscription["Endpoint"] == email for subscription in self._subscriptions()
+        ):
             yield Step(
                 f"subscribe {email} to {self.topic}",
                 lambda: self._sns.subscribe(
@@ -82,9 +84,9 @@ class Alarms:
     def heard_by(self) -> list[str]:
         """Who gets them; whoever has not followed the link that AWS sent gets nothing."""
         return [
-            one["Endpoint"]
-            for one in self._subscriptions()
-            if one["SubscriptionArn"].startswith("arn:")
+            subscription["Endpoint"]
+            for subscription in self._subscriptions()
+            if subscription["SubscriptionArn"].startswith("arn:")
         ]
 
     def removal_steps(self) -> Iterator[Step]:
@@ -147,7 +149,7 @@ class Alarms:
     def _found(self) -> dict[str, Mapping[str, Any]]:
         names = [f"{self._prefix}{name}" for name in _NAMES]
         alarms = self._cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-        return {one["AlarmName"]: one for one in alarms}
+        return {alarm["AlarmName"]: alarm for alarm in alarms}
 
     def _subscriptions(self) -> "list[SubscriptionTypeDef]":
         if not self._has_topic:
@@ -155,4 +157,4 @@ class Alarms:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(
             TopicArn=self._topic_arn
         )
-        return [one for page in pages for one in page["Subscriptions"]]
+        return [subscription for page in pages for subscription in page["Subscriptions"]]

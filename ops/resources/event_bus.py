@@ -25,8 +25,9 @@ class HomeBus:
     def steps(self, organization: str) -> Iterator[Step]:
         """Return the step that lets an organisation's accounts send sign-ins, and nothing else."""
         wanted = self._statement(organization)
-        others = [one for one in self._policy["Statement"] if one.get("Sid") != self._sid]
-        if wanted not in self._policy["Statement"]:
+        statements = self._policy["Statement"]
+        others = [statement for statement in statements if statement.get("Sid") != self._sid]
+        if wanted not in statements:
             policy = {"Version": "2012-10-17", "Statement": [*others, wanted]}
             yield Step(
                 f"let the accounts of {organization} send sign-ins to {self._arn}",
@@ -35,7 +36,7 @@ class HomeBus:
 
     def removal_steps(self) -> Iterator[Step]:
         """Return the step that takes this statement away."""
-        if any(one.get("Sid") == self._sid for one in self._policy["Statement"]):
+        if any(statement.get("Sid") == self._sid for statement in self._policy["Statement"]):
             yield Step(
                 f"no longer let an organisation send sign-ins to {self._arn}",
                 lambda: self._events.remove_permission(StatementId=self._sid),

@@ -1,4 +1,4 @@
-"""The rules that forward sign-ins to the home region, one in each other region.
+"""The rules that forward sign-ins to the home region, a rule in each other region.
 
 `chalicelib.health.forward` says which regions forward, whoever made the rule.
 """
@@ -199,5 +199,5 @@ class Forwards:
         events = self._events[region]
         targets = events.list_targets_by_rule(Rule=self._name)["Targets"]
         if targets:
-            events.remove_targets(Rule=self._name, Ids=[one["Id"] for one in targets])
+            events.remove_targets(Rule=self._name, Ids=[target["Id"] for target in targets])
         events.delete_rule(Name=self._name)

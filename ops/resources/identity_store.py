@@ -15,4 +15,5 @@ def find_identity_store(account: Account) -> str | None:
         instances = sso_admin.list_instances()["Instances"]
     except (ClientError, BotoCoreError):
         return None
-    return next((one["IdentityStoreId"] for one in instances if "IdentityStoreId" in one), None)
+    store_ids = (instance.get("IdentityStoreId") for instance in instances)
+    return next(filter(None, store_ids), None)

@@ -35,7 +35,7 @@ class StageKey:
     """
 
     def __init__(self, account: Account, stage: str, brought: str | None = None) -> None:
-        """Manage the key of a stage; `brought` is the id or ARN of one that the operator brings.
+        """Manage the key of a stage; `brought` is the id or ARN of a key that the operator brings.
 
         Raises OpsError if that key cannot serve.
         """
@@ -161,7 +161,7 @@ class StageKey:
             )
 
     def _make(self) -> None:
-        """Make the key, or go on with one that an interrupted run left without its alias."""
+        """Make the key, or go on with a key that an interrupted run left without its alias."""
         key_id = (
             self._left
             or (
@@ -197,7 +197,7 @@ class StageKey:
     def _without_alias(self) -> str | None:
         """Find a key that an interrupted run left: of the stage's tag, with the default policy.
 
-        Whoever may tag keys could plant one, under a policy that lets others decrypt.
+        Whoever may tag keys could plant a key under a policy that lets others decrypt.
         """
         for page in self._kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
@@ -212,10 +212,10 @@ class StageKey:
             tags = self._kms.list_resource_tags(KeyId=key_id)["Tags"]
         except ClientError:
             return False  # a key that does not let us look is none of ours
-        return self._mark.items() <= {one["TagKey"]: one["TagValue"] for one in tags}.items()
+        return self._mark.items() <= {tag["TagKey"]: tag["TagValue"] for tag in tags}.items()
 
     def _has_default_policy(self, key_id: str) -> bool:
-        """Return whether a key's policy leaves all to IAM, as that of a key made without one."""
+        """Return whether a key's policy leaves all to IAM, as KMS's default policy does."""
         try:
             text = self._kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
             (statement,) = json.loads(text)["Statement"]

@@ -65,20 +65,19 @@ class UndeliveredQueue:
         self.name = named or resource_names.undelivered_queue(stage)
         self._timeout: int = config.setting("lambda_timeout", stage, "on_undelivered") or _TIMEOUT
         self._region = account.region
-        senders = [
-            config.own_role(stage, one) or account.role_arn(resource_names.function(stage, one))
-            for one in resource_names.HANDLERS
-        ]
-        taker = config.own_role(stage, _TAKER) or account.role_arn(
-            resource_names.function(stage, _TAKER)
-        )
+        roles = {
+            handler: config.own_role(stage, handler)
+            or account.role_arn(resource_names.function(stage, handler))
+            for handler in resource_names.HANDLERS
+        }
+        policy = _policy(account, account.arn("sqs", self.name), [*roles.values()], roles[_TAKER])
         self._sqs: SQSClient = account.session.client("sqs")
         self._mark = tags_of(stage)
         self._tags = account.tags_for(stage)
         self._wanted: dict[QueueAttributeNameType, str] = {
             "MaximumMessageSize": str(_LARGEST),
             "MessageRetentionPeriod": str(DAYS * 24 * 3600),
-            "Policy": json.dumps(_policy(account, account.arn("sqs", self.name), senders, taker)),
+            "Policy": json.dumps(policy),
             "SqsManagedSseEnabled": "true",
             "VisibilityTimeout": str(6 * self._timeout + _BATCH_WINDOW),
         }
@@ -178,7 +177,7 @@ class UndeliveredQueue:
         if self._url is None:
             return 0
         found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=_DEPTHS)
-        return sum(int(one) for one in found["Attributes"].values())
+        return sum(map(int, found["Attributes"].values()))
 
     def _find(self) -> str | None:
         return unless_missing(lambda: self._sqs.get_queue_url(QueueName=self.name)["QueueUrl"])

@@ -66,11 +66,11 @@ class ReadOnlyRule:
         if self._described(self._name) is None:
             return
         tags = self._events.list_tags_for_resource(ResourceARN=self._arn)["Tags"]
-        if self._mark.items() <= {one["Key"]: one["Value"] for one in tags}.items():
+        if self._mark.items() <= {tag["Key"]: tag["Value"] for tag in tags}.items():
             yield Step(f"delete the rule {self._name}", self._delete, kind="remove")
 
     def connect_after_deploy(self) -> None:
-        """Lead the rule, if there is one, to the function that Chalice has deployed.
+        """Lead the rule, if it is there, to the function that Chalice has deployed.
 
         Says what to do if AWS refuses: the deployment itself is done.
         """
@@ -104,8 +104,9 @@ class ReadOnlyRule:
         allowed = unless_missing(lambda: self._lambda.get_policy(FunctionName=function))
         if led is None or allowed is None:
             return False
-        return any(one["Arn"] == self._function_arn for one in led["Targets"]) and any(
-            one.get("Sid") == _STATEMENT for one in json.loads(allowed["Policy"])["Statement"]
+        statements = json.loads(allowed["Policy"])["Statement"]
+        return any(target["Arn"] == self._function_arn for target in led["Targets"]) and any(
+            statement.get("Sid") == _STATEMENT for statement in statements
         )
 
     def _make(self) -> None:
@@ -135,5 +136,5 @@ class ReadOnlyRule:
     def _delete(self) -> None:
         targets = self._events.list_targets_by_rule(Rule=self._name)["Targets"]
         if targets:
-            self._events.remove_targets(Rule=self._name, Ids=[one["Id"] for one in targets])
+            self._events.remove_targets(Rule=self._name, Ids=[target["Id"] for target in targets])
         self._events.delete_rule(Name=self._name)

@@ -1,6 +1,6 @@
 """The IAM roles that are not Chalice's own work.
 
-EventBridge forwards sign-ins with one, for all regions of an account. Those of the functions are
+EventBridge forwards sign-ins with a role, for all regions of an account. The functions' roles are
 made here only under a permissions boundary, which Chalice cannot set: it takes up a role that is
 there.
 """
@@ -51,7 +51,7 @@ class Role:
         self._iam: IAMClient = account.session.client("iam")
 
     def steps(self) -> Iterator[Step]:
-        """Return the steps to a role that may do its work, under the boundary if there is one."""
+        """Return the steps to a role that may do its work, under the boundary if it is set."""
         found = self._found()
         if found is None:
             under = f"under {self._boundary}" if self._boundary else ""
@@ -74,7 +74,7 @@ class Role:
     def removal_steps(self) -> Iterator[Step]:
         """Return the step that deletes the role, if `setup` or `regions` made it."""
         found = self._found() or {}
-        tags = {one["Key"]: one["Value"] for one in found.get("Tags", [])}
+        tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
         if self._mark.items() <= tags.items():
             yield Step(f"delete the IAM role {self._name}", self._delete, kind="remove")
 

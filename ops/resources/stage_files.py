@@ -22,7 +22,7 @@ _WEBHOOKS: Final = {MAIN: "the webhook", CRITICAL: "the webhook of critical mess
 class StageFiles:
     """The files of one stage: what they hold, and what is to be written.
 
-    `region` is the home region, if the operator names one. Raises OpsError if the stage's settings
+    `region` is the home region, if the operator names it. Raises OpsError if the stage's settings
     are wrong, or if it lives in another region.
     """
 
@@ -54,7 +54,7 @@ class StageFiles:
         return choice
 
     def want(self, **settings: str) -> None:
-        """Add settings that the stage lacks; one that it has stays."""
+        """Add settings that the stage lacks; a setting that it has stays."""
         self._wanted |= {
             name: value for name, value in settings.items() if not self._now.get(name, "").strip()
         }

@@ -22,7 +22,7 @@ class StageTable:
     """
 
     def __init__(self, account: Account, config: ConfigFile, stage: str) -> None:
-        """Manage the table of a stage, whose settings may name one."""
+        """Manage the table of a stage, whose settings may name it."""
         named = config.environment(stage).get("BASELINE_TABLE", "").strip()
         self.name = named or resource_names.baseline_table(stage)
         self._dynamodb: Any = account.client("dynamodb", account.region)

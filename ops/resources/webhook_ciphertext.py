@@ -70,8 +70,8 @@ def plan_webhooks(
     """Return what is to become of the webhooks; print what cannot be read.
 
     `held` names the settings that have a ciphertext, `replaced` those that get another webhook. A
-    ciphertext that is no good is replaced, too, and one under another key than `key` is encrypted
-    again. What may not be read counts as good while the key stays.
+    ciphertext that is no good is replaced, too, and a ciphertext under another key than `key` is
+    encrypted again. What may not be read counts as good while the key stays.
     """
     kept = {name: _kept(kms, settings, name) for name in held}
     lost = [name for name, it in kept.items() if it is None or (it.webhook is None and key.is_new)]
