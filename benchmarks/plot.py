@@ -105,7 +105,7 @@ def _apart(wanted: dict[str, float]) -> dict[str, float]:
     """Move labels down until none covers another."""
     placed: dict[str, float] = {}
     lowest = -math.inf
-    for variant, y in sorted(wanted.items(), key=lambda one: one[1]):
+    for variant, y in sorted(wanted.items(), key=lambda label: label[1]):
         lowest = placed[variant] = max(y, lowest + _LABEL_GAP)
     return placed
 

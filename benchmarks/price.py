@@ -19,7 +19,7 @@ def dollars_per_million(
 ) -> float:
     """Return the dollars for a million sign-ins of which `COLD_SHARE` start cold.
 
-    `cold_ms` is INIT and handler together; `decryptions` are those of a cold and a warm one.
+    `cold_ms` is INIT and handler together; `decryptions` are those of a cold and a warm sign-in.
     """
     shares = COLD_SHARE, 1 - COLD_SHARE
     durations = math.ceil(cold_ms), math.ceil(warm_ms)

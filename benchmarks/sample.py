@@ -51,7 +51,7 @@ def take(variant: Variant, memory_mb: int, harness: Harness, quota: Quota | None
             _pause()
             processor.append(processor_seconds(pid) - before)
         harness.receiver.behave("close_idle")
-        _sign_in(function, harness)  # the last one over the kept connection
+        _sign_in(function, harness)  # the last sign-in over the kept connection
         new = []
         for _ in range(WARM_CALLS):
             _pause()

@@ -30,7 +30,7 @@ class Variant:
     package_bytes: int  # of the archive
     handler: str
     environment: Mapping[str, str]
-    decryptions: tuple[int, int] = (1, 0)  # KMS requests of a cold sign-in and of a warm one
+    decryptions: tuple[int, int] = (1, 0)  # KMS requests of a cold and of a warm sign-in
 
 
 def make_variants(harness: Harness, scratch: Path) -> list[Variant]:

@@ -104,7 +104,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def renewed(event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the same sign-in as if it happened now: another event, not a late or repeated one."""
+    """Return the same sign-in as if it happened now: an event that is neither late nor a copy."""
     new = copy.deepcopy(dict(event))
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     new |= {"id": str(uuid.uuid4()), "time": time}

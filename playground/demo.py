@@ -80,7 +80,7 @@ def _show(post: Post, screen: Screen) -> None:
 
 
 def _open_browser(address: str) -> None:
-    """Open a browser on a desktop; elsewhere it would be one that takes over the terminal."""
+    """Open a browser on a desktop; elsewhere it would be a browser that takes over the terminal."""
     desktop = sys.platform == "darwin" or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )

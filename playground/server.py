@@ -1,4 +1,4 @@
-"""A server on a loopback address: each stand-in of the playground and of the tests is one."""
+"""A server on a loopback address, as each stand-in of the playground and of the tests is."""
 
 import sys
 import threading

@@ -20,7 +20,7 @@ from moto.core.exceptions import JsonRESTError
 
 PAGE: Final = 50
 RATE: Final = 2  # requests a second, for each region
-clock = time.monotonic  # a test may set a quicker one
+clock = time.monotonic  # a test may set a quicker clock
 _REMEMBER: Final = "SigninMonitorRemember"
 _REFUSE: Final = "SigninMonitorRefuse"
 
@@ -81,16 +81,17 @@ class _History:
     def _found(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
         wanted = {
-            one["AttributeKey"]: one["AttributeValue"] for one in asked.get("LookupAttributes", ())
+            attribute["AttributeKey"]: attribute["AttributeValue"]
+            for attribute in asked.get("LookupAttributes", ())
         }
         return sorted(
             (
-                one
-                for one in map(_as_looked_up, self.records)
-                if start <= one["EventTime"] <= end
-                and all(one.get(key) == value for key, value in wanted.items())
+                event
+                for event in map(_as_looked_up, self.records)
+                if start <= event["EventTime"] <= end
+                and all(event.get(key) == value for key, value in wanted.items())
             ),
-            key=lambda one: float(one["EventTime"]),
+            key=lambda event: float(event["EventTime"]),
             reverse=True,
         )
 

@@ -25,7 +25,7 @@ from playground.aws.embedded import ACCOUNT_ID, HOME_REGION, EmbeddedAws
 
 HOME: Final = HOME_REGION
 TRAIL: Final = "all-regions"
-# The last one is not enabled.
+# The last region is not enabled.
 FEW_REGIONS: Final = [
     region
     for name in (HOME, "eu-west-1", "sa-east-1", "me-central-1")

@@ -1,4 +1,4 @@
-"""An AWS of one's own: moto's server in this process, on a loopback address."""
+"""An embedded AWS: moto's server in this process, on a loopback address."""
 
 import base64
 import os
@@ -39,7 +39,7 @@ class _Request(MotoRequestHandler):
 class EmbeddedAws(Server):
     """An AWS account, empty at first, as a context manager.
 
-    moto keeps one state for the whole process: use one at a time.
+    moto keeps one state for the whole process: use one account at a time.
     """
 
     def __init__(self, *, region: str = HOME_REGION) -> None:
@@ -144,7 +144,7 @@ class EmbeddedAws(Server):
         get_backend("sqs")[ACCOUNT_ID][self.region].queues[queue].lambda_event_source_mappings = {}
 
     def make_user(self, name: str, *, has_password: bool = False, has_mfa: bool = False) -> None:
-        """Make an IAM user; the MFA device is a virtual one under the user's name."""
+        """Make an IAM user; the MFA device is a virtual device under the user's name."""
         iam = self.client("iam")
         iam.create_user(UserName=name)
         if has_password:

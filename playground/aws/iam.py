@@ -25,7 +25,8 @@ def _simulate(response: IamResponse) -> ActionResult:
         for statement in json.loads(policy)["Statement"]
     ]
     context = {
-        one["ContextKeyName"]: one["ContextKeyValues"][0] for one in asked.get("ContextEntries", ())
+        entry["ContextKeyName"]: entry["ContextKeyValues"][0]
+        for entry in asked.get("ContextEntries", ())
     }
     results = [
         {
@@ -50,7 +51,8 @@ def _allows(
         resources=(resource,),
         condition={"StringEquals": context},
     )
-    return not any("does not allow" in one for one in faults({"Statement": statements}, (asked,)))
+    found = faults({"Statement": statements}, (asked,))
+    return not any("does not allow" in fault for fault in found)
 
 
 def _credential_report(response: IamResponse) -> ActionResult:

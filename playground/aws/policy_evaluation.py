@@ -25,18 +25,26 @@ def faults(document: Mapping[str, Any], needs: tuple[Grant, ...]) -> list[str]:
     A `*` in a need's resource stands for something that cannot be known here.
     """
     statements: list[Statement] = [
-        one for one in as_list(document.get("Statement")) if isinstance(one, dict)
+        statement for statement in as_list(document.get("Statement")) if isinstance(statement, dict)
     ]
     return [*_wildcards(statements), *_missing(statements, needs)]
 
 
 def _wildcards(statements: list[Statement]) -> list[str]:
-    allowing = [one for one in statements if one.get("Effect") == "Allow"]
+    allowing = [statement for statement in statements if statement.get("Effect") == "Allow"]
+    allowed = {action for statement in allowing for action in as_list(statement.get("Action"))}
     return [
-        f"allows {action}: name each action, without *"
-        for action in sorted({one for each in allowing for one in as_list(each.get("Action"))})
-        if "*" in action
-    ] + ["allows by NotAction: name each action" for one in allowing if "NotAction" in one]
+        *(
+            f"allows {action}: name each action, without *"
+            for action in sorted(allowed)
+            if "*" in action
+        ),
+        *(
+            "allows by NotAction: name each action"
+            for statement in allowing
+            if "NotAction" in statement
+        ),
+    ]
 
 
 def _missing(statements: list[Statement], needs: tuple[Grant, ...]) -> list[str]:
@@ -78,7 +86,8 @@ def _allowed(
 def _names_action(statement: Statement, action: str) -> bool:
     def among(field: str) -> bool:
         return any(
-            fnmatchcase(action.lower(), one.lower()) for one in as_list(statement.get(field))
+            fnmatchcase(action.lower(), pattern.lower())
+            for pattern in as_list(statement.get(field))
         )
 
     return among("Action") if "Action" in statement else not among("NotAction")
@@ -88,8 +97,9 @@ def _names_resource(
     statement: Statement, resource: str, reaches: Callable[[str, str], bool]
 ) -> bool:
     if "Resource" in statement:
-        return any(reaches(resource, one) for one in as_list(statement["Resource"]))
-    return not any(fnmatchcase(resource, one) for one in as_list(statement.get("NotResource")))
+        return any(reaches(resource, pattern) for pattern in as_list(statement["Resource"]))
+    patterns = as_list(statement.get("NotResource"))
+    return not any(fnmatchcase(resource, pattern) for pattern in patterns)
 
 
 def _holds(statement: Statement, keys: Mapping[str, str], *, unknown: bool) -> bool:
@@ -117,7 +127,7 @@ def _met(test: str, key: str, wanted: list[Any], keys: Mapping[str, str]) -> boo
     negated = "Not" in base
     if value is None:
         return negated or operator != base or test.startswith("ForAllValues:")
-    return negated != any(matches(value, str(one)) for one in wanted)
+    return negated != any(matches(value, str(pattern)) for pattern in wanted)
 
 
 _OPERATORS: Final[dict[str, Callable[[str, str], bool]]] = {
@@ -134,20 +144,18 @@ def _may_reach(resource: str, pattern: str) -> bool:
     """
     if "*" in (resource, pattern):
         return pattern == "*"
-    fields = pattern.split(":", 5)
-    return all(
-        _may_meet(one, other)
-        for one, other in zip_longest(resource.split(":", 5), fields, fillvalue="*")
-    )
+    fields = zip_longest(resource.split(":", 5), pattern.split(":", 5), fillvalue="*")
+    return all(_may_meet(field, wanted) for field, wanted in fields)
 
 
 @cache
-def _may_meet(one: str, other: str) -> bool:
+def _may_meet(pattern: str, other: str) -> bool:
     """Return whether some text fits both patterns of `*` and `?`."""
-    if not one or not other:
-        return set(one + other) <= {"*"}
-    if one[0] == "*":
-        return _may_meet(one[1:], other) or _may_meet(one, other[1:])
+    if not pattern or not other:
+        return set(pattern + other) <= {"*"}
+    if pattern[0] == "*":
+        return _may_meet(pattern[1:], other) or _may_meet(pattern, other[1:])
     if other[0] == "*":
-        return _may_meet(other, one)
-    return (one[0] == other[0] or "?" in one[0] + other[0]) and _may_meet(one[1:], other[1:])
+        return _may_meet(other, pattern)
+    is_same = pattern[0] == other[0] or "?" in pattern[0] + other[0]
+    return is_same and _may_meet(pattern[1:], other[1:])

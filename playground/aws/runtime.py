@@ -119,7 +119,7 @@ class LambdaFunction:
         if failed := self.start():
             return failed
         sandbox = self._sandbox
-        assert sandbox  # noqa: S101  # start() left one
+        assert sandbox  # noqa: S101  # start() left a sandbox
         arn = f"arn:aws:lambda:{self._region}:{ACCOUNT_ID}:function:{self._name}"
         sandbox.hand_out(json.dumps(event).encode(), timeout_seconds, arn)
         report = sandbox.report(timeout_seconds)

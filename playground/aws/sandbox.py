@@ -122,7 +122,7 @@ class _Request(HttpHandler):
     server: _Api
 
     def do_GET(self) -> None:
-        """Answer `next`, the only GET there is: with an event, once there is one."""
+        """Answer `next`, the only GET there is: with an event, once it has come."""
         sandbox = self.server.sandbox
         if not sandbox.ready:
             sandbox.ready = time.perf_counter()

@@ -104,7 +104,7 @@ def stage() -> dict[str, Any]:
         "groups": [
             {
                 "title": title,
-                "sign_ins": [{"title": one, "name": name} for one, name in group.items()],
+                "sign_ins": [{"title": label, "name": name} for label, name in group.items()],
             }
             for title, group in catalogue.GROUPS.items()
         ],

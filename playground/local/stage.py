@@ -48,8 +48,8 @@ class LocalStage:
 def local_stage(say: Callable[[str], object], port: int = PORT) -> Iterator[LocalStage]:
     """Run an embedded AWS, a receiver with Slack's rate limit, and `chalice local` on both.
 
-    What chalice complains of goes to `say`, line by line. Another port is taken where that one
-    is. Raises NotStarted.
+    What chalice complains of goes to `say`, line by line. Another port serves where `port` is
+    taken. Raises NotStarted.
     """
     with deployed_stage.few_regions(), EmbeddedAws() as aws, Receiver(rate=Rate()) as receiver:
         settings = provision("local", aws=aws, receiver=receiver) | SCHEDULES

@@ -14,9 +14,9 @@ const $ = (id) => document.getElementById(id);
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
 
 let receiver = null; // whose posts are shown
-let after = 0; // the number of the newest one
+let after = 0; // the number of the newest post
 let looks = Promise.resolve(); // one after the other
-let polling = null; // when the next one begins
+let polling = null; // when the next look begins
 let choice = Promise.resolve(); // Slack's answer as chosen last, on its way to the receiver
 
 async function call(path, body) {
@@ -189,7 +189,7 @@ function signInButton(title, work) {
 
 function showGroups(groups) {
   $("groups").replaceChildren(...groups.map(({ title, sign_ins }, index) => {
-    const list = element("ul", "tries", ...sign_ins.map((one) => signInButton(one.title, () => tryOut(one.name, one.title))));
+    const list = element("ul", "tries", ...sign_ins.map((signIn) => signInButton(signIn.title, () => tryOut(signIn.name, signIn.title))));
     if (title === "Suspicious") list.append(signInButton("Password spray, 20 names", () => spray("Password spray")));
     const group = element("details", "group", element("summary", "", title), list);
     group.open = index < 3;
@@ -211,8 +211,8 @@ async function selfCheck() {
   const { found, error } = outcome;
   if (error) report(`The self-check failed with ${error.type}. ${error.text}`, "bad", outcome);
   else {
-    const count = Object.values(found).reduce((sum, one) => sum + one, 0);
-    report(`The self-check: ${count} found that EventBridge had not delivered, ${outcome.milliseconds} ms. The rule is on again.`, "good", outcome);
+    const total = Object.values(found).reduce((sum, count) => sum + count, 0);
+    report(`The self-check: ${total} found that EventBridge had not delivered, ${outcome.milliseconds} ms. The rule is on again.`, "good", outcome);
   }
   poll();
 }
@@ -222,7 +222,7 @@ async function selfCheck() {
 /** The offset of a line and column, both counted from 1. */
 function offsetOf(text, line, column) {
   const lines = text.split("\n").slice(0, line - 1);
-  return lines.reduce((sum, one) => sum + one.length + 1, 0) + column - 1;
+  return lines.reduce((sum, earlier) => sum + earlier.length + 1, 0) + column - 1;
 }
 
 async function sendEdited() {
@@ -289,7 +289,7 @@ function showMissing({ missing, command, consequence }) {
   $("empty").hidden = missing.length > 0;
   $("missing-text").textContent = consequence;
   $("missing-command").textContent = command;
-  $("missing-list").replaceChildren(...missing.map((one) => element("li", "", one)));
+  $("missing-list").replaceChildren(...missing.map((name) => element("li", "", name)));
 }
 
 async function start() {

@@ -36,8 +36,8 @@ function link(address, label) {
   return node;
 }
 
-function sameDay(one, other) {
-  return one.toDateString() === other.toDateString();
+function sameDay(time, other) {
+  return time.toDateString() === other.toDateString();
 }
 
 /** "Today", "Yesterday" or nothing, in the reader's own language. */

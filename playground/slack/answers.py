@@ -106,6 +106,6 @@ ANSWERS = {
     "empty": Answer(status=200),
     "not_ok": Answer(status=200, body='{"ok": false}', content_type="application/json"),
 }
-"""Every answer by its name: Slack's own word where it has one."""
+"""Every answer by its name: Slack's own word where there is such a word."""
 
 BEHAVIOURS = frozenset(ANSWERS) | WIRE_FAULTS

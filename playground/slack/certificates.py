@@ -1,4 +1,4 @@
-"""Certificates for the tests' TLS servers: one that is good, and three that must be refused."""
+"""Certificates for the tests' TLS servers: a good one, and three that must be refused."""
 
 import ssl
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NAMES = ("localhost", "127.0.0.1", "hooks.slack.com", "hooks.slack-gov.com")
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """Contexts for servers, and the CA that a client must trust to accept the good one."""
+    """Contexts for servers, and the CA that a client must trust to accept the good certificate."""
 
     ca_file: Path
     good: ssl.SSLContext

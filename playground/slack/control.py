@@ -21,7 +21,7 @@ class ReceiverControl:
 
     @classmethod
     def of_environment(cls) -> Self | None:
-        """Return the receiver that the environment names, if it names one."""
+        """Return the receiver that the environment names; None if it names none."""
         host = os.environ.get(SETTING, "")
         return cls(host) if host else None
 

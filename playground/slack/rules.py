@@ -33,7 +33,7 @@ def refusal(payload: object) -> str | None:
         return "invalid_attachments"
     if attachments and len(attachments) > MAX_ATTACHMENTS:
         return "too_many_attachments"
-    if attachments and not all(_is_attachment(one) for one in attachments):
+    if attachments and not all(map(_is_attachment, attachments)):
         return "invalid_attachments"
     if not (text or blocks or attachments):
         return "no_text"
@@ -84,9 +84,13 @@ def _is_context(block: dict[str, Any]) -> bool:
     elements = block.get("elements")
     if not isinstance(elements, list):
         return False
-    texts = [one for one in elements if not (isinstance(one, dict) and one.get("type") == "image")]
+    texts = [
+        element
+        for element in elements
+        if not (isinstance(element, dict) and element.get("type") == "image")
+    ]
     return 0 < len(elements) <= MAX_CONTEXT_ELEMENTS and all(
-        _is_text(one, MAX_SECTION_TEXT) for one in texts
+        _is_text(text, MAX_SECTION_TEXT) for text in texts
     )
 
 
@@ -109,7 +113,7 @@ def _are_texts(texts: object, most: int, longest: int) -> bool:
     return (
         isinstance(texts, list)
         and 0 < len(texts) <= most
-        and all(_is_text(one, longest) for one in texts)
+        and all(_is_text(text, longest) for text in texts)
     )
 
 
