@@ -1,6 +1,7 @@
 """What changed since the last run: faults that are new, that last, and that are resolved."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from chalicelib.health.result import CheckResult, FaultId, Status
@@ -64,6 +65,33 @@ def regions_of(result: CheckResult) -> Collection[str] | None:
     if result.check == "role":  # of forwards
         return result.facts.get("regions", "").split(", ")
     return None if result.region is None else [result.region]
+
+
+def lasting(
+    results: Iterable[CheckResult], unknown: Collection[tuple[str, str | None]]
+) -> Iterator[CheckResult]:
+    """Yield results, as faults those that AWS denies, or that were `unknown` before as well."""
+    for result in results:
+        if result.status is not Status.UNKNOWN:
+            yield result
+        elif result.code == "denied":
+            yield replace(result, status=Status.FAULT, code="check_denied")
+        elif (result.check, result.region) in unknown:
+            code = "history_unread" if result.check == "history" else "check_unknown"
+            facts = {"why": result.facts.get("error", "no time")}
+            yield replace(result, status=Status.FAULT, code=code, facts=facts)
+        else:
+            yield result
+
+
+def uncovered(results: Iterable[CheckResult], regions: Collection[str]) -> list[str]:
+    """Return the regions whose sign-ins do not arrive, as far as the results show it."""
+    found: set[str] = set()
+    for result in results:
+        if result.check in ("trail", "forward", "role") and result.status is Status.FAULT:
+            concerned = regions_of(result)
+            found.update(regions if concerned is None else concerned)
+    return sorted(found)
 
 
 def resolved_faults(known: Iterable[FaultId], results: Collection[CheckResult]) -> list[FaultId]:

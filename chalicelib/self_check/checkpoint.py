@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple, Self
 from chalicelib.health.result import FaultId
 
 Span = tuple[datetime, datetime]
+# What a decision line names its sign-in by: the event's id, and the digest of what happened, which
+# is in no line that is not authentic.
+Key = tuple[str, str | None]
 
 RUN_MARKER: Final = "ran"
 
@@ -20,6 +23,11 @@ class Waiting(NamedTuple):
     event_id: str
     time: datetime
     record: str
+
+    @property
+    def key(self) -> Key:
+        """What its decision line names it by."""
+        return self.event_id, self.record
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,8 @@ class Checkpoint:
             "began": _written(self.began),
             "queue_was_empty": self.queue_was_empty,
             "waiting": [
-                (one.region, one.event_id, one.time.isoformat(), one.record) for one in self.waiting
+                (parked.region, parked.event_id, parked.time.isoformat(), parked.record)
+                for parked in self.waiting
             ],
             "unknown": [list(check) for check in self.unknown],
             "unused": self.unused,

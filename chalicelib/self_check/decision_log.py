@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,7 +23,7 @@ from chalicelib.aws.error_codes import code_of, is_missing, is_throttled
 from chalicelib.decision import is_authentic
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.function import configuration
-from chalicelib.self_check.checkpoint import RUN_MARKER, Checkpoint
+from chalicelib.self_check.checkpoint import RUN_MARKER, Checkpoint, Key
 from chalicelib.timeout import collect
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Decision:
     is_authentic: bool = True
     familiar: bool = False
     person: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """What names the sign-in: its id, and the digest of what happened."""
+        return self.event_id, self.record
 
     @classmethod
     def from_line(
@@ -124,7 +130,7 @@ class DecisionLog:
                 break
         self.forged["self_check"] += sum(at > self._reported_until for at in forged)
         if found is None and older:
-            found = max(older, key=lambda one: one[0])[1]
+            found = max(older, key=itemgetter(0))[1]
         return found or Checkpoint()
 
     def _newest(
@@ -145,7 +151,7 @@ class DecisionLog:
                 older.append((_moment(at), checkpoint.until(_moment(at))))
         if not authentic:
             return None
-        _, self._reported_until, newest = max(authentic, key=lambda one: one[:2])
+        _, self._reported_until, newest = max(authentic, key=itemgetter(0, 1))
         return newest
 
     def decisions(self, since: datetime, until: float) -> tuple[list[Decision], datetime]:
@@ -154,8 +160,9 @@ class DecisionLog:
             read = list(
                 pool.map(lambda name: self._decisions_of(name, since, until), POSTING_HANDLERS)
             )
-        decisions = [one for found, _ in read for one in found]
-        return sorted(decisions, key=lambda one: one.at), max(reached for _, reached in read)
+        decisions = [decision for found, _ in read for decision in found]
+        decisions.sort(key=attrgetter("at"))
+        return decisions, max(reached for _, reached in read)
 
     def _decisions_of(
         self, handler: str, since: datetime, until: float
@@ -164,7 +171,7 @@ class DecisionLog:
         for start, end in self._spans(since):
             lines = self._lines(handler, _DECISIONS, start, end, until)
             decisions = (self._decision(event, line, handler) for event, line in lines)
-            read, error = collect(_left(until), (one for one in decisions if one))
+            read, error = collect(_left(until), filter(None, decisions))
             found += read
             if error:
                 self._note(handler, error)
@@ -238,7 +245,8 @@ class DecisionLog:
         except (ClientError, BotoCoreError):
             return None
         return next(
-            (_moment(one["creationTime"]) for one in groups if one["logGroupName"] == name), None
+            (_moment(found["creationTime"]) for found in groups if found["logGroupName"] == name),
+            None,
         )
 
     def _lines(

@@ -6,9 +6,8 @@ from typing import Final
 
 from chalicelib.aws.event_history import Event
 from chalicelib.health.result import CheckResult
-from chalicelib.self_check.missed import DELAY, Reading
+from chalicelib.self_check.history import DELAY, Reading
 from chalicelib.signin.model import Outcome, SignIn
-from chalicelib.signin.reader import read_sign_in
 
 # A verified password is followed by the sign-in within that.
 _PATIENCE: Final = timedelta(minutes=15)
@@ -25,8 +24,8 @@ def unused_passwords(
     """
     used = set(reported)
     verified: dict[str, tuple[str, SignIn]] = {}
-    for region, event in reading.events:
-        sign_in = read_sign_in(event)
+    for region, event, assessed in reading.records:
+        sign_in = assessed.sign_in
         workflow, is_password = _workflow(event)
         if sign_in.event_name == "UserAuthentication":
             used.add(workflow)
@@ -50,7 +49,7 @@ def unused_passwords(
             "",
             user,
             region=region,
-            addresses=", ".join(sorted({one.source_ip or "?" for one in stopped})),
+            addresses=", ".join(sorted({sign_in.source_ip or "?" for sign_in in stopped})),
         )
         for (region, user), stopped in by_user.items()
     ], unused

@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.decision import decision_line
-from chalicelib.self_check import run
+from chalicelib.errors import DeliveryError
+from chalicelib.self_check import observer, posting, run
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
@@ -226,8 +228,14 @@ def hanging(
     answered.set()
 
 
-def test_a_region_and_a_check_never_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+@pytest.fixture
+def in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (run, posting):
+        monkeypatch.setattr(module, "MESSAGE_SECONDS", 1)
+
+
+@pytest.mark.usefixtures("in_seconds")
+def test_a_region_and_a_check_never_answer(stage: Stage) -> None:
     stage.happened("root-without-mfa")
     start = time.monotonic()
     with (
@@ -243,8 +251,8 @@ def test_a_region_and_a_check_never_answer(stage: Stage, monkeypatch: pytest.Mon
     assert "ciphertext (no time)" in shown(stage)
 
 
-def test_the_log_of_decisions_never_answers(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+@pytest.mark.usefixtures("in_seconds")
+def test_the_log_of_decisions_never_answers(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     stage.happened("iam-user-wrong-password")
     with hanging(stage, "logs", "FilterLogEvents"):
@@ -270,8 +278,8 @@ def test_the_log_of_decisions_is_throttled(stage: Stage) -> None:
     calls.unregister("before-call.*.FilterLogEvents", throttle)
 
 
-def test_the_logs_have_no_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_MESSAGE_SECONDS", 1)
+@pytest.mark.usefixtures("in_seconds")
+def test_the_logs_have_no_end(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
 
     def go_on(parsed: dict[str, Any], **_: object) -> None:
@@ -284,16 +292,30 @@ def test_the_logs_have_no_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> 
     assert "could not be read to its end" in report
 
 
-@pytest.mark.parametrize("step", ["missed", "read_history", "unused_passwords"])
-def test_a_step_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "step"), [(run, "missed"), (observer, "read_history"), (run, "unused_passwords")]
+)
+def test_a_step_fails(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
+) -> None:
     stage.happened("root-without-mfa")
     with monkeypatch.context() as broken:
-        broken.setattr(run, step, lambda *_: 1 / 0)
+        broken.setattr(module, step, lambda *_: 1 / 0)
         stage.check()
         assert "(ZeroDivisionError)" in shown(stage)
     report = "".join(stage.check())
     assert ("Root user signed in" in report) == (step != "unused_passwords")
     assert "Fixed in account" in report
+
+
+def test_a_report_cannot_be_built(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.aws.client("events").disable_rule(Name=stage.deployment.rule("on_sign_in"))
+    with monkeypatch.context() as broken:
+        broken.setattr(run, "findings_report", lambda _: 1 / 0)
+        with pytest.raises(DeliveryError, match="ZeroDivisionError"):
+            stage.check()
+    (report,) = stage.check()
+    assert "The rule" in report
 
 
 def test_an_answer_is_no_json(stage: Stage) -> None:

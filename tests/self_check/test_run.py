@@ -17,9 +17,9 @@ from chalicelib.decision import Verdict, authenticated, decision_line
 from chalicelib.errors import DeliveryError
 from chalicelib.health.deployment import Deployment
 from chalicelib.notifier import Notifier, notifier
-from chalicelib.self_check import missed
+from chalicelib.self_check import history
 from chalicelib.self_check.checkpoint import Checkpoint, Progress
-from chalicelib.self_check.missed import windows
+from chalicelib.self_check.history import windows
 from chalicelib.self_check.run import SelfCheck, self_check
 from chalicelib.signin.events import ALL_EVENTS
 from chalicelib.signin.reader import read_sign_in
@@ -528,7 +528,7 @@ def test_what_a_run_has_no_time_for_is_left_for_the_next_ones(stage: Stage) -> N
 def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missed, "MOST", 50)
+    monkeypatch.setattr(history, "MOST", 50)
     for number in range(120):
         stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
     stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
