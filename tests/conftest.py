@@ -96,7 +96,7 @@ def package(embedded: "StrictAws", tmp_path_factory: pytest.TempPathFactory) -> 
     from playground.aws.deployment import deploy  # noqa: PLC0415 — likewise
     from playground.aws.settings import provision  # noqa: PLC0415
 
-    # Workers of xdist each have a folder below one that they share.
+    # Workers of xdist each have a folder, below a folder that they share.
     scratch = tmp_path_factory.getbasetemp()
     scratch = (scratch.parent if "PYTEST_XDIST_WORKER" in os.environ else scratch) / "package"
     scratch.mkdir(exist_ok=True)

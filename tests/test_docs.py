@@ -59,7 +59,8 @@ def test_every_command_is_run_by_a_test_or_marked_and_there_is_what_it_names(pag
             assert {" ".join(words) for words in words_of(block)} <= RUN_BY_TESTS
     inline = re.findall(r"`((?:python -m ops|make) [^`<]+)`", text)
     targets = set(re.findall(r"^([a-z-]+):", read(PROJECT / "Makefile"), re.MULTILINE))
-    for words in words_of("\n".join((*blocks, *(one.replace("\n", " ") for one in inline)))):
+    commands = (command.replace("\n", " ") for command in inline)
+    for words in words_of("\n".join((*blocks, *commands))):
         if words[:3] == ["python", "-m", "ops"]:
             arguments = list(itertools.takewhile(lambda word: word != ">", words[3:]))
             with suppress(Exit, BadParameter):  # --version ends it; a placeholder is no value

@@ -1,4 +1,4 @@
-"""A message of each kind as Slack gets it, in every language, beside the one that was read.
+"""A message of each kind as Slack gets it, in every language, beside the message that was read.
 
 `make golden` rewrites them; the difference is for a person to read before it is committed.
 """
@@ -44,8 +44,8 @@ def message_of(name: str) -> Build:
 
 
 def late_and_replayed(settings: Settings) -> Payload:
-    one = judged_with("iam-user-without-mfa", "replay-name", to="june")
-    return sign_in_message(one, settings, timedelta(hours=3, minutes=20)).payload
+    replayed = judged_with("iam-user-without-mfa", "replay-name", to="june")
+    return sign_in_message(replayed, settings, timedelta(hours=3, minutes=20)).payload
 
 
 HABITS = Habits(

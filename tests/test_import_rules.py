@@ -80,12 +80,13 @@ def room_of(path: str) -> str:
 
 def test_imports_run_one_way() -> None:
     broken = []
-    for one in imports("app.py", "chalicelib"):
-        here, there = FLOOR.get(room_of(one.file)), FLOOR.get(room_of(one.module))
-        if here is None or there is None or not one.is_of("chalicelib"):
+    for imported in imports("app.py", "chalicelib"):
+        room, used = room_of(imported.file), room_of(imported.module)
+        here, there = FLOOR.get(room), FLOOR.get(used)
+        if here is None or there is None or not imported.is_of("chalicelib"):
             continue
-        if here >= there and room_of(one.file) != room_of(one.module):
-            broken.append(one.breaks(f"{room_of(one.file)} is not above {room_of(one.module)}"))
+        if here >= there and room != used:
+            broken.append(imported.breaks(f"{room} is not above {used}"))
     assert broken == []
 
 
@@ -97,9 +98,9 @@ def test_each_room_has_a_floor() -> None:
 def test_signin_and_messages_are_pure() -> None:
     rooms = "chalicelib/signin", "chalicelib/messages"
     broken = [
-        one.breaks("it has no clock, environment or network")
-        for one in imports(*rooms)
-        if one.is_of(*IMPURE)
+        imported.breaks("it has no clock, environment or network")
+        for imported in imports(*rooms)
+        if imported.is_of(*IMPURE)
     ]
     broken += [
         f"{file}:{node.lineno} asks a clock"
@@ -113,26 +114,26 @@ def test_signin_and_messages_are_pure() -> None:
 def test_only_the_wiring_imports_chalice_and_only_http_requests() -> None:
     chalice_in = ("app.py", "ops/project/", "playground/local/", "playground/aws/invocation.py")
     broken = []
-    for one in imports("app.py", "chalicelib", "ops", "playground"):
-        if one.is_of("chalice") and not one.file.startswith(chalice_in):
-            broken.append(one.breaks(f"only {', '.join(chalice_in)} import chalice"))
-        is_product = one.file.startswith(("app", "chalicelib", "ops"))
-        if one.is_of("requests") and is_product and one.file != "chalicelib/http.py":
-            broken.append(one.breaks("only chalicelib/http.py imports requests"))
+    for imported in imports("app.py", "chalicelib", "ops", "playground"):
+        if imported.is_of("chalice") and not imported.file.startswith(chalice_in):
+            broken.append(imported.breaks(f"only {', '.join(chalice_in)} import chalice"))
+        is_product = imported.file.startswith(("app", "chalicelib", "ops"))
+        if imported.is_of("requests") and is_product and imported.file != "chalicelib/http.py":
+            broken.append(imported.breaks("only chalicelib/http.py imports requests"))
     assert broken == []
 
 
 def test_what_is_deployed_and_the_operators_tools_stand_without_the_rest() -> None:
     broken = [
-        one.breaks(f"{folder} imports nothing of {', '.join(others)}")
+        imported.breaks(f"{folder} imports nothing of {', '.join(others)}")
         for folder, others in {
             "chalicelib": ("ops", "playground", "tests", "benchmarks"),
             "ops": ("playground", "tests", "benchmarks"),
             "playground": ("tests", "benchmarks"),
             "benchmarks": ("tests",),
         }.items()
-        for one in imports(folder)
-        if one.is_of(*others)
+        for imported in imports(folder)
+        if imported.is_of(*others)
     ]
     assert broken == []
 
@@ -167,7 +168,7 @@ def test_no_package_shadows_a_module_of_its_own() -> None:
 
 def test_no_room_is_crowded() -> None:
     entries = {
-        room: sum(one.name != "__pycache__" for one in (PROJECT / room).iterdir())
+        room: sum(entry.name != "__pycache__" for entry in (PROJECT / room).iterdir())
         for room in MOST_ENTRIES
     }
     crowded = {room: count for room, count in entries.items() if count > MOST_ENTRIES[room]}

@@ -49,7 +49,9 @@ def test_a_warm_function_decrypts_once_keeps_its_connection_and_posts_an_event_o
 ) -> None:
     with LambdaFunction(package, "app.on_sign_in", harness.environment) as function:
         events = [sign_in("iam-user-with-mfa") for _ in range(3)]
-        decisions = [function.invoke(one).value["decision"] for one in (*events, events[-1])]
+        decisions = [
+            function.invoke(received).value["decision"] for received in (*events, events[-1])
+        ]
     assert decisions == [*["posted"] * 3, "ignored"]
     assert harness.aws.actions() == ["kms:Decrypt"]
     assert {message.connection for message in harness.receiver.wait_for(3)} == {1}
@@ -80,8 +82,8 @@ def test_what_was_parked_is_brought_once_the_webhook_works_within_the_functions_
         harness.environment_of(handler) for handler in ("on_sign_in", "on_undelivered")
     )
     with LambdaFunction(package, "app.on_sign_in", first) as function:
-        for one in happened:
-            assert function.invoke(one).value["decision"] == "parked"
+        for received in happened:
+            assert function.invoke(received).value["decision"] == "parked"
     batch = {"Records": harness.records()}
     with LambdaFunction(package, "app.on_undelivered", second) as function:
         stays = function.invoke(batch)
@@ -124,7 +126,7 @@ def older_boto3(pytestconfig: pytest.Config) -> Path:
 def test_the_package_works_with_an_older_boto3_than_todays(
     older_boto3: Path, package: Path, harness: StageHarness, tmp_path: Path
 ) -> None:
-    # Lambda's runtime lags behind, and the package's urllib3 is newer than the one it came with.
+    # Lambda's runtime lags behind, and the package's urllib3 is newer than the runtime's.
     runtime = link_runtime(tmp_path / "runtime")
     path = {"PYTHONPATH": f"{package}:{older_boto3}:{runtime}"}
     with LambdaFunction(package, "app.on_sign_in", harness.environment | path) as function:

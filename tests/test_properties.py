@@ -147,12 +147,14 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
     many: list[object], chosen: tuple[str, str]
 ) -> None:
     # The notifier never folds what is critical, so a digest has nobody to mention.
-    assessed = [one for one in map(_judged, many) if one.severity is not Severity.CRITICAL]
+    assessed = [
+        sign_in for sign_in in map(_judged, many) if sign_in.severity is not Severity.CRITICAL
+    ]
     built = digests(assessed, STAGES[chosen])
     for message, _ in built:
         assert faults(message.payload) == []
         assert faults(message.fallback) == []
-    members = [one for _, page in built for one in page]
+    members = [member for _, page in built for member in page]
     assert sorted(map(id, members)) == sorted(map(id, assessed))
 
 

@@ -32,8 +32,8 @@ def faults(**changes: str) -> tuple[str, ...]:
 
 
 def fault(**changes: str) -> str:
-    (one,) = faults(**changes)
-    return one
+    (text,) = faults(**changes)
+    return text
 
 
 def test_a_webhook_and_a_stage_are_enough_and_the_rest_has_defaults() -> None:

@@ -57,8 +57,8 @@ def _no_waiting(harness: StageHarness, clock: Clock) -> None:
 
 def failed(number: int) -> Event:
     """Return the failed sign-in of a name that somebody made up."""
-    one = renewed(event("iam-user-wrong-password"), datetime.now(UTC))
-    return changed(one, "detail", "userIdentity", "userName", to=f"guess-{number}")
+    failure = renewed(event("iam-user-wrong-password"), datetime.now(UTC))
+    return changed(failure, "detail", "userIdentity", "userName", to=f"guess-{number}")
 
 
 def root() -> Event:
@@ -66,11 +66,11 @@ def root() -> Event:
 
 
 def ids(events: list[Event]) -> list[str]:
-    return [one["detail"]["eventID"] for one in events]
+    return [sign_in["detail"]["eventID"] for sign_in in events]
 
 
 def records(events: list[Event]) -> list[dict[str, Any]]:
-    return [{"body": json.dumps({"event": one}), "receiptHandle": "none"} for one in events]
+    return [{"body": json.dumps({"event": sign_in}), "receiptHandle": "none"} for sign_in in events]
 
 
 def times_posted(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
@@ -114,7 +114,9 @@ def test_in_a_storm_every_sign_in_is_posted_once_and_root_at_once(
     harness: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [*map(failed, range(40)), root(), *map(failed, range(40, 80))]
-    decisions = {one["detail"]["eventID"]: harness.app.notify(one, 60) for one in events}
+    decisions = {
+        sign_in["detail"]["eventID"]: harness.app.notify(sign_in, 60) for sign_in in events
+    }
     assert decisions[events[40]["detail"]["eventID"]]["decision"] == "posted"
     assert "parked" in {decision["decision"] for decision in decisions.values()}
     assert harness.deliver() is None
@@ -128,7 +130,7 @@ def test_what_slack_took_before_it_failed_is_not_posted_again_and_the_rest_is(
 ) -> None:
     receiver.behave("html_500")
     events = [*(root() for _ in range(5)), *map(failed, range(5))]
-    assert {harness.app.notify(one, 60)["decision"] for one in events} == {"parked"}
+    assert {harness.app.notify(sign_in, 60)["decision"] for sign_in in events} == {"parked"}
     receiver.behave("ok")
     sleep = clock.sleep
 
@@ -151,11 +153,11 @@ def test_an_event_delivered_twice_is_posted_once(
     harness: StageHarness, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave("html_500")
-    one = root()
+    sign_in = root()
     for _ in range(2):  # EventBridge and Lambda deliver at least once
-        harness.app.notify(one, 60)
+        harness.app.notify(sign_in, 60)
     receiver.behave("ok")
     assert harness.deliver() is None
-    assert harness.app.notify(one, 60)["reason"] == "duplicate"
+    assert harness.app.notify(sign_in, 60)["reason"] == "duplicate"
     assert len(receiver.messages) == 1
-    assert times_posted(capsys) == Counter(ids([one]))
+    assert times_posted(capsys) == Counter(ids([sign_in]))

@@ -89,8 +89,8 @@ def test_only_so_many_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     path = ("detail", "userIdentity", "onBehalfOf", "userId")
     other = changed(PORTAL, *path, to=USER.replace("e3", "f3"))
     store = Store(ANSWER, ANSWER, ANSWER)
-    for one in (PORTAL, other, PORTAL):
-        assert "june.park" in store.text(one)
+    for sign_in in (PORTAL, other, PORTAL):
+        assert "june.park" in store.text(sign_in)
 
 
 def test_a_store_that_hangs_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def test_a_known_network_is_compared_by_its_name() -> None:
     table = Table()
     assert origin(ALICE, OFFICE, table).habits == habits(table.learnt[0])
     origin(ALICE, ELSEWHERE, table)
-    assert [one.network for one in table.learnt] == ["Seoul office", "203.0.113.0/24"]
+    assert [sighting.network for sighting in table.learnt] == ["Seoul office", "203.0.113.0/24"]
     assert table.learnt[0].client == "Chrome/macOS"
 
 
@@ -162,8 +162,8 @@ def test_a_batch_is_compared_up_to_fifty_and_teaches_nothing() -> None:
     origins = Origins(OFFICE, table).of_batch(batch)
     assert len(table.asked) == 50
     assert not table.learnt
-    assert [one.habits is not None for one in origins] == [False, *[True] * 50, *[False] * 10]
-    assert {one.network_name for one in origins} == {"Seoul office"}
+    assert [origin.habits is not None for origin in origins] == [False, *[True] * 50, *[False] * 10]
+    assert {origin.network_name for origin in origins} == {"Seoul office"}
 
 
 def test_a_batch_asks_a_table_that_fails_once() -> None:

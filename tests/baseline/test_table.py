@@ -40,7 +40,7 @@ def table(dynamodb: JSONClient) -> BaselineTable:
 
 
 def item(aws: EmbeddedAws) -> dict[str, Any]:
-    """Return the one item that there is, or an empty one."""
+    """Return the one item that there is, or an empty item."""
     return next(iter(aws.items(TABLE)), {})
 
 

@@ -62,10 +62,12 @@ def decrypting(*plaintexts: str | None) -> Iterator[Delivery]:
 
 
 def delivery_to(aws: EmbeddedAws, *receivers: Receiver, **more: str) -> Delivery:
-    """Return a delivery to a main receiver, and to a critical one if there are two."""
+    """Return a delivery to a main receiver, and to a critical receiver if there are two."""
     names = ("WEBHOOK_URL_ENCRYPTED", "CRITICAL_WEBHOOK_URL_ENCRYPTED")
-    urls = dict(zip(names, (aws.encrypt(one.url, KEY) for one in receivers), strict=False))
-    settings = stage(WEBHOOK_HOSTS=",".join(one.host for one in receivers), **urls, **more)
+    ciphertexts = (aws.encrypt(receiver.url, KEY) for receiver in receivers)
+    urls = dict(zip(names, ciphertexts, strict=False))
+    hosts = ",".join(receiver.host for receiver in receivers)
+    settings = stage(WEBHOOK_HOSTS=hosts, **urls, **more)
     return Delivery(settings, WebhookLookup(client_of(aws, "kms"), settings))
 
 
@@ -188,8 +190,8 @@ def test_only_a_patient_message_waits_as_long_as_it_is_asked(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
-    for one in (receiver, critical_receiver):
-        one.behave("rate_limited", times=1, retry_after=30)
+    receiver.behave("rate_limited", times=1, retry_after=30)
+    critical_receiver.behave("rate_limited", times=1, retry_after=30)
     with nullcontext() if patient else pytest.raises(RefusedForNow):
         two_webhooks.post(message, Deadline(40), patient=patient)
     assert slept == ([30] if patient else [])

@@ -33,7 +33,7 @@ def slack(receiver: Receiver, time: Clock) -> Slack:
 
 
 def post(slack: Slack, seconds: float = 40, *, patient: bool = False) -> PostError | None:
-    """Post; give the failure, if it is one."""
+    """Post; return the failure, if it fails."""
     try:
         slack.post(HELLO, Deadline(seconds), **({"patient": True} if patient else {}))
     except PostError as failure:

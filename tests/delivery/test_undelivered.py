@@ -30,7 +30,7 @@ def queue(aws: EmbeddedAws) -> Undelivered:
 
 @pytest.fixture
 def small_queue(aws: EmbeddedAws) -> Undelivered:
-    """Return a queue that takes 16 KB at most, as one that somebody made long ago may."""
+    """Return a queue that takes 16 KB at most, as a queue that somebody made long ago may."""
     aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
     return Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
 
@@ -40,7 +40,9 @@ def records(aws: EmbeddedAws) -> list[dict[str, Any]]:
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName="undelivered")["QueueUrl"]
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    return [{"body": one["Body"], "receiptHandle": one["ReceiptHandle"]} for one in received]
+    return [
+        {"body": message["Body"], "receiptHandle": message["ReceiptHandle"]} for message in received
+    ]
 
 
 def park(queue: Undelivered, event: object) -> None:
@@ -293,8 +295,8 @@ def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None
 def test_only_what_was_posted_is_deleted(queue: Undelivered, aws: EmbeddedAws) -> None:
     for number in range(3):
         park(queue, {"detail": {"eventID": str(number)}})
-    said = [one for one in records(aws) if '"1"' not in one["body"]]
-    queue.delete([one["receiptHandle"] for one in said])
+    said = [record for record in records(aws) if '"1"' not in record["body"]]
+    queue.delete([record["receiptHandle"] for record in said])
     assert parked(aws) == {"detail": {"eventID": "1"}}
 
 
@@ -303,7 +305,7 @@ def test_what_sqs_does_not_delete_is_posted_and_keeps_nothing_else_back(
 ) -> None:
     for _ in range(3):
         park(queue, {})
-    good = [one["receiptHandle"] for one in records(aws)]
+    good = [record["receiptHandle"] for record in records(aws)]
     with pytest.raises(QueueError, match=r"undelivered .*\(ReceiptHandleIsInvalid\)"):
         queue.delete([f"bad-{number}" for number in range(10)] + good)
     assert count(aws) == 0

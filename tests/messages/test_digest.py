@@ -136,7 +136,7 @@ def test_successes_are_all_named_in_as_many_messages_as_it_takes() -> None:
     found = lines_of(many)
     assert len(found) == 1_000 / LINES_PER_MESSAGE
     everything = "\n".join(line for page in found for line in page)
-    assert all(f"{one.sign_in.principal.name} ·" in everything for one in many)
+    assert all(f"{member.sign_in.principal.name} ·" in everything for member in many)
 
 
 def test_messages_share_the_lines_evenly() -> None:
@@ -159,7 +159,7 @@ def test_whoever_may_have_the_password_is_never_lost_in_a_storm() -> None:
 def test_each_sign_in_is_counted_in_exactly_one_message(count: int) -> None:
     many = [*storm(count), *people(SUCCESS, count)]
     built = digests(many, stage())
-    members = [one for _, page in built for one in page]
+    members = [member for _, page in built for member in page]
     assert sorted(map(id, members)) == sorted(map(id, many))
 
 

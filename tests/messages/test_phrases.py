@@ -59,7 +59,7 @@ def test_each_language_has_the_same_phrases_in_the_same_order(language: str) -> 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_has_words_for_what_its_sentences_have_places_for(language: str) -> None:
-    sentences = [one for key, one in phrases(language).items() if key.startswith(OUTCOMES)]
+    sentences = [phrase for key, phrase in phrases(language).items() if key.startswith(OUTCOMES)]
     places = set().union(*map(placeholders, sentences)) & FACTS
     assert {key.split(".")[1] for key in phrases(language) if key.startswith("inline.")} == places
     assert {key.split(".")[1] for key in phrases(language) if key.startswith("note.")} >= FACTS
@@ -79,14 +79,14 @@ def test_each_language_fills_the_same_placeholders(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_reason_event_answer_and_kind_of_user_has_words(language: str) -> None:
     wanted = {
-        *(f"reason.{one}" for one in Reason if one not in (Reason.FAILED, Reason.ROUTINE)),
+        *(f"reason.{reason}" for reason in Reason if reason not in (Reason.FAILED, Reason.ROUTINE)),
         *(f"event.{name}" for name in KNOWN_EVENTS),
         *(f"success.{name}" for name in KNOWN_EVENTS - DEFAULT_IGNORED_EVENTS),
-        *(f"who.{one}" for one in PrincipalType),
-        *(f"outcome.{one}" for one in Outcome),
-        *(f"mfa.{one}" for one in Mfa),
-        *(f"step.{one}" for one in Mfa),
-        *(f"title.{one.lower()}" for one in Outcome),
+        *(f"who.{kind}" for kind in PrincipalType),
+        *(f"outcome.{outcome}" for outcome in Outcome),
+        *(f"mfa.{mfa}" for mfa in Mfa),
+        *(f"step.{mfa}" for mfa in Mfa),
+        *(f"title.{outcome.lower()}" for outcome in Outcome),
     }
     there = {key for key, phrase in phrases(language).items() if phrase}
     assert {key for key in wanted - there if f"{key}.root" not in there} == set()
@@ -137,7 +137,9 @@ def test_a_label_is_bold_on_its_own_line_and_nothing_else_is_marked(language: st
 
 
 def test_no_korean_particle_depends_on_the_sound_of_a_name() -> None:
-    unsure = {key: one for key, one in phrases("ko").items() if UNSURE_PARTICLE.search(one)}
+    unsure = {
+        key: phrase for key, phrase in phrases("ko").items() if UNSURE_PARTICLE.search(phrase)
+    }
     assert unsure == {}
 
 
@@ -145,7 +147,7 @@ def test_the_words_of_the_article_are_kept_in_japanese() -> None:
     japanese = phrases("ja")
     title = japanese["title.success"].format(event=japanese["event.ConsoleLogin"])
     assert title == "AWSコンソールへのログインを検知しました"
-    labels = [japanese[f"label.{one}"] for one in ("who", "event", "outcome", "time")]
+    labels = [japanese[f"label.{name}"] for name in ("who", "event", "outcome", "time")]
     assert labels == ["ユーザー名", "イベント名", "結果", "発生時刻"]
     assert not [phrase for phrase in japanese.values() if re.search("ユーザ(?!ー)", phrase)]
 

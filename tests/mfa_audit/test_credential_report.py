@@ -28,8 +28,8 @@ def read(*rows: str) -> tuple[Person, ...]:
 
 
 def person(row: str, **values: str) -> Person:
-    (one,) = read(changed(row, **values))
-    return one
+    (found,) = read(changed(row, **values))
+    return found
 
 
 def test_a_user_is_read_with_password_and_mfa_and_times() -> None:
@@ -47,13 +47,13 @@ def test_a_user_is_read_with_password_and_mfa_and_times() -> None:
 
 
 def test_times_may_end_in_z_as_in_newer_reports() -> None:
-    one = person(ALICE, password_last_used="2026-05-06T07:08:09Z")
-    assert one.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    alice = person(ALICE, password_last_used="2026-05-06T07:08:09Z")
+    assert alice.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 def test_a_time_without_a_zone_is_utc() -> None:
-    one = person(ALICE, password_last_used="2026-05-06T07:08:09")
-    assert one.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    alice = person(ALICE, password_last_used="2026-05-06T07:08:09")
+    assert alice.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("said", ["false", "FALSE", "N/A", " false "])
@@ -78,22 +78,22 @@ def test_mfa_that_is_not_confirmed_is_none(said: str) -> None:
 
 @pytest.mark.parametrize("said", ["never", "no_information"])
 def test_a_password_without_any_use_was_never_used(said: str) -> None:
-    one = person(ALICE, password_last_used=said)
-    assert (one.last_used, one.never_used) == (None, True)
+    alice = person(ALICE, password_last_used=said)
+    assert (alice.last_used, alice.never_used) == (None, True)
 
 
 @pytest.mark.parametrize("created", ["2014-10-19T00:00:00+00:00", "N/A", ""])
 def test_no_use_known_is_not_never_where_iam_did_not_watch_from_the_start(created: str) -> None:
-    one = person(ALICE, password_last_used="no_information", user_creation_time=created)
-    assert (one.last_used, one.never_used) == (None, False)
+    alice = person(ALICE, password_last_used="no_information", user_creation_time=created)
+    assert (alice.last_used, alice.never_used) == (None, False)
 
 
 @pytest.mark.parametrize(
     "said", ["N/A", "not_supported", "", "soon", "0000-00-00", "0001-01-01T00:00:00+23:59"]
 )
 def test_a_last_use_that_is_no_time_is_unknown(said: str) -> None:
-    one = person(ALICE, password_last_used=said)
-    assert (one.last_used, one.never_used) == (None, False)
+    alice = person(ALICE, password_last_used=said)
+    assert (alice.last_used, alice.never_used) == (None, False)
 
 
 @pytest.mark.parametrize("said", ["N/A", "not_supported", "no_information", ""])
@@ -137,15 +137,15 @@ def test_an_iam_user_can_sign_in_to_the_console_of_govcloud() -> None:
 )
 def test_a_name_with_a_comma_is_read_whole_whether_quoted_or_not(quoted: str) -> None:
     rest = ALICE.partition("user/alice,")[2]
-    (one,) = read(f"{quoted},{rest}")
-    assert one.name == "doe,john"
-    assert (one.can_sign_in, one.has_mfa) == (True, False)
-    assert one.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    (john,) = read(f"{quoted},{rest}")
+    assert john.name == "doe,john"
+    assert (john.can_sign_in, john.has_mfa) == (True, False)
+    assert john.last_used == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 def test_a_row_that_is_cut_off_counts_against_the_person() -> None:
-    (one,) = read("alice,arn:aws:iam::111122223333:user/alice,2020-01-02T03:04:05+00:00")
-    assert (one.name, one.can_sign_in, one.has_mfa) == ("alice", True, False)
+    (alice,) = read("alice,arn:aws:iam::111122223333:user/alice,2020-01-02T03:04:05+00:00")
+    assert (alice.name, alice.can_sign_in, alice.has_mfa) == ("alice", True, False)
 
 
 def test_a_row_without_a_name_still_counts() -> None:
@@ -154,8 +154,8 @@ def test_a_row_without_a_name_still_counts() -> None:
 
 def test_columns_in_another_order_and_new_ones_do_no_harm() -> None:
     content = b"mfa_active,new,user,password_enabled\ntrue,7,alice,true\n"
-    (one,) = CredentialReport.parse(content, made_at=None).people
-    assert (one.name, one.can_sign_in, one.has_mfa) == ("alice", True, True)
+    (alice,) = CredentialReport.parse(content, made_at=None).people
+    assert (alice.name, alice.can_sign_in, alice.has_mfa) == ("alice", True, True)
 
 
 @pytest.mark.parametrize("column", ["user", "password_enabled", "mfa_active"])
@@ -182,8 +182,8 @@ def test_a_byte_order_mark_windows_lines_and_blank_lines_do_no_harm() -> None:
 
 def test_bytes_that_are_no_text_do_no_harm() -> None:
     content = f"{HEADER}\n{ALICE}".encode().replace(b"alice", b"al\xffce", 1)
-    (one,) = CredentialReport.parse(content, made_at=None).people
-    assert one.name == "al\ufffdce"
+    (found,) = CredentialReport.parse(content, made_at=None).people
+    assert found.name == "al\ufffdce"
 
 
 @pytest.fixture
@@ -214,9 +214,10 @@ def test_users_of_a_real_account_are_read(iam: "IAMClient", clock: Clock) -> Non
         AuthenticationCode1="123456",
         AuthenticationCode2="654321",
     )
-    people = {one.name: one for one in fetch(iam, clock=clock, sleep=clock.sleep).people}
-    assert {name for name, one in people.items() if one.can_sign_in} == {"with-mfa", "without-mfa"}
-    assert {name for name, one in people.items() if one.has_mfa} == {"with-mfa"}
+    people = {person.name: person for person in fetch(iam, clock=clock, sleep=clock.sleep).people}
+    able = {name for name, person in people.items() if person.can_sign_in}
+    assert able == {"with-mfa", "without-mfa"}
+    assert {name for name, person in people.items() if person.has_mfa} == {"with-mfa"}
     assert people["without-mfa"].never_used
 
 
@@ -264,7 +265,7 @@ def test_the_report_says_when_it_was_made(answers: Answers) -> None:
 
 def test_a_report_that_is_being_made_is_waited_for(answers: Answers, clock: Clock) -> None:
     answers.state("STARTED").state("INPROGRESS").state("COMPLETE").report(ROOT, ALICE)
-    assert [one.is_root for one in answers.fetch().people] == [True, False]
+    assert [person.is_root for person in answers.fetch().people] == [True, False]
     assert sum(clock.slept) == 2
 
 
@@ -272,7 +273,7 @@ def test_a_report_that_is_being_made_is_waited_for(answers: Answers, clock: Cloc
 def test_a_report_that_is_gone_when_it_is_read_is_made_anew(answers: Answers, code: str) -> None:
     answers.state("COMPLETE").fault("get_credential_report", code)
     answers.state("STARTED").state("COMPLETE").report(ALICE)
-    assert [one.name for one in answers.fetch().people] == ["alice"]
+    assert [person.name for person in answers.fetch().people] == ["alice"]
 
 
 def test_a_report_that_takes_too_long_ends_the_wait_and_says_that_the_next_try_finds_it(
@@ -332,4 +333,4 @@ def test_the_two_rights_of_the_audit_are_enough(iam: "IAMClient", clock: Clock) 
     )
     with_rights_checked = set_initial_no_auth_action_count(0)(fetch)
     report = with_rights_checked(auditor, clock=clock, sleep=clock.sleep)
-    assert [one.name for one in report.people] == ["auditor"]
+    assert [person.name for person in report.people] == ["auditor"]

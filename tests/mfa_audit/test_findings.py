@@ -104,7 +104,7 @@ def test_root_leads_the_list_and_the_last_to_sign_in_follow() -> None:
         person("a-later"),
         person(ROOT_NAME, last_used=None, never_used=True),
     ]
-    names = [one.name for one in audit(*people).named]
+    names = [person.name for person in audit(*people).named]
     assert names == [ROOT_NAME, "a-later", "b-later", "earlier", "unknown", "never"]
 
 
@@ -155,7 +155,7 @@ def test_a_report_of_unknown_age_is_posted_without_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "line"),
+    ("listed", "line"),
     [
         (person("alice"), "IAM user alice · last sign-in: 2026-06-01 · password set: 2021-02-03"),
         (person("bob", last_used=None), "IAM user bob · last sign-in: unknown · "),
@@ -167,8 +167,10 @@ def test_a_report_of_unknown_age_is_posted_without_it() -> None:
         (ROOT, "\nthe root user · last sign-in: 2026-06-01 · "),
     ],
 )
-def test_a_person_is_listed_with_last_use_and_age_of_the_password(one: Person, line: str) -> None:
-    assert line in shown(message(audit(one)))
+def test_a_person_is_listed_with_last_use_and_age_of_the_password(
+    listed: Person, line: str
+) -> None:
+    assert line in shown(message(audit(listed)))
 
 
 def test_a_person_with_mfa_is_not_listed() -> None:

@@ -82,7 +82,7 @@ def test_two_functions_at_once_agree_who_was_first(
 ) -> None:
     sign_ins = [alice() for _ in range(8)]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        lines = list(pool.map(lambda one: baseline().notify(one, SECONDS), sign_ins))
+        lines = list(pool.map(lambda sign_in: baseline().notify(sign_in, SECONDS), sign_ins))
     assert sorted(bool(line["familiar"]) for line in lines) == [False, *[True] * 7]
     assert sum("First known sign-in of alice" in text for text in harness.texts) == 1
 

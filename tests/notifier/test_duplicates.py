@@ -62,15 +62,15 @@ def test_another_event_under_the_same_id_is_posted(harness: NotifierHarness) -> 
     notifier, real = harness.notifier(), event("root-with-mfa")
     forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
     assert report_decided(notifier, {**real, "detail-type": MFA_AUDIT}) == ("posted", None)
-    for one in (forged, real):
-        assert decided(notifier, one) == ("posted", None)
+    for sign_in in (forged, real):
+        assert decided(notifier, sign_in) == ("posted", None)
 
 
 def test_a_replay_is_posted_again_and_says_so(harness: NotifierHarness) -> None:
     notifier, received = harness.notifier(), event("root-with-mfa")
     replay = {**received, "replay-name": "again"}
-    for one in (received, replay, replay):
-        assert decided(notifier, one) == ("posted", None)
+    for sign_in in (received, replay, replay):
+        assert decided(notifier, sign_in) == ("posted", None)
     texts = [post.payload["text"] for post in harness.receiver.messages]
     assert ["(replayed)" in text for text in texts] == [False, True, True]
 
@@ -81,8 +81,8 @@ def test_only_so_many_events_are_remembered_the_newest(
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     notifier = harness.notifier()
     first, second, third = events(*["saml-role"] * 3)
-    for one in (first, second, third):
-        notifier.notify(one, SECONDS)
+    for sign_in in (first, second, third):
+        notifier.notify(sign_in, SECONDS)
     assert decided(notifier, third) == ("ignored", "duplicate")
     assert decided(notifier, second) == ("ignored", "duplicate")
     assert decided(notifier, first) == ("posted", None)

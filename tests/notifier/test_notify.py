@@ -378,7 +378,7 @@ def test_each_sign_in_of_a_wrapper_is_posted_though_one_fails(harness: NotifierH
     harness.receiver.behave("no_service", times=1)
     with pytest.raises(WebhookDead):
         notifier.receive(in_sns(event("saml-role"), SIGN_IN, "no event"), SECONDS)
-    assert [one[:2] for one in harness.decisions()] == [
+    assert [decision[:2] for decision in harness.decisions()] == [
         ("failed", "no_service"),
         ("posted", None),
         ("ignored", "not_an_event"),

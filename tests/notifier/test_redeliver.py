@@ -42,7 +42,8 @@ def test_critical_sign_ins_are_posted_alone_and_first_the_rest_in_one_digest(
     assert harness.texts[2].startswith(
         "[Warning] Signed in: minjun.kim@example.com. 1 failed sign-in to prod"
     )
-    assert sorted(harness.decisions()) == sorted(("posted", None, id_of(one)) for one in received)
+    posted = [("posted", None, id_of(sign_in)) for sign_in in received]
+    assert sorted(harness.decisions()) == sorted(posted)
 
 
 def test_a_report_in_the_queue_is_posted_alone_and_the_gravest_message_first(
@@ -87,10 +88,10 @@ def test_what_was_posted_is_deleted_before_the_invocation_fails_for_the_rest(
     text = stuck(harness.notifier(), harness.park(root, *others))
     assert text == "2 of 3 events stay in the undelivered queue"
     assert len(critical_receiver.messages) == 1
-    assert {id_of(body["event"]) for body in harness.parked} == {id_of(one) for one in others}
+    assert {id_of(body["event"]) for body in harness.parked} == {id_of(other) for other in others}
     assert harness.decisions() == [
         ("posted", None, id_of(root)),
-        *(("parked", "no_service", id_of(one)) for one in others),
+        *(("parked", "no_service", id_of(other)) for other in others),
     ]
 
 
@@ -216,8 +217,9 @@ def test_of_large_messages_one_at_a_time_is_in_memory(
         {"detail-type": kind, "detail": {"eventID": str(number), "new": [result]}}
         for number in range(4)
     ]
-    packed = [base64.b64encode(zlib.compress(json.dumps(one).encode())).decode() for one in large]
-    records = [{"body": json.dumps({"event": {"compressed": one}})} for one in packed]
+    packed = [zlib.compress(json.dumps(report).encode()) for report in large]
+    texts = [base64.b64encode(content).decode() for content in packed]
+    records = [{"body": json.dumps({"event": {"compressed": text}})} for text in texts]
     notifier, peaks = harness.notifier(), []
     notifier.warm_up()
     for some in (records[:1], records):

@@ -113,7 +113,7 @@ def test_an_older_release_is_deployed_only_if_agreed_to(
 
     assert older.chalice("deploy", *PROD, stdin="y\n").status == 0
     doctor = json.loads(clone().ops("doctor", *PROD, "--json").text)
-    (release,) = [one for one in doctor["checks"] if one["check"] == "release"]
+    (release,) = [check for check in doctor["checks"] if check["check"] == "release"]
     assert release["facts"] == {"deployed": "0.9.12", "here": __version__}
 
 

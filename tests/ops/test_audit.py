@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("people")
 
 @pytest.fixture
 def people(aws: EmbeddedAws) -> None:
-    """Four users: with and without MFA, one whose name a spreadsheet would compute, a robot."""
+    """Four users: with and without MFA, with a name that a spreadsheet would compute, a robot."""
     iam = aws.client("iam")
     for name in ("careful", "careless", "=sum", "robot"):
         iam.create_user(UserName=name)
@@ -48,8 +48,8 @@ def test_csv_holds_everyone_who_can_sign_in(cli: Cli) -> None:
     assert {(row["account_id"], row["last_sign_in"]) for row in rows} == {(ACCOUNT_ID, "never")}
     assert all(row["password_since"] and row["report_time"] for row in rows)
     as_json = json.loads(cli.ops("audit", "--json").text)
-    assert [list(one) for one in as_json] == [list(one) for one in rows]
-    assert {one["user"]: one["mfa"] for one in as_json}["=sum"] == "no"
+    assert [list(row) for row in as_json] == [list(row) for row in rows]
+    assert {row["user"]: row["mfa"] for row in as_json}["=sum"] == "no"
 
 
 def test_it_needs_no_stage_and_no_deployment(cli: Cli) -> None:

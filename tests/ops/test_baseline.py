@@ -20,14 +20,14 @@ def happened(
     aws: EmbeddedAws, name: str, days_ago: int, number: int = 0, region: str = "us-east-1"
 ) -> None:
     """Let a sign-in of the catalogue happen."""
-    one = copy.deepcopy(event(name))
+    sign_in = copy.deepcopy(event(name))
     at = datetime.now(UTC) - timedelta(days=days_ago)
-    one["detail"] |= {
+    sign_in["detail"] |= {
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "awsRegion": region,
         "eventID": f"{name}-{days_ago}-{number}",
     }
-    cloudtrail.remember(aws.url, one)
+    cloudtrail.remember(aws.url, sign_in)
 
 
 @pytest.fixture

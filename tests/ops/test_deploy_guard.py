@@ -63,7 +63,7 @@ def test_deploy_and_delete_work_in_the_home_region_whatever_the_shell_says(
     functions = aws.client("lambda", home)
 
     ready.chalice("deploy", "--stage", "prod", aws=aws, region=SHELL)
-    made = [one["FunctionName"] for one in functions.list_functions()["Functions"]]
+    made = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
     assert made == ["signin-monitor-prod-on_sign_in"]
     assert not aws.client("lambda", SHELL).list_functions()["Functions"]
     rule = aws.client("events", home).describe_rule(Name="signin-monitor-prod-on_sign_in-event")
@@ -211,9 +211,9 @@ def test_a_role_of_the_operators_own_needs_no_policy_file(
 
 
 def readable_by_lambda(archive: Path) -> list[str]:
-    """Return an archive's entries that another user than the packing one may read."""
+    """Return an archive's entries that other users than the packing user may read."""
     with zipfile.ZipFile(archive) as content:
-        return [one.filename for one in content.infolist() if one.external_attr >> 16 & 0o004]
+        return [entry.filename for entry in content.infolist() if entry.external_attr >> 16 & 0o004]
 
 
 def test_a_strict_umask_hides_nothing_from_lambda(ready: ProjectCopy, aws: EmbeddedAws) -> None:

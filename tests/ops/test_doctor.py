@@ -144,8 +144,8 @@ def test_what_stands_above_a_role_is_blamed_and_not_the_role(
     headers = {"Content-Type": "text/xml"}
     aws.answer("iam:SimulatePrincipalPolicy", 200, headers, answer.encode())
     lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
-    assert {tuple(one.split()[:2]) for one in lines if said in one} == {(status, "role")}
-    asked = next(one for one in aws.calls if one.action == "iam:SimulatePrincipalPolicy")
+    assert {tuple(line.split()[:2]) for line in lines if said in line} == {(status, "role")}
+    asked = next(call for call in aws.calls if call.action == "iam:SimulatePrincipalPolicy")
     assert {"aws:RequestedRegion", "aws:PrincipalArn"} < set(asked.parameters.values())
 
 
@@ -194,8 +194,8 @@ def test_an_action_that_is_denied_is_named_with_its_service(cli: Cli, aws: Stric
 @pytest.mark.usefixtures("deployment")
 def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
     sns = aws.client("sns")
-    for one in sns.list_subscriptions()["Subscriptions"]:
-        sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+    for subscription in sns.list_subscriptions()["Subscriptions"]:
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0
     assert "signin-monitor-prod-alarms has no confirmed subscriber" in run.text
@@ -205,9 +205,9 @@ def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
 @pytest.mark.usefixtures("deployment")
 def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, cli: Cli) -> None:
     for region in ("us-east-1", "eu-west-1", "eu-west-1"):
-        one = copy.deepcopy(event("root-without-mfa"))
-        one["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cloudtrail.remember(aws.url, one, region=region)
+        root = copy.deepcopy(event("root-without-mfa"))
+        root["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cloudtrail.remember(aws.url, root, region=region)
     cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
     run = cli.ops("doctor", "--stage", "prod")
     assert "3 events in 2 regions in the last 3 days" in run.text
@@ -284,7 +284,7 @@ def test_waiting_ends_with_the_decision_of_a_real_sign_in(
         logs.create_log_stream(**group)
         now = int(datetime.now(UTC).timestamp() * 1000)
         line = {"decision": "posted", "event_name": "ConsoleLogin", "delay_ms": 61_000}
-        lines = [{"timestamp": now, "message": one} for one in ("START", json.dumps(line))]
+        lines = [{"timestamp": now, "message": message} for message in ("START", json.dumps(line))]
         logs.put_log_events(**group, logEvents=lines)
 
     monkeypatch.setattr(wait, "sleep", sign_in)

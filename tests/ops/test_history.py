@@ -30,14 +30,14 @@ def happened(
     aws: EmbeddedAws, name: str, *, hours_ago: float = 1, region: str = "us-east-1"
 ) -> None:
     """Let a sign-in of the catalogue happen."""
-    one = copy.deepcopy(event(name))
+    sign_in = copy.deepcopy(event(name))
     at = NOW - timedelta(hours=hours_ago)
-    one["detail"] |= {
+    sign_in["detail"] |= {
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "awsRegion": region,
         "eventID": f"{name}-{region}",
     }
-    cloudtrail.remember(aws.url, one)
+    cloudtrail.remember(aws.url, sign_in)
 
 
 @pytest.fixture
@@ -116,11 +116,11 @@ def test_messages_are_shown_in_full_in_the_stage_s_language(cli: Cli) -> None:
 def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
     aws: EmbeddedAws, cli: Cli
 ) -> None:
-    one = copy.deepcopy(event("iam-user-wrong-password"))
-    one["detail"]["userIdentity"]["userName"] = "=HYPERLINK(1)"
-    one["detail"]["sourceIPAddress"] = "+1"
-    one["detail"]["eventTime"] = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
-    cloudtrail.remember(aws.url, one)
+    failed = copy.deepcopy(event("iam-user-wrong-password"))
+    failed["detail"]["userIdentity"]["userName"] = "=HYPERLINK(1)"
+    failed["detail"]["sourceIPAddress"] = "+1"
+    failed["detail"]["eventTime"] = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    cloudtrail.remember(aws.url, failed)
     run = cli.ops("history", "--since", "7d", "--csv")
     lines = [line for line in run.text.splitlines() if not line.startswith("Sign-in events")]
     rows = list(csv.DictReader(lines))

@@ -73,33 +73,38 @@ def deployed(aws: EmbeddedAws) -> dict[str, Any]:
     functions, events, iam = aws.client("lambda"), aws.client("events"), aws.client("iam")
     return {
         "functions": {
-            one["FunctionName"]: [one[key] for key in ("Handler", "Role", "Timeout", "MemorySize")]
-            + [one["Environment"]["Variables"], one["Runtime"]]
-            for one in functions.list_functions()["Functions"]
+            function["FunctionName"]: [
+                function[key] for key in ("Handler", "Role", "Timeout", "MemorySize")
+            ]
+            + [function["Environment"]["Variables"], function["Runtime"]]
+            for function in functions.list_functions()["Functions"]
         },
         "roles": {
             name: [
                 ast.literal_eval(str(policy["PolicyDocument"])),  # moto quotes a stack's
                 iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"],
             ]
-            for name in (one["RoleName"] for one in iam.list_roles()["Roles"])
+            for name in (role["RoleName"] for role in iam.list_roles()["Roles"])
             for policy in [iam.get_role_policy(RoleName=name, PolicyName=name)]
         },
         "rules": {
-            one["Name"]: [one.get("EventPattern"), one.get("ScheduleExpression")]
+            rule["Name"]: [rule.get("EventPattern"), rule.get("ScheduleExpression")]
             + [
                 (target["Id"], target["Arn"])
-                for target in events.list_targets_by_rule(Rule=one["Name"])["Targets"]
+                for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
             ]
-            for one in events.list_rules()["Rules"]
+            for rule in events.list_rules()["Rules"]
         },
         "mappings": [
-            [one[key] for key in ("EventSourceArn", "FunctionArn", "BatchSize", "ScalingConfig")]
-            for one in functions.list_event_source_mappings()["EventSourceMappings"]
+            [
+                mapping[key]
+                for key in ("EventSourceArn", "FunctionArn", "BatchSize", "ScalingConfig")
+            ]
+            for mapping in functions.list_event_source_mappings()["EventSourceMappings"]
         ],
         "logs": {
-            one["logGroupName"]: one["retentionInDays"]
-            for one in aws.client("logs").describe_log_groups()["logGroups"]
+            group["logGroupName"]: group["retentionInDays"]
+            for group in aws.client("logs").describe_log_groups()["logGroups"]
         },
     }
 

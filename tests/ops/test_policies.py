@@ -60,7 +60,9 @@ def test_every_action_is_one_that_aws_has(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_only_the_webhook_can_be_decrypted_and_only_as_this_stage(handler: str) -> None:
-    (decrypt,) = [one for one in statements(handler) if "kms:Decrypt" in one["Action"]]
+    (decrypt,) = [
+        statement for statement in statements(handler) if "kms:Decrypt" in statement["Action"]
+    ]
     assert decrypt["Resource"] == ["arn:*:kms:*:*:key/*"]
     assert decrypt["Condition"] == {
         "StringEquals": {
@@ -133,7 +135,9 @@ def test_a_queue_right_is_for_the_stages_own_queue(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_without_a_queue_there_is_no_right_to_one(handler: str) -> None:
-    assert not [one for one in granted(handler, UNDELIVERED_QUEUE="") if one.startswith("sqs:")]
+    assert not [
+        action for action in granted(handler, UNDELIVERED_QUEUE="") if action.startswith("sqs:")
+    ]
 
 
 @pytest.mark.parametrize("in_vpc", [False, True])
@@ -147,9 +151,9 @@ def test_only_a_function_in_a_vpc_may_make_network_interfaces(cli: Cli, *, in_vp
 
 def test_without_a_context_the_webhook_is_bound_to_the_alias_alone() -> None:
     (decrypt,) = [
-        one
-        for one in statements("on_sign_in", WEBHOOK_ENCRYPTION_CONTEXT="")
-        if "kms:Decrypt" in one["Action"]
+        statement
+        for statement in statements("on_sign_in", WEBHOOK_ENCRYPTION_CONTEXT="")
+        if "kms:Decrypt" in statement["Action"]
     ]
     assert set(decrypt["Condition"]) == {"ForAnyValue:StringEquals"}
 
@@ -175,7 +179,7 @@ def test_handlers_that_shared_a_file_get_one_each(cli: Cli) -> None:
     cli.config_file.write_text(json.dumps(config))
     assert cli.ops("policies", "--stage", "prod").status == 0
     functions = json.loads(cli.config_file.read_text())["stages"]["prod"]["lambda_functions"]
-    assert {name: one["iam_policy_file"] for name, one in functions.items()} == {
+    assert {name: function["iam_policy_file"] for name, function in functions.items()} == {
         "on_sign_in": "policy-prod.json",
         "on_undelivered": "policy-prod-on_undelivered.json",
         "audit_mfa": "policy-prod-audit_mfa.json",

@@ -19,9 +19,9 @@ ORGANIZATION = "o-a1b2c3d4e5"
 def others(aws: EmbeddedAws) -> list[str]:
     regions = aws.client("ec2").describe_regions()["Regions"]
     return [
-        one["RegionName"]
-        for one in regions
-        if one["RegionName"] != "us-east-1" and one["OptInStatus"] != "not-opted-in"
+        region["RegionName"]
+        for region in regions
+        if region["RegionName"] != "us-east-1" and region["OptInStatus"] != "not-opted-in"
     ]
 
 
@@ -125,7 +125,7 @@ def test_a_region_that_a_policy_denies_is_named_and_the_others_forward(
     aws.deny(action, region="sa-east-1")
     answer = cli.ops("regions", "--stage", "prod", "--apply", "--yes")
     assert re.search(rf"sa-east-1\W.*AWS denies {action}", answer.text)
-    assert [one for one in others(aws) if rule(aws, one) is None] == ["sa-east-1"]
+    assert [region for region in others(aws) if rule(aws, region) is None] == ["sa-east-1"]
     assert "Traceback" not in answer.text
 
 
@@ -138,7 +138,7 @@ def test_only_what_was_made_here_is_taken_away(cli: Cli, aws: EmbeddedAws) -> No
     foreign.put_rule(Name="theirs", EventPattern=json.dumps(SIGN_IN_PATTERN))
     answer = cli.ops("regions", "--stage", "prod", "--remove", "--yes")
     assert answer.status == 0, answer.text
-    assert [one for one in others(aws) if rule(aws, one)] == ["sa-east-1"]
+    assert [region for region in others(aws) if rule(aws, region)] == ["sa-east-1"]
     assert foreign.describe_rule(Name="theirs")
     assert not aws.client("iam").list_roles()["Roles"]
 
@@ -166,7 +166,7 @@ def test_other_statements_of_the_bus_policy_stay(cli: Cli, aws: EmbeddedAws) -> 
     again = cli.ops(*("regions", "--stage", "prod", "--apply", "--organization", ORGANIZATION))
     assert "Nothing to do." in again.text
     cli.ops("regions", "--stage", "prod", "--remove", "--yes")
-    assert [one["Sid"] for one in bus_policy(aws)] == ["theirs"]
+    assert [statement["Sid"] for statement in bus_policy(aws)] == ["theirs"]
 
 
 def test_a_region_that_somebody_elses_rule_forwards_is_left_alone(

@@ -31,7 +31,7 @@ def decrypted(aws: EmbeddedAws, cli: Cli, name: str = "WEBHOOK_URL_ENCRYPTED") -
 
 
 def keys(aws: EmbeddedAws) -> list[str]:
-    return [one["KeyId"] for one in aws.client("kms").list_keys()["Keys"]]
+    return [key["KeyId"] for key in aws.client("kms").list_keys()["Keys"]]
 
 
 def nothing_was_made(aws: EmbeddedAws) -> bool:
@@ -95,7 +95,7 @@ def test_only_the_stages_own_functions_may_send_to_the_queue_or_take_from_it(
 def test_the_alarms_send_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -> None:
     text = cli.set_up("--alarm-email", "security@example.com").text
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    watched = {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms}
+    watched = {(alarm["MetricName"], alarm["Dimensions"][0]["Value"]) for alarm in alarms}
     assert watched == {
         ("Errors", "signin-monitor-prod-on_sign_in"),
         ("Errors", "signin-monitor-prod-on_undelivered"),
@@ -106,7 +106,7 @@ def test_the_alarms_send_by_mail_what_slack_cannot(cli: Cli, aws: EmbeddedAws) -
         ("ApproximateAgeOfOldestMessage", QUEUE),
     }
     topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:signin-monitor-prod-alarms"
-    assert {tuple(one["AlarmActions"]) for one in alarms} == {(topic,)}
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(topic,)}
     (subscription,) = aws.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert subscription["Endpoint"] == "security@example.com"
     assert "Nobody gets the alarms" not in text
@@ -410,7 +410,7 @@ def test_a_new_stage_may_live_in_another_region(cli: Cli, aws: EmbeddedAws) -> N
     assert kms.describe_key(KeyId="alias/signin-monitor-team-a")
     assert cli.chalice("deploy", "--stage", "team-a").status == 0
     functions = aws.client("lambda", "ap-northeast-2").list_functions()["Functions"]
-    assert {one["FunctionName"] for one in functions} == {
+    assert {function["FunctionName"] for function in functions} == {
         "signin-monitor-team-a-on_sign_in",
         "signin-monitor-team-a-on_undelivered",
         "signin-monitor-team-a-self_check",
@@ -432,7 +432,9 @@ def test_an_alarm_that_the_settings_no_longer_ask_for_is_deleted(
     answer = cli.set_up()
     assert "  - delete the alarms (1)\n      signin-monitor-prod-errors-self_check" in answer.text
     assert "chalice deploy" not in answer.text  # the functions do not change
-    names = {one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    names = {
+        alarm["AlarmName"] for alarm in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    }
     assert "signin-monitor-prod-errors-self_check" not in names
     assert "Nothing to do" in cli.set_up().text
 

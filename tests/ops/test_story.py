@@ -35,14 +35,14 @@ def forget_permission(aws: EmbeddedAws) -> None:
 
 def forget_mapping(aws: EmbeddedAws) -> None:
     functions = aws.client("lambda")
-    for one in functions.list_event_source_mappings()["EventSourceMappings"]:
-        functions.delete_event_source_mapping(UUID=one["UUID"])
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
 def remove_targets(aws: EmbeddedAws, region: str, rule: str) -> None:
     events = aws.client("events", region)
     targets = events.list_targets_by_rule(Rule=rule)["Targets"]
-    events.remove_targets(Rule=rule, Ids=[one["Id"] for one in targets])
+    events.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
 
 
 def disable_key(aws: EmbeddedAws) -> None:

@@ -34,8 +34,8 @@ def test_everything_that_setup_makes_bears_them(cli: Cli, aws: EmbeddedAws) -> N
         sqs.list_queue_tags(QueueUrl=queue)["Tags"],
         as_dict(aws.client("sns").list_tags_for_resource(ResourceArn=topic)["Tags"]),
         *(
-            as_dict(aws.client("cloudwatch").list_tags_for_resource(ResourceARN=one)["Tags"])
-            for one in [alarm["AlarmArn"] for alarm in alarms]
+            as_dict(aws.client("cloudwatch").list_tags_for_resource(ResourceARN=arn)["Tags"])
+            for arn in [alarm["AlarmArn"] for alarm in alarms]
         ),
         as_dict(
             aws.client("events", "eu-west-1").list_tags_for_resource(ResourceARN=forward)["Tags"]

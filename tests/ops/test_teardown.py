@@ -10,16 +10,16 @@ TEARDOWN = ("teardown", "--stage", "prod", "--yes")
 def left(aws: EmbeddedAws) -> dict[str, object]:
     kms = aws.client("kms")
     states = [
-        kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"]["KeyState"]
-        for one in kms.list_keys()["Keys"]
+        kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
+        for key in kms.list_keys()["Keys"]
     ]
-    regions = [one["RegionName"] for one in aws.client("ec2").describe_regions()["Regions"]]
+    regions = [region["RegionName"] for region in aws.client("ec2").describe_regions()["Regions"]]
     found = {
-        "keys": [one for one in states if one != "PendingDeletion"],
+        "keys": [state for state in states if state != "PendingDeletion"],
         "aliases": [
-            one
-            for one in kms.list_aliases()["Aliases"]
-            if one["AliasName"].startswith("alias/signin-monitor")
+            alias
+            for alias in kms.list_aliases()["Aliases"]
+            if alias["AliasName"].startswith("alias/signin-monitor")
         ],
         "queues": aws.client("sqs").list_queues().get("QueueUrls"),
         "topics": aws.client("sns").list_topics()["Topics"],

@@ -33,7 +33,7 @@ def test_it_is_deployed_with_its_rights_and_named_with_what_it_must_reach(in_vpc
     answer = in_vpc.chalice("deploy", *PROD)  # AWS refuses it without the rights
     assert answer.status == 0, answer.text
     doctor = in_vpc.ops("doctor", *PROD, "--json")
-    (vpc,) = [one for one in json.loads(doctor.text)["checks"] if one["check"] == "vpc"]
+    (vpc,) = [check for check in json.loads(doctor.text)["checks"] if check["check"] == "vpc"]
     assert vpc["facts"] == {"subnets": "subnet-1a", "needs_a_way_to": DESTINATIONS}
     setup = in_vpc.ops("setup", *PROD, "--home-region-only", "--dry-run")
     assert f"needs a way to {DESTINATIONS}." in setup.text

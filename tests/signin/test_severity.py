@@ -135,7 +135,7 @@ def test_nothing_that_a_stranger_can_cause_is_critical() -> None:
 
 def test_severities_have_an_order_and_a_word() -> None:
     assert INFO < WARNING < CRITICAL
-    assert [one.word for one in Severity] == ["info", "warning", "critical"]
+    assert [severity.word for severity in Severity] == ["info", "warning", "critical"]
 
 
 def from_origin(name: str, *, outside: bool = False, **new: bool) -> Assessment:
