@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
-from chalicelib.health.result import CheckResult
+from chalicelib.health.result import CheckResult, Status
 from chalicelib.settings import NAMES, Settings
 from chalicelib.timeout import EXCHANGE_SECONDS, LOOKUP_SECONDS, RESERVE_SECONDS
 
@@ -60,14 +60,17 @@ def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckRe
     for handler, function in found.items():
         name = deployment.function(handler)
         faults = list(_faults_of(function, handler, deployment))
+        variables = _variables(function) if function else None
         if function and function.get("CodeSha256") != code:
             faults.append(("code_differs", deployment.deploy_command, {}))
-        if function and (differing := _differing(_variables(function), environment)):
+        if variables is not None and (differing := _differing(variables, environment)):
             facts = {"settings": ", ".join(differing)}
             faults.append(("settings_differ", deployment.deploy_command, facts))
         for fault, remedy, facts in faults:
             yield CheckResult.fault("function", fault, remedy, name, handler=handler, **facts)
-        if function and not faults:
+        if function and variables is None:
+            yield _hidden_variables(function, name, handler)
+        elif function and not faults:
             runtime = function.get("Runtime", "")
             yield CheckResult.ok("function", name, handler=handler, runtime=runtime)
 
@@ -83,15 +86,28 @@ def _shared(values: Iterable[T]) -> T | None:
     return value if 2 * count > counted.total() else None
 
 
-def _shared_variables(there: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
-    variables = [_variables(function) for function in there]
+def _shared_variables(there: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
+    variables = [values for values in map(_variables, there) if values is not None]
     names = dict.fromkeys(chain.from_iterable(variables))
     return {name: _shared(values.get(name) for values in variables) for name in names}
 
 
-def _variables(found: Mapping[str, Any]) -> Mapping[str, str]:
-    variables: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
-    return variables
+def _variables(found: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return a function's variables; None if AWS may not decrypt them for who asks."""
+    environment = found.get("Environment", {})
+    return None if "Error" in environment else environment.get("Variables", {})
+
+
+def _hidden_variables(found: Mapping[str, Any], name: str, handler: str) -> CheckResult:
+    """Return that a key keeps a function's variables from being compared."""
+    return CheckResult(
+        check="function",
+        status=Status.UNKNOWN,
+        code="denied",
+        resource=name,
+        handler=handler,
+        facts={"action": "kms:Decrypt", "error": found["Environment"]["Error"]["ErrorCode"]},
+    )
 
 
 def configuration(

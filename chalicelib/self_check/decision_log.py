@@ -44,7 +44,9 @@ _NEWEST: Final = timedelta(hours=1)
 _PAUSE: Final = 1.0  # seconds, after a throttling
 _FUTURE: Final = timedelta(days=1)
 
-# As Lambda names them ("Viewing CloudWatch logs for Lambda", AWS Lambda Developer Guide).
+_SKEW: Final = timedelta(minutes=1)  # of Lambda's clocks
+
+# As Lambda names them ("How CloudWatch structures logs", AWS Lambda Operator Guide).
 _STREAM: Final = re.compile(r"\d{4}/\d{2}/\d{2}/.*\[[^\]]+\][0-9a-f]{32}")
 
 Line = tuple["FilteredLogEventTypeDef", Mapping[str, Any]]
@@ -145,6 +147,7 @@ class DecisionLog:
             at, checkpoint = event["ingestionTime"], Checkpoint.read(line)
             if self._is_authentic(line):
                 authentic += [(str(line.get("at")), at, checkpoint)] if checkpoint else []
+                forged += [at] * _is_copy(event)
             elif not self._is_older(event, "self_check"):
                 forged += [at] * _is_forged(line)
             elif checkpoint:
@@ -201,10 +204,10 @@ class DecisionLog:
         if "decision" not in line:
             return None
         authentic = self._is_authentic(line)
-        if not authentic and not self._is_older(event, handler):
-            self.forged[handler] += _is_forged(line) and (
-                event["ingestionTime"] > self._reported_until
-            )
+        proves = authentic or self._is_older(event, handler)
+        if _is_copy(event) if authentic else not proves and _is_forged(line):
+            self.forged[handler] += event["ingestionTime"] > self._reported_until
+        if not proves:
             return None
         at = _moment(event["timestamp"])
         return Decision.from_line(line, handler, at, is_authentic=authentic)
@@ -225,7 +228,7 @@ class DecisionLog:
         changed_at = self._changed_at[handler]
         return (
             changed_at is not None
-            and bool(_STREAM.fullmatch(event.get("logStreamName", "")))
+            and _is_of_lambda(event)
             and _moment(event["ingestionTime"]) < changed_at
         )
 
@@ -293,6 +296,19 @@ class DecisionLog:
 
 def _left(until: float) -> float:
     return max(until - time.monotonic(), 0)
+
+
+def _is_copy(event: "FilteredLogEventTypeDef") -> bool:
+    """Return whether somebody else wrote an authentic line again, which proves what it did before.
+
+    Lambda writes into streams of its own, at the time when CloudWatch takes a line in.
+    """
+    written, taken_in = _moment(event["timestamp"]), _moment(event["ingestionTime"])
+    return not _is_of_lambda(event) or written > taken_in + _SKEW
+
+
+def _is_of_lambda(event: "FilteredLogEventTypeDef") -> bool:
+    return bool(_STREAM.fullmatch(event.get("logStreamName", "")))
 
 
 def _is_forged(line: Mapping[str, Any]) -> bool:

@@ -24,7 +24,8 @@ from playground.slack.control import SETTING as DEMO
 ACCOUNT_ID: Final = str(DEFAULT_ACCOUNT_ID)
 REGION: Final = "us-east-1"
 STAGE: Final = "local"
-_STREAM: Final = f"chalice-local-{os.getpid()}"  # it starts again on new files
+# As Lambda names it; chalice local starts again on new files.
+_STREAM: Final = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{os.getpid():032x}"
 _UNDELIVERED: Final = "root-without-mfa"
 _AGO: Final = timedelta(minutes=30)  # later than the self-check allows CloudTrail to be
 

@@ -100,6 +100,14 @@ def test_such_a_line_is_reported(stage: Stage) -> None:
     assert stage.check() == []  # reported once
 
 
+@pytest.mark.parametrize(("stream", "ahead"), [("mine", 0 * HOUR), ("", HOUR)])
+def test_an_authentic_line_is_written_again(stage: Stage, stream: str, ahead: timedelta) -> None:
+    line = hide(stage, stage.happened("root-without-mfa"))
+    stage.log("on_sign_in", line, stream, ahead)
+    (report,) = stage.check()
+    assert "were not written by signin-monitor" in report
+
+
 def test_a_checkpoint_from_the_future_is_written_into_the_log(
     stage: Stage, root: dict[str, Any]
 ) -> None:
@@ -129,6 +137,16 @@ def test_a_function_is_invoked_with_a_harmless_event_of_the_same_id(
         key=stage.notifier.evidence_key,
     )
     stage.log("on_sign_in", json.dumps(line))
+
+
+def test_a_log_stream_is_deleted(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
+    logs, group = stage.aws.client("logs"), stage.deployment.log_group("on_sign_in")
+    for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+        logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
+    (posted,) = stage.check()
+    assert posted.startswith("[Critical] Root user signed in")
+    assert "or its log line was deleted after it was posted" in shown(stage)
 
 
 def test_what_was_parked_is_taken_from_the_queue(stage: Stage) -> None:

@@ -78,7 +78,7 @@ class SelfCheck:
         }
         result = self._function.invoke(schedule)
         assert result.error is None, result.log
-        logs, stream = self._aws.client("logs"), f"stream-{time.time_ns()}"
+        logs, stream = self._aws.client("logs"), f"2026/11/27/[$LATEST]{time.time_ns():032x}"
         logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
         at = int(time.time() * 1000)
         lines = [{"timestamp": at, "message": line} for line in result.log if line]

@@ -671,6 +671,23 @@ def test_a_trail_that_may_not_be_looked_at_is_unknown_and_reported_once(
     assert (doubt.check, doubt.facts["action"]) == ("trail", "cloudtrail:GetEventSelectors")
 
 
+def test_variables_that_a_key_hides_are_unknown_and_not_called_changed(
+    deployment: Deployment, aws: EmbeddedAws
+) -> None:
+    def hide(parsed: dict[str, Any], **_: object) -> None:  # moto encrypts no variables
+        if parsed["FunctionName"] == deployment.function("on_sign_in"):
+            error = {"ErrorCode": "AccessDeniedException", "Message": "KMS access was denied."}
+            parsed["Environment"] = {"Error": error}
+
+    calls = deployed_stage.clients(aws)("lambda", deployed_stage.HOME).meta.events
+    calls.register("after-call.*.GetFunctionConfiguration", hide)
+    results = list(check_function(deployment, deployed_stage.clients(aws)))
+    calls.unregister("after-call.*.GetFunctionConfiguration", hide)
+    (hidden,) = (result for result in results if result.status is not Status.OK)
+    assert (hidden.status, hidden.code, hidden.handler) == (Status.UNKNOWN, "denied", "on_sign_in")
+    assert hidden.facts["action"] == "kms:Decrypt"
+
+
 def test_what_there_is_no_time_for_is_unknown(deployment: Deployment, aws: EmbeddedAws) -> None:
     results = list(run_checks(deployment, aws.client, until=time.monotonic()))
     assert {(result.status, result.code) for result in results} == {(Status.UNKNOWN, "no_time")}

@@ -292,7 +292,7 @@ def test_a_name_in_place_of_an_address_is_said_to_hide_it(
 def test_what_is_late_or_replayed_or_found_later_says_so() -> None:
     found = {**event("iam-user-with-mfa"), "replay-name": "june", "found-by": "self-check"}
     assert sentence(found, timedelta(minutes=6)).endswith("(posted 6 min late; replayed).")
-    assert shown(found).endswith("Found by the self-check: AWS had not delivered this event.")
+    assert shown(found).endswith("or its log line was deleted after it was posted.")
 
 
 def test_what_aws_does_not_say_is_left_out_of_the_small_line() -> None:
