@@ -80,8 +80,8 @@ mutants: $(READY)  ## do the tests notice a change in what delivery rests on? (h
 setup: $(OPS)  ## make what a stage needs in its account: STAGE=prod
 	@$(BIN)/python -m ops setup --stage $(STAGE)
 
-# Chalice reads the settings before it imports the app; one that is no string would end it in a
-# traceback, so our own command reads them first.
+# Chalice reads the settings before it imports the app; a setting that is no string would end it in
+# a traceback, so our own command reads them first.
 deploy: $(OPS)  ## deploy a stage: STAGE=prod
 	@$(BIN)/python -m ops policies --stage $(STAGE) > /dev/null
 	@$(BIN)/chalice deploy --stage $(STAGE)

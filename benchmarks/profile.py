@@ -20,7 +20,7 @@ from benchmarks.variant import LEAN, OURS, Variant, deploy_signin_monitor, make_
 
 ROUNDS = 11
 
-# What INIT does, step by step; each step's code runs after the ones before it.
+# What INIT does, step by step; each step's code runs after that of the steps before.
 _BEFORE = {
     "Python itself": "",
     "AWS's runtime client": "import awslambdaric.bootstrap",

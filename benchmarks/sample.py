@@ -22,9 +22,9 @@ class Sample:
     init_processor: float  # processor time of that
     cold: float  # the process's start to the message at the receiver
     first: float  # the handler's time of the first event
-    kept: tuple[float, ...]  # … of the next ones, the receiver keeping the connection
+    kept: tuple[float, ...]  # … of the next events, the receiver keeping the connection
     new: tuple[float, ...]  # … where the receiver ends it after each answer
-    processor: tuple[float, ...]  # processor time of the `kept` ones, the runtime client's included
+    processor: tuple[float, ...]  # processor time of `kept`, the runtime client's included
     peak_memory: float
 
 

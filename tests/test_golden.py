@@ -125,7 +125,7 @@ MESSAGES: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_the_message_is_the_one_that_was_read(name: str, request: pytest.FixtureRequest) -> None:
+def test_the_message_is_as_it_was_read(name: str, request: pytest.FixtureRequest) -> None:
     for language in LANGUAGES:
         payload = MESSAGES[name](stage(MESSAGE_LANGUAGE=language))
         written = json.dumps(payload, ensure_ascii=False, indent=2) + "\n"

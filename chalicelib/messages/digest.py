@@ -1,8 +1,8 @@
 """Many sign-ins in few messages: what waited in the queue, summed up.
 
-Successful sign-ins come first and are all named, in as many messages as it takes. Failed ones,
-which a stranger can cause by the thousand, share a line for each address; only the foremost lines
-are shown, the others counted.
+Successful sign-ins come first and are all named, in as many messages as it takes. Failures, which
+a stranger can cause by the thousand, share a line for each address; only the foremost lines are
+shown, the others counted.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ Group = list[AssessedSignIn]  # what one line holds
 def digests(
     assessed: Sequence[AssessedSignIn], settings: Settings
 ) -> list[tuple[Message, list[AssessedSignIn]]]:
-    """Sum up sign-ins, the successful ones first, each in exactly one message.
+    """Sum up sign-ins, the successes first, each in exactly one message.
 
     Returns each message with the sign-ins that it counts.
     """

@@ -107,7 +107,7 @@ class MfaFindings:
 
 
 def able_to_sign_in(report: CredentialReport) -> list[Person]:
-    """List who can sign in: root, then the latest sign-in first, unknown ones, then never used."""
+    """List who can sign in: root, then by the last sign-in: latest first, unknown, then never."""
     return sorted((person for person in report.people if person.can_sign_in), key=_order)
 
 

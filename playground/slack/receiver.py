@@ -23,7 +23,7 @@ WEBHOOK_PATH = "/services/T0/B0/fake"
 class Receiver(Inbox, Server):
     """An incoming webhook on a loopback address: https with a `tls` context, else http.
 
-    Stopping ends every connection, the hanging ones too.
+    Stopping ends every connection, even if it hangs.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ def test_an_address_of_a_known_network_has_its_name() -> None:
     assert origin(FAILURE, OFFICE).network_name == "Seoul office"
 
 
-def test_a_sign_in_from_outside_is_one_that_succeeded() -> None:
+def test_a_sign_in_from_outside_is_a_success() -> None:
     assert origin(ALICE, ELSEWHERE).is_outside_known_networks
     assert not origin(FAILURE, ELSEWHERE).is_outside_known_networks
     assert not origin(without(ALICE, *ADDRESS), ELSEWHERE).is_outside_known_networks
@@ -188,7 +188,7 @@ def test_the_connection_is_opened_ahead_if_there_is_a_table() -> None:
     assert len(opened) == 1
 
 
-def test_a_stage_has_a_table_only_where_it_names_one() -> None:
+def test_a_stage_has_a_table_only_where_it_names_it() -> None:
     assert Origins.of_stage(stage())._table is None
     assert Origins.of_stage(stage(BASELINE_TABLE="people"))._table is not None
 

@@ -103,7 +103,7 @@ def test_with_one_webhook_every_message_goes_there(
     assert payloads(receiver) == [WHOLE]
 
 
-def test_with_two_webhooks_only_critical_messages_go_to_the_critical_one(
+def test_with_two_webhooks_only_critical_messages_go_to_the_critical_webhook(
     two_webhooks: Delivery, receiver: Receiver, critical_receiver: Receiver
 ) -> None:
     post(two_webhooks, USUAL)
@@ -131,7 +131,7 @@ def test_plain_text_that_slack_calls_invalid_too_is_a_failure(
     assert payloads(receiver) == [WHOLE, PLAIN]
 
 
-def test_a_dead_critical_webhook_falls_back_to_the_main_one_and_says_so(
+def test_a_dead_critical_webhook_falls_back_to_the_main_webhook_and_says_so(
     two_webhooks: Delivery,
     receiver: Receiver,
     critical_receiver: Receiver,
@@ -170,7 +170,7 @@ def test_a_critical_webhook_that_is_not_dead_keeps_its_messages(
     assert receiver.posts == []
 
 
-def test_when_both_webhooks_are_dead_the_main_ones_reason_counts(
+def test_when_both_webhooks_are_dead_the_reason_of_the_main_webhook_counts(
     two_webhooks: Delivery, receiver: Receiver, critical_receiver: Receiver
 ) -> None:
     critical_receiver.behave("no_service")
@@ -218,7 +218,7 @@ def test_the_plain_text_is_as_patient_as_the_message(
     assert slept == ([30] if patient else [])
 
 
-def test_the_main_webhook_is_as_patient_as_the_critical_one_that_it_stands_in_for(
+def test_the_main_webhook_is_as_patient_as_the_critical_webhook_that_it_stands_in_for(
     two_webhooks: Delivery,
     receiver: Receiver,
     critical_receiver: Receiver,

@@ -97,7 +97,7 @@ def test_what_may_have_arrived_is_not_posted_again_on_a_kept_connection_either(
 
 
 @pytest.mark.parametrize("fault", ["reset", "close"])
-def test_a_kept_connection_that_was_closed_is_tried_again_at_once_on_a_fresh_one(
+def test_after_a_kept_connection_that_was_closed_a_fresh_connection_is_tried_at_once(
     fault: str, slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     post(slack)
@@ -111,7 +111,7 @@ def test_a_kept_connection_that_was_closed_is_tried_again_at_once_on_a_fresh_one
     assert time.slept == []
 
 
-def test_a_fresh_connection_that_breaks_after_a_stale_one_is_not_tried_a_third_time(
+def test_a_connection_that_breaks_after_a_stale_connection_is_not_tried_a_third_time(
     slack: Slack, receiver: Receiver
 ) -> None:
     post(slack)
@@ -127,7 +127,7 @@ def test_what_the_second_try_is_answered_counts(slack: Slack, receiver: Receiver
     assert isinstance(post(slack), WebhookDead)
 
 
-def test_a_connection_that_was_silent_too_long_is_no_kept_one(
+def test_a_connection_that_was_silent_too_long_is_no_kept_connection(
     slack: Slack, receiver: Receiver, time: Clock
 ) -> None:
     post(slack)
@@ -167,7 +167,7 @@ def test_with_no_time_left_nothing_is_tried_again(slack: Slack, receiver: Receiv
     assert answers(receiver) == ["ok", "hang"]
 
 
-def test_connecting_ahead_makes_the_first_post_one_on_a_kept_connection(
+def test_after_connecting_ahead_the_first_post_is_on_a_kept_connection(
     certificates: Certificates, time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.ca_file))

@@ -274,7 +274,7 @@ def test_a_plaintext_that_is_no_text_is_no_url() -> None:
         "127.0.0.1:80",
     ],
 )
-def test_a_host_is_compared_whole_and_one_that_is_not_allowed_stays_secret(
+def test_a_host_is_compared_whole_and_a_host_that_is_not_allowed_stays_secret(
     host: str, aws: EmbeddedAws
 ) -> None:
     with pytest.raises(WebhookUnusable) as raised:

@@ -553,7 +553,7 @@ def test_a_trail_of_one_region_leaves_the_others_without(
     assert found == {"eu-west-1": "trail_missing", "sa-east-1": "trail_missing"}
 
 
-def test_a_trail_in_each_region_is_as_good_as_one_for_all(
+def test_a_trail_in_each_region_is_as_good_as_a_trail_for_all(
     aws: EmbeddedAws, deployment: Deployment
 ) -> None:
     aws.client("cloudtrail").update_trail(Name=TRAIL, IsMultiRegionTrail=False)
@@ -605,7 +605,7 @@ def test_what_waits_in_the_queue_for_minutes_only_is_no_fault(
     assert not faults(deployment, aws)
 
 
-def test_a_stage_without_a_queue_has_no_link_for_one(aws: EmbeddedAws) -> None:
+def test_a_stage_without_a_queue_has_no_check_of_a_queue(aws: EmbeddedAws) -> None:
     deployment = deployed_stage.build(aws, UNDELIVERED_QUEUE="")
     results = list(run_checks(deployment, deployed_stage.clients(aws)))
     assert {result.status for result in results} == {Status.OK}

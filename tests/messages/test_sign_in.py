@@ -196,7 +196,7 @@ def test_a_change_of_a_password_is_roots_only_if_root_caused_it() -> None:
     assert "Root" not in shown(found, MESSAGE_DETAIL="full")
 
 
-def test_a_sign_in_to_workspaces_is_not_said_to_be_one_to_the_access_portal() -> None:
+def test_a_sign_in_to_workspaces_is_not_said_to_be_to_the_access_portal() -> None:
     found = event("identity-center-password-and-code")
     led = {
         **found["detail"]["additionalEventData"],

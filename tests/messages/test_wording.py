@@ -109,7 +109,7 @@ def test_a_reader_other_than_slack_sees_names_as_they_are() -> None:
     assert ENGLISH.who(principal) == "`*A&amp;B*`"
 
 
-def test_an_account_has_its_name_where_the_stage_gives_one() -> None:
+def test_an_account_has_its_name_where_the_stage_names_it() -> None:
     assert ENGLISH.account("111122223333") == "prod (111122223333)"
     assert ENGLISH.account("999999999999") == "account 999999999999"
     assert ENGLISH.account(None) == "an account that AWS does not name"
@@ -124,7 +124,7 @@ def test_an_account_has_its_name_where_the_stage_gives_one() -> None:
         ("exit-role", "prod (111122223333) → dev (444455556666)"),
     ],
 )
-def test_a_switch_shows_the_account_it_leaves_and_the_one_it_enters(
+def test_a_switch_shows_the_account_it_leaves_and_the_account_it_enters(
     name: str, accounts: str
 ) -> None:
     assert ENGLISH.accounts(read(name)) == accounts
@@ -231,7 +231,7 @@ def test_a_sentence_says_of_mfa_only_what_aws_knows(name: str, note: str | None)
         ("iam-user-with-mfa", None),
     ],
 )
-def test_a_failure_has_its_reason_where_aws_gives_one(name: str, reason: str | None) -> None:
+def test_a_failure_has_its_reason_where_aws_gives_a_reason(name: str, reason: str | None) -> None:
     assert ENGLISH.failure_reason(read(name)) == reason
 
 

@@ -152,7 +152,7 @@ def test_a_row_without_a_name_still_counts() -> None:
     assert person(ALICE, user="").name == "?"
 
 
-def test_columns_in_another_order_and_new_ones_do_no_harm() -> None:
+def test_columns_in_another_order_and_new_columns_do_no_harm() -> None:
     content = b"mfa_active,new,user,password_enabled\ntrue,7,alice,true\n"
     (alice,) = CredentialReport.parse(content, made_at=None).people
     assert (alice.name, alice.can_sign_in, alice.has_mfa) == ("alice", True, True)

@@ -14,7 +14,7 @@ from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, ev
         "switch-role-refused",
     ],
 )
-def test_failures_wait_for_their_digest_where_the_stage_wants_one(
+def test_failures_wait_for_their_digest_where_the_stage_wants_a_digest(
     name: str, harness: NotifierHarness
 ) -> None:
     received = event(name)

@@ -177,7 +177,7 @@ def test_an_event_that_this_function_posted_before_is_ignored_and_deleted(
     assert [id_of(body["event"]) for body in harness.parked] == [id_of(fresh)]
 
 
-def test_what_a_batch_posted_is_not_posted_by_the_next_one(harness: NotifierHarness) -> None:
+def test_what_a_batch_posted_is_not_posted_by_the_next_batch(harness: NotifierHarness) -> None:
     notifier = harness.notifier()
     records = harness.park(*events("root-with-mfa", "saml-role", "iam-user-with-mfa"))
     notifier.redeliver(records, SECONDS, report_in)

@@ -88,7 +88,7 @@ def test_options_that_contradict_each_other_are_refused_before_aws_is_asked(
     assert aws.calls == []
 
 
-def test_a_command_that_is_not_there_names_one_like_it(cli: Cli) -> None:
+def test_a_command_that_is_not_there_names_a_command_like_it(cli: Cli) -> None:
     assert "No such command 'setp'. Did you mean 'setup'?" in output(cli, "setp")
 
 

@@ -54,7 +54,7 @@ def real(action: str) -> bool:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_every_action_is_one_that_aws_has(handler: str) -> None:
+def test_aws_has_every_action(handler: str) -> None:
     assert [action for action in granted(handler) if not real(action)] == []
 
 
@@ -134,7 +134,7 @@ def test_a_queue_right_is_for_the_stages_own_queue(handler: str) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_without_a_queue_there_is_no_right_to_one(handler: str) -> None:
+def test_without_a_queue_there_is_no_right_to_a_queue(handler: str) -> None:
     assert not [
         action for action in granted(handler, UNDELIVERED_QUEUE="") if action.startswith("sqs:")
     ]

@@ -326,7 +326,7 @@ def test_a_run_that_broke_off_is_repeated_to_the_same_end(
 
 
 @pytest.mark.parametrize("action", ["kms:EnableKeyRotation", "kms:Encrypt"])
-def test_a_right_to_a_new_key_is_waited_for_and_one_to_an_old_key_is_not(
+def test_a_right_to_a_new_key_is_waited_for_and_a_right_to_an_old_key_is_not(
     cli: Cli, aws: StrictAws, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws.deny(action)

@@ -92,7 +92,7 @@ def test_a_role_session_without_arn_is_named_by_its_issuer_and_id() -> None:
     assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
 
 
-def test_a_permission_set_is_one_without_arn_too() -> None:
+def test_a_permission_set_is_known_without_arn_too() -> None:
     bare = without(event("identity-center-permission-set"), "detail", "userIdentity", "arn")
     principal = read_sign_in(bare).principal
     assert (principal.type, principal.role) == (PERMISSION_SET, "AdministratorAccess")
