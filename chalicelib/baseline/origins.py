@@ -32,7 +32,7 @@ class Origins:
     """Finds where sign-ins come from, and how that compares with what is usual."""
 
     def __init__(self, networks: KnownNetworks, table: "BaselineTable | None" = None) -> None:
-        """Look in the known networks and, where the stage has one, in the table."""
+        """Look in the known networks and in the table, if the stage has a table."""
         self._networks = networks
         self._table = table
 

@@ -55,7 +55,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialReport:
-    """Root, where the account has one, and every IAM user, as they were at `made_at`."""
+    """Root, if the report lists it, and every IAM user, as they were at `made_at`."""
 
     made_at: datetime | None
     people: tuple[Person, ...]

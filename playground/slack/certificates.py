@@ -1,4 +1,4 @@
-"""Certificates for the tests' TLS servers: a good one, and three that must be refused."""
+"""Certificates for the tests' TLS servers: one good, and three that must be refused."""
 
 import ssl
 from dataclasses import dataclass
