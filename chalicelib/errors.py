@@ -44,7 +44,9 @@ class SettingsError(SigninMonitorError):
 
     def __init__(self, faults: tuple[SettingFault, ...]) -> None:
         self.faults = faults
-        super().__init__("\n".join(("The settings are wrong.", *(f"  * {it}" for it in faults))))
+        super().__init__(
+            "\n".join(("The settings are wrong.", *(f"  * {fault}" for fault in faults)))
+        )
 
 
 class DeliveryError(SigninMonitorError):

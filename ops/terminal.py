@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TextIO
 
 from rich.console import Console, Group, OverflowMethod, RenderableType
@@ -54,8 +55,10 @@ def progress(label: str, total: float) -> Iterator[Callable[[float], object]]:
 def plain(text: str) -> str:
     """Return a text without what a terminal could obey (categories Cc and Cf)."""
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(it) in ("Cc", "Cf") else it
-        for it in text
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(character) in ("Cc", "Cf")
+        else character
+        for character in text
     )
 
 
@@ -73,7 +76,7 @@ class Screen:
         self._print(Text.assemble((name, "bold"), time))
         self._print(_read({"type": "mrkdwn", "text": payload.get("text", "")}))
         for attachment in payload.get("attachments", ()):
-            blocks = [it for block in attachment.get("blocks", ()) for it in _rendered(block)]
+            blocks = chain.from_iterable(map(_rendered, attachment.get("blocks", ())))
             self._barred(Group(*blocks), _colour(str(attachment.get("color", ""))))
         for block in payload.get("blocks", ()):
             self._print(Group(*_rendered(block)))

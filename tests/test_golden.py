@@ -31,12 +31,12 @@ def assessed(name: str) -> AssessedSignIn:
     return assess(read_sign_in(event(name)))
 
 
-def judged_with(name: str, *path: str, to: object) -> AssessedSignIn:
+def assessed_with(name: str, *path: str, to: object) -> AssessedSignIn:
     return assess(read_sign_in(changed(event(name), *path, to=to)))
 
 
-def judged_at(name: str, minute: int) -> AssessedSignIn:
-    return judged_with(name, "detail", "eventTime", to=f"2026-06-01T10:{minute:02}:00Z")
+def assessed_at(name: str, minute: int) -> AssessedSignIn:
+    return assessed_with(name, "detail", "eventTime", to=f"2026-06-01T10:{minute:02}:00Z")
 
 
 def message_of(name: str) -> Build:
@@ -44,7 +44,7 @@ def message_of(name: str) -> Build:
 
 
 def late_and_replayed(settings: Settings) -> Payload:
-    replayed = judged_with("iam-user-without-mfa", "replay-name", to="june")
+    replayed = assessed_with("iam-user-without-mfa", "replay-name", to="june")
     return sign_in_message(replayed, settings, timedelta(hours=3, minutes=20)).payload
 
 
@@ -79,9 +79,9 @@ def could_not_be_built(settings: Settings) -> Payload:
 
 def digest_of_failures(settings: Settings) -> Payload:
     parked = [
-        *(judged_at("iam-user-wrong-password", minute) for minute in range(2, 18)),
-        *(judged_at("iam-user-unknown-name", minute) for minute in range(5, 11)),
-        judged_at("iam-user-wrong-mfa-code", 17),
+        *(assessed_at("iam-user-wrong-password", minute) for minute in range(2, 18)),
+        *(assessed_at("iam-user-unknown-name", minute) for minute in range(5, 11)),
+        assessed_at("iam-user-wrong-mfa-code", 17),
     ]
     ((message, _),) = digests(parked, settings)
     return message.payload
@@ -89,7 +89,7 @@ def digest_of_failures(settings: Settings) -> Payload:
 
 def digest_of_a_storm(settings: Settings) -> Payload:
     invented = [
-        judged_with("iam-user-wrong-password", "detail", "userIdentity", "userName", to=f"n-{n}")
+        assessed_with("iam-user-wrong-password", "detail", "userIdentity", "userName", to=f"n-{n}")
         for n in range(300)
     ]
     ((message, _),) = digests([*invented, assessed("iam-user-with-mfa")], settings)

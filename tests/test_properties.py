@@ -138,7 +138,7 @@ def test_no_markup_from_outside_is_rendered(
     found = event("iam-user-wrong-password")
     found["detail"] |= {"userAgent": agent, "errorMessage": reason}
     found["detail"]["userIdentity"] |= {"userName": name}
-    message = sign_in_message(_judged(found), STAGES[chosen], None)
+    message = sign_in_message(_assessed(found), STAGES[chosen], None)
     assert faults(message.payload) == []
 
 
@@ -148,7 +148,7 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
 ) -> None:
     # The notifier never folds what is critical, so a digest has nobody to mention.
     assessed = [
-        sign_in for sign_in in map(_judged, many) if sign_in.severity is not Severity.CRITICAL
+        sign_in for sign_in in map(_assessed, many) if sign_in.severity is not Severity.CRITICAL
     ]
     built = digests(assessed, STAGES[chosen])
     for message, _ in built:
@@ -158,7 +158,7 @@ def test_any_events_give_digests_that_slack_takes_and_that_count_each_once(
     assert sorted(map(id, members)) == sorted(map(id, assessed))
 
 
-def _judged(found: object) -> AssessedSignIn:
+def _assessed(found: object) -> AssessedSignIn:
     return assess(read_sign_in(found))
 
 
@@ -181,7 +181,7 @@ def test_what_is_redacted_holds_no_credential_and_is_always_json(
     redacted = redact(leaky)
     assert SECRET not in json.dumps(redacted)
     assert SECRET not in repr(read_sign_in(leaky))
-    message = sign_in_message(_judged(leaky), STAGES["en", ""], None)
+    message = sign_in_message(_assessed(leaky), STAGES["en", ""], None)
     assert SECRET not in json.dumps([message.payload, message.fallback])
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# When Lambda stops mending a runtime. Source: "Lambda runtimes" (AWS Lambda Developer Guide).
+# When Lambda stops patching a runtime. Source: "Lambda runtimes" (AWS Lambda Developer Guide).
 _SUPPORTED_UNTIL: Final = {
     "python3.8": date(2024, 10, 14),
     "python3.9": date(2025, 12, 15),

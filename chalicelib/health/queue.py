@@ -104,15 +104,15 @@ def check_redelivery(deployment: Deployment, clients: Clients) -> Iterator[Check
     off = [
         mapping["UUID"] for mapping in mappings if mapping.get("State") in ("Disabled", "Disabling")
     ]
-    choosy = [
+    filtered = [
         mapping["UUID"] for mapping in mappings if mapping.get("FilterCriteria", {}).get("Filters")
     ]
     update = f"aws lambda update-event-source-mapping --region {deployment.region} --uuid"
     remedy = deployment.deploy_command
     if off:
         code, remedy = "redelivery_disabled", f"{update} {off[0]} --enabled"
-    elif choosy:  # Lambda deletes what its filters do not match
-        code, remedy = "redelivery_filters", f"{update} {choosy[0]} --filter-criteria '{{}}'"
+    elif filtered:  # Lambda deletes what its filters do not match
+        code, remedy = "redelivery_filters", f"{update} {filtered[0]} --filter-criteria '{{}}'"
     elif not mappings:
         code = "redelivery_missing"
     else:

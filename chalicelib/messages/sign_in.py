@@ -58,7 +58,7 @@ def sign_in_message(
             *_excerpt(assessed.sign_in, wording),
             _tail(assessed, wording, [], settings),
         ]
-    return build_message(text, assessed.severity, settings, [it for it in blocks if it])
+    return build_message(text, assessed.severity, settings, [block for block in blocks if block])
 
 
 def plain_alert(assessed: AssessedSignIn, settings: Settings) -> Message:

@@ -38,7 +38,7 @@ def check_of_alarms(account: Account) -> Check:
         alarms = Alarms(account, deployment.stage)
         if list(alarms.steps(deployment.settings, None)):
             yield CheckResult.fault("alarms", "alarms_missing", deployment.ops_command("setup"))
-        elif subscribers := alarms.heard_by:
+        elif subscribers := alarms.subscribers:
             yield CheckResult.ok("alarms", alarms.topic, subscribers=", ".join(subscribers))
         else:
             yield CheckResult(

@@ -124,7 +124,7 @@ def command(  # one argument for each option
     )
     clients = clients_of(account.session)
     functions = list(run_checks(deployment, clients, [Check("function", check_function)]))
-    missing = {it.handler for it in functions if it.code == "function_missing"}
+    missing = {result.handler for result in functions if result.code == "function_missing"}
     is_deployed = "on_sign_in" not in missing
     found: list[CheckResult] = []
     out = console()

@@ -96,36 +96,38 @@ def table(rows: Sequence[Row], width: int) -> Table:
     for column in drawn.columns:
         column.overflow = "fold"
     drawn.columns[0].no_wrap = True
-    for it in rows:
-        sign_in = it.assessed.sign_in
-        time = it.time.replace("T", " ").removesuffix("Z")
+    for row in rows:
+        sign_in = row.assessed.sign_in
+        time = row.time.replace("T", " ").removesuffix("Z")
         cells = [
             (time if is_wide else time[5:16]) or "?",
-            it.assessed.severity.word,
-            it.who,
+            row.assessed.severity.word,
+            row.who,
             sign_in.event_name or "?",
             sign_in.outcome.value,
             sign_in.source_ip or "?",
         ]
         if is_wide:
-            muted = f"muted by {it.ignored}" if it.ignored else ""
+            muted = f"muted by {row.ignored}" if row.ignored else ""
             cells += [sign_in.mfa.value, sign_in.region or "?", muted]
-        style = _COLOURS.get(it.assessed.severity, "")
+        style = _COLOURS.get(row.assessed.severity, "")
         drawn.add_row(*(Text(clean(cell, _LONGEST), style) for cell in cells))
     return drawn
 
 
 def summary(rows: Sequence[Row]) -> str:
     """Return the rows summed up in a sentence."""
-    sign_ins = [it.assessed.sign_in for it in rows]
+    sign_ins = [row.assessed.sign_in for row in rows]
     counts = {
-        "people": len({(it.principal.type, it.principal.name) for it in sign_ins}),
-        "regions": len({it.region for it in sign_ins}),
-        "failed": sum(it.outcome is Outcome.FAILURE for it in sign_ins),
-        "without MFA": sum(
-            it.mfa is Mfa.NO and it.outcome is not Outcome.FAILURE for it in sign_ins
+        "people": len(
+            {(who.type, who.name) for who in (sign_in.principal for sign_in in sign_ins)}
         ),
-        "not posted by these settings": sum(bool(it.ignored) for it in rows),
+        "regions": len({sign_in.region for sign_in in sign_ins}),
+        "failed": sum(sign_in.outcome is Outcome.FAILURE for sign_in in sign_ins),
+        "without MFA": sum(
+            sign_in.mfa is Mfa.NO and sign_in.outcome is not Outcome.FAILURE for sign_in in sign_ins
+        ),
+        "not posted by these settings": sum(bool(row.ignored) for row in rows),
     }
     listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
     return f"Sign-in events: {len(rows)} ({listed})."

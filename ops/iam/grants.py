@@ -46,7 +46,7 @@ def grants(settings: Settings, handler: str, *, in_vpc: bool = False) -> tuple[G
     if handler == "audit_mfa":
         return (*common, *parking, _CREDENTIAL_REPORT)
     if handler == "self_check":
-        return (*common, *parking, *_look_at_the_chain(settings))
+        return (*common, *parking, *_run_checks(settings))
     return (*common, *parking)
 
 
@@ -180,7 +180,7 @@ _CREDENTIAL_REPORT: Final = Grant(
 )
 
 
-def _look_at_the_chain(settings: Settings) -> tuple[Grant, ...]:
+def _run_checks(settings: Settings) -> tuple[Grant, ...]:
     """Return the rights to read what `self_check` compares; each that is refused it names."""
     stage = settings.stage
     functions = tuple(

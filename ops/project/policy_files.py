@@ -87,7 +87,9 @@ def _extra_statements(config: ConfigFile, stage: str) -> list[Any]:
     except ValueError as fault:
         raise OpsError(f"{file} is not JSON: {fault}.") from None
     statements = document.get("Statement") if isinstance(document, dict) else None
-    if not isinstance(statements, list) or not all(isinstance(it, dict) for it in statements):
+    if not isinstance(statements, list) or not all(
+        isinstance(statement, dict) for statement in statements
+    ):
         raise OpsError(f"{file} must be an IAM policy: an object with a list, Statement.")
     for statement in statements:
         for action in as_list(statement.get("Action")):

@@ -81,7 +81,7 @@ class Alarms:
         return bool(self._subscriptions())
 
     @property
-    def heard_by(self) -> list[str]:
+    def subscribers(self) -> list[str]:
         """Who gets them; whoever has not followed the link that AWS sent gets nothing."""
         return [
             subscription["Endpoint"]

@@ -84,7 +84,7 @@ class StageKey:
                 )
             yield Step(describe, self._make)
         else:
-            yield from self._mending(self._now)
+            yield from self._repairs(self._now)
 
     def encrypt(self, secret: str, context: Mapping[str, str]) -> str:
         """Encrypt a text under the alias's key, bound to a context; give base64.
@@ -136,7 +136,7 @@ class StageKey:
                 f"schedule-key-deletion --region {region} --key-id {key_id}"
             ) from None
 
-    def _mending(self, key: "KeyMetadataTypeDef") -> Iterator[Step]:
+    def _repairs(self, key: "KeyMetadataTypeDef") -> Iterator[Step]:
         key_id, state = key["KeyId"], key["KeyState"]
         if state == "PendingDeletion":
             yield Step(

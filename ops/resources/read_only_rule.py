@@ -70,7 +70,7 @@ class ReadOnlyRule:
             yield Step(f"delete the rule {self._name}", self._delete, kind="remove")
 
     def connect_after_deploy(self) -> None:
-        """Lead the rule, if it is there, to the function that Chalice has deployed.
+        """Connect the rule, if it is there, to the function that Chalice has deployed.
 
         Says what to do if AWS refuses: the deployment itself is done.
         """
@@ -100,12 +100,12 @@ class ReadOnlyRule:
 
     def _is_connected(self) -> bool:
         rule, function = self._name, self._function
-        led = unless_missing(lambda: self._events.list_targets_by_rule(Rule=rule))
+        targets = unless_missing(lambda: self._events.list_targets_by_rule(Rule=rule))
         allowed = unless_missing(lambda: self._lambda.get_policy(FunctionName=function))
-        if led is None or allowed is None:
+        if targets is None or allowed is None:
             return False
         statements = json.loads(allowed["Policy"])["Statement"]
-        return any(target["Arn"] == self._function_arn for target in led["Targets"]) and any(
+        return any(target["Arn"] == self._function_arn for target in targets["Targets"]) and any(
             statement.get("Sid") == _STATEMENT for statement in statements
         )
 

@@ -69,7 +69,7 @@ class Role:
         if self._policy and (
             found["AssumeRolePolicyDocument"] != self._trust or self._granted() != self._policy
         ):
-            yield Step(f"give the IAM role {self._name} its rights", self._mend, kind="change")
+            yield Step(f"give the IAM role {self._name} its rights", self._repair, kind="change")
 
     def removal_steps(self) -> Iterator[Step]:
         """Return the step that deletes the role, if `setup` or `regions` made it."""
@@ -89,7 +89,7 @@ class Role:
         )
         self._grant()
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         self._iam.update_assume_role_policy(
             RoleName=self._name, PolicyDocument=json.dumps(self._trust)
         )

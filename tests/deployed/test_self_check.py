@@ -42,7 +42,7 @@ def deployment(
 
 
 @pytest.fixture(scope="module")
-def deployed_chain(aws: StrictAws, deployment: Deployment) -> health.Deployment:
+def whole_stage(aws: StrictAws, deployment: Deployment) -> health.Deployment:
     whole = health.Deployment(
         settings=Settings.from_environment(deployment.environment("self_check")),
         account_id=ACCOUNT_ID,
@@ -88,9 +88,9 @@ class SelfCheck:
 
 @pytest.fixture(scope="module")
 def self_check(
-    aws: StrictAws, deployment: Deployment, deployed_chain: health.Deployment, receiver: Receiver
+    aws: StrictAws, deployment: Deployment, whole_stage: health.Deployment, receiver: Receiver
 ) -> Iterator[SelfCheck]:
-    assert deployed_chain
+    assert whole_stage
     environment = aws.function_environment("signin-monitor-prod-self_check")
     with LambdaFunction(deployment.package, "app.self_check", environment) as function:
         made = SelfCheck(function, aws, receiver)
@@ -110,10 +110,8 @@ def sign_in(aws: StrictAws, region: str) -> None:
     cloudtrail.remember(aws.url, one)
 
 
-def test_a_real_deployment_is_a_whole_chain(
-    aws: StrictAws, deployed_chain: health.Deployment
-) -> None:
-    results = list(run_checks(deployed_chain, deployed_stage.clients(aws)))
+def test_a_real_deployment_has_no_fault(aws: StrictAws, whole_stage: health.Deployment) -> None:
+    results = list(run_checks(whole_stage, deployed_stage.clients(aws)))
     assert [result for result in results if result.status is not Status.OK] == []
 
 
@@ -173,7 +171,7 @@ def unthrottle(aws: StrictAws) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "mend_it", "region", "fault", "cause"),
+    ("break_it", "repair_it", "region", "fault", "cause"),
     [
         (
             rule("disable", RULE, "us-east-1"),
@@ -211,7 +209,7 @@ def test_a_sign_in_lost_on_its_way_is_posted_once_with_the_cause_and_so_is_the_f
     self_check: SelfCheck,
     receiver: Receiver,
     break_it: Change,
-    mend_it: Change,
+    repair_it: Change,
     region: str,
     fault: str,
     cause: str,
@@ -223,7 +221,7 @@ def test_a_sign_in_lost_on_its_way_is_posted_once_with_the_cause_and_so_is_the_f
     assert cause in str(receiver.messages[0].payload)
     assert fault in new
     assert self_check.run() == []
-    mend_it(aws)
+    repair_it(aws)
     (resolved,) = self_check.run()
     assert resolved.startswith("Fixed in account 123456789012: ")
     assert self_check.run() == []

@@ -520,7 +520,7 @@ def test_a_whole_stage_has_no_fault_and_nothing_unknown(
 
 
 @pytest.mark.parametrize(("break_it", "code", "remedy"), BREAKS)
-def test_a_broken_link_is_named_with_its_remedy_and_no_other(
+def test_a_broken_part_is_named_with_its_remedy_and_no_other(
     aws: EmbeddedAws, deployment: Deployment, break_it: Break, code: str, remedy: str
 ) -> None:
     break_it(aws, deployment)
@@ -833,7 +833,7 @@ def test_logging_that_loses_decisions_is_named_with_its_remedy(
 
 def test_a_bus_that_the_organisation_cannot_send_to_is_named(aws: EmbeddedAws) -> None:
     deployment = deployed_stage.build(aws, ORGANIZATION_ID="o-a1b2c3d4e5")
-    check = [it for it in CHECKS if it.name == "bus"]
+    check = [check for check in CHECKS if check.name == "bus"]
     (found,) = run_checks(deployment, deployed_stage.clients(aws), check)
     assert found.status is Status.FAULT
     assert found.remedy.endswith("regions --stage prod --apply --organization o-a1b2c3d4e5")

@@ -49,7 +49,7 @@ def faults(output: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_whole_chain_has_no_fault(cli: Cli) -> None:
+def test_a_whole_stage_has_no_fault(cli: Cli) -> None:
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 0, run.text
     assert not faults(run.text)
@@ -58,7 +58,7 @@ def test_a_whole_chain_has_no_fault(cli: Cli) -> None:
     assert run.text.splitlines()[-1].endswith(" ok, 0 faults, 1 not checked")
 
 
-def test_an_empty_account_shows_every_gap_with_what_mends_it(cli: Cli) -> None:
+def test_an_empty_account_shows_every_gap_with_its_remedy(cli: Cli) -> None:
     run = cli.ops("doctor", "--stage", "prod")
     assert run.status == 1
     assert faults(run.text) == [
@@ -90,7 +90,7 @@ def test_a_fault_is_reported_in_a_sentence_with_its_remedy_below(
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_role_that_cannot_do_its_work_is_named_with_what_mends_it(
+def test_a_role_that_cannot_do_its_work_is_named_with_its_remedy(
     aws: EmbeddedAws, cli: Cli
 ) -> None:
     iam = aws.client("iam")

@@ -1,4 +1,4 @@
-"""From an empty account to a chain without fault, by the commands alone; then each link broken."""
+"""From an empty account to a stage without fault, by the commands alone; then each part broken."""
 
 import json
 from collections.abc import Callable
@@ -123,7 +123,7 @@ def whole(cli: Cli, aws: EmbeddedAws) -> Cli:
     return cli
 
 
-def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
+def test_the_doctor_leads_from_an_empty_account_to_a_whole_stage(
     cli: Cli, aws: EmbeddedAws
 ) -> None:
     found = faults(cli)
@@ -147,7 +147,7 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_chain(
 
 
 @pytest.mark.parametrize("story", BROKEN)
-def test_what_the_doctor_says_of_a_broken_link_mends_it(
+def test_the_doctors_remedy_of_a_broken_part_repairs_it(
     story: str, whole: Cli, aws: EmbeddedAws
 ) -> None:
     for break_it, _ in BROKEN[story]:

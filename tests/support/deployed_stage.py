@@ -1,4 +1,4 @@
-"""The stage prod as a whole chain, for tests; `playground.aws.deployed_stage` makes its links."""
+"""The stage prod as it is deployed; `playground.aws.deployed_stage` makes its parts."""
 
 import json
 
