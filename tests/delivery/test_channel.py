@@ -244,13 +244,13 @@ def test_messages_of_a_warm_function_share_one_decryption_and_one_connection(
     assert receiver.connections == 1
 
 
-def test_a_dead_webhook_is_looked_up_anew_for_the_next_message(receiver: Receiver) -> None:
+def test_a_dead_webhook_is_looked_up_again_for_the_next_message(receiver: Receiver) -> None:
     with decrypting(f"{receiver.url}/removed", receiver.url) as delivery:
         assert isinstance(failure(delivery, USUAL), WebhookDead)
         assert post(delivery, USUAL) is None
 
 
-def test_a_webhook_that_died_before_the_plain_text_is_looked_up_anew_too(
+def test_a_webhook_that_died_before_the_plain_text_is_looked_up_again_too(
     receiver: Receiver,
 ) -> None:
     with decrypting(receiver.url, receiver.url) as delivery:
@@ -265,7 +265,7 @@ def test_a_webhook_that_died_before_the_plain_text_is_looked_up_anew_too(
 @pytest.mark.parametrize(
     ("first", "kind"), [(None, WebhookUnavailable), ("no URL at all", WebhookUnusable)]
 )
-def test_a_webhook_that_cannot_be_used_now_is_looked_up_anew_for_the_next_message(
+def test_a_webhook_that_cannot_be_used_now_is_looked_up_again_for_the_next_message(
     first: str | None, kind: type[DeliveryError], receiver: Receiver
 ) -> None:
     with decrypting(first, receiver.url) as delivery:

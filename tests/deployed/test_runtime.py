@@ -139,7 +139,7 @@ def test_an_exception_comes_back_as_a_function_error(function: LambdaFunction) -
     ("what", "seconds", "error_type"),
     [("hang", 0.5, "Sandbox.Timedout"), ("die", 10, "Runtime.ExitError")],
 )
-def test_a_function_that_ends_without_an_answer_starts_anew(
+def test_a_function_that_ends_without_an_answer_starts_again(
     what: str, seconds: float, error_type: str, function: LambdaFunction
 ) -> None:
     result = function.invoke({"do": what}, timeout_seconds=seconds)

@@ -194,7 +194,7 @@ def test_names_that_aws_hides_are_not_counted_as_one_person() -> None:
     assert "3 or more user names" in message.payload["text"]
 
 
-def test_a_digest_is_as_grave_as_its_gravest_and_messages_go_by_gravity() -> None:
+def test_a_digest_is_as_severe_as_its_most_severe_and_messages_go_by_severity() -> None:
     grave = people(event("iam-user-without-mfa"), LINES_PER_MESSAGE)
     built = digests([*people(SUCCESS, 2 * LINES_PER_MESSAGE), *grave], stage())
     severities = [message.severity for message, _ in built]

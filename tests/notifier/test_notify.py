@@ -229,7 +229,7 @@ def test_a_receiver_that_takes_a_message_and_answers_late_gets_it_once(
     notifier = harness.notifier()
     if warm:
         notifier.notify(event("saml-role"), SECONDS)
-    monkeypatch.setattr("chalicelib.http.READ_SECONDS", 0.2)
+    monkeypatch.setattr("chalicelib.http.READ_SECONDS", 0.5)
     harness.receiver.behave("hang")
     assert decided(notifier, event(name)) == ("parked", "read_timeout")
     assert [post.answer for post in harness.receiver.posts] == [*["ok"] * warm, "hang"]
@@ -256,7 +256,7 @@ def test_a_message_that_slack_calls_invalid_is_posted_in_plain_text_and_the_reas
     assert harness.texts[0].startswith("minjun.kim@example.com signed in to dev")
 
 
-def test_a_message_that_cannot_be_built_goes_out_in_plain_text_as_grave_as_it_is(
+def test_a_message_that_cannot_be_built_goes_out_in_plain_text_with_its_severity(
     harness: NotifierHarness, critical_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
