@@ -195,8 +195,8 @@ def test_names_that_aws_hides_are_not_counted_as_one_person() -> None:
 
 
 def test_a_digest_is_as_severe_as_its_most_severe_and_messages_go_by_severity() -> None:
-    grave = people(event("iam-user-without-mfa"), LINES_PER_MESSAGE)
-    built = digests([*people(SUCCESS, 2 * LINES_PER_MESSAGE), *grave], stage())
+    warnings = people(event("iam-user-without-mfa"), LINES_PER_MESSAGE)
+    built = digests([*people(SUCCESS, 2 * LINES_PER_MESSAGE), *warnings], stage())
     severities = [message.severity for message, _ in built]
     assert severities == [Severity.WARNING, Severity.INFO, Severity.INFO]
     assert all(before >= after for before, after in pairwise(severities))

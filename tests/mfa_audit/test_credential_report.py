@@ -270,7 +270,7 @@ def test_a_report_that_is_being_made_is_waited_for(answers: Answers, clock: Cloc
 
 
 @pytest.mark.parametrize("code", ["ReportExpired", "ReportNotPresent", "ReportInProgress"])
-def test_a_report_that_is_gone_when_it_is_read_is_made_anew(answers: Answers, code: str) -> None:
+def test_a_report_that_is_gone_when_it_is_read_is_made_again(answers: Answers, code: str) -> None:
     answers.state("COMPLETE").fault("get_credential_report", code)
     answers.state("STARTED").state("COMPLETE").report(ALICE)
     assert [person.name for person in answers.fetch().people] == ["alice"]

@@ -388,7 +388,7 @@ def test_each_sign_in_of_a_wrapper_is_posted_though_one_fails(harness: NotifierH
     assert [line["decision"] for line in lines] == ["posted", "ignored"]
 
 
-def test_a_report_is_posted_as_grave_as_it_is(harness: NotifierHarness) -> None:
+def test_a_report_is_posted_with_its_severity(harness: NotifierHarness) -> None:
     assert report_decided(harness.notifier(), AUDIT) == ("posted", None)
     assert harness.log()[-1]["severity"] == "warning"
     assert "no MFA" in harness.texts[0]

@@ -46,7 +46,7 @@ def test_critical_sign_ins_are_posted_alone_and_first_the_rest_in_one_digest(
     assert sorted(harness.decisions()) == sorted(posted)
 
 
-def test_a_report_in_the_queue_is_posted_alone_and_the_gravest_message_first(
+def test_a_report_in_the_queue_is_posted_alone_and_the_most_severe_first(
     harness: NotifierHarness,
 ) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}

@@ -70,7 +70,7 @@ def test_another_queue_replaces_the_mapping_whoever_deploys(clone: Clone, aws: S
     assert mapping["EventSourceArn"].endswith(":other")
 
 
-def test_the_record_is_read_anew_in_the_same_command(clone: Clone) -> None:
+def test_the_record_is_read_again_in_the_same_command(clone: Clone) -> None:
     do(clone(), "deploy")
     second = clone()
     (second.project.path.parent / "elsewhere").mkdir()

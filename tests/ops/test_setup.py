@@ -294,7 +294,7 @@ def test_a_ciphertext_that_kms_could_not_open_just_now_is_not_given_up(
     assert cli.config_file.read_bytes() == written
 
 
-def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_anew(
+def test_in_an_account_without_the_stages_key_the_webhook_is_asked_for_again(
     cli: Cli, aws: StrictAws
 ) -> None:
     cli.set_up()

@@ -138,10 +138,10 @@ def test_the_schedules_buttons_are_for_the_demo_only(
 
 
 @pytest.mark.parametrize(
-    ("fault", "is_told"), [(ConnectionResetError, False), (ZeroDivisionError, True)]
+    ("fault", "is_reported"), [(ConnectionResetError, False), (ZeroDivisionError, True)]
 )
 def test_a_tab_that_is_closed_leaves_no_word_in_the_terminal(
-    fault: type[Exception], *, is_told: bool, capsys: pytest.CaptureFixture[str]
+    fault: type[Exception], *, is_reported: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Answering(BaseHTTPRequestHandler):
         def handle(self) -> None:
@@ -150,7 +150,7 @@ def test_a_tab_that_is_closed_leaves_no_word_in_the_terminal(
     with ThreadedHTTPServer(("127.0.0.1", 0), Answering) as server, socket.socket() as tab:
         server.process_request_thread(tab, ("127.0.0.1", 1))
 
-    assert (fault.__name__ in capsys.readouterr().err) is is_told
+    assert (fault.__name__ in capsys.readouterr().err) is is_reported
 
 
 def test_every_sign_in_has_one_name() -> None:

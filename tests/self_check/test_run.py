@@ -471,9 +471,9 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
         for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
         if one["type"] == "section" and "week" in (text := one["text"]["text"])
     ]
-    week, last_told, uncovered = block.splitlines()
+    week, last_posted, uncovered = block.splitlines()
     assert week == "In the last week: 4 posted, 1 ignored, 2 found late, 0 still waiting."
-    assert last_told.startswith("Last posted: <!date^")
+    assert last_posted.startswith("Last posted: <!date^")
     assert uncovered == "Regions not covered: eu-west-1"
 
 
