@@ -10,6 +10,7 @@ from chalicelib.aws.event_history import Event, Window, read
 from chalicelib.health.result import CheckResult
 from chalicelib.health.rights import unread_history
 from chalicelib.self_check.checkpoint import Checkpoint, Progress, Span
+from chalicelib.signin.events import ACCESS_CHANGES, SIGN_INS
 from chalicelib.signin.model import Outcome, SignIn
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import AssessedSignIn, Severity, assess
@@ -24,12 +25,13 @@ LOOK_BACK: Final = timedelta(days=6)
 SHORT_LOOK_BACK: Final = timedelta(hours=3)
 # What one run can hold, at some 7 kB each, and post.
 MOST: Final = 20_000
-# What is looked at first where a run could not read everything: who got in, and root.
+_STORM: Final = {"ConsoleLogin"}
+# What is looked at first where a run could not read everything: root, who got in or switched role,
+# what changed access. ConsoleLogin, of which a storm is, comes last.
 _FIRST: Final = (
     ("Username", "root"),
-    ("EventName", "UserAuthentication"),
-    ("EventName", "AuthorizeOAuth2Access"),
-    ("EventName", "ConsoleLogin"),
+    *(("EventName", name) for name in sorted({"SwitchRole"} | ACCESS_CHANGES | SIGN_INS - _STORM)),
+    *(("EventName", name) for name in _STORM),
 )
 
 
