@@ -246,7 +246,7 @@ def check_errors(deployment: Deployment, clients: Clients) -> Iterator[CheckResu
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=queries, StartTime=now - _ERRORS_SINCE, EndTime=now
     )
-    counts = {data["Id"]: int(sum(data["Values"])) for data in answer["MetricDataResults"]}
+    counts = {metric["Id"]: int(sum(metric["Values"])) for metric in answer["MetricDataResults"]}
     for index, handler in enumerate(deployment.handlers):
         name = deployment.function(handler)
         seen = {code: counts.get(f"{code}_{index}", 0) for code in _FAILURES.values()}
