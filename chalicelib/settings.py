@@ -25,6 +25,7 @@ FamiliarSignIns = Literal["post", "ignore"]
 MessageDetail = Literal["auto", "full"]
 
 DEFAULT_REGION: Final = "us-east-1"
+REGION: Final = r"[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]{1,2}"
 SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 DEFAULT_IGNORED_EVENTS: Final = frozenset(
     {
@@ -217,9 +218,7 @@ _stage = _matching(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}",
     "must be the stage's name: letters, digits, - and _, at most 32 of them.",
 )
-_region = _matching(
-    r"[a-z]{2,4}(-[a-z]+)+-[0-9]", f"must name an AWS region such as {DEFAULT_REGION}."
-)
+_region = _matching(REGION, f"must name an AWS region such as {DEFAULT_REGION}.")
 _emoji = _matching(r":[\w+'-]+:", "must be an emoji's name between colons, such as :ghost:.")
 _mention = _matching(
     r"here|channel|everyone|[UWS][A-Z0-9]{2,}",

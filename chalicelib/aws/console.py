@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from chalicelib.settings import REGION
+
 # By the prefix of the partition's regions. Sources: "AWS China", "AWS GovCloud (US)" and "AWS
 # European Sovereign Cloud" user guides; for the isolated partitions botocore's `signin` endpoints.
 _HOSTS: Final = {
@@ -16,7 +18,7 @@ _HOSTS: Final = {
     "eu-isoe-": "csphome.adc-e.uk",
 }
 _COMMERCIAL: Final = "aws.amazon.com"
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
+_REGION: Final = re.compile(REGION)
 _EVENT_ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 

@@ -12,12 +12,13 @@ from typing import Final
 from chalicelib import log
 from chalicelib.aws.json_protocol import JSONClient
 from chalicelib.errors import AWSCallError
+from chalicelib.settings import REGION
 from chalicelib.signin.model import SignIn
 from chalicelib.timeout import IDENTITY_STORE_SECONDS, call_with_timeout
 
 _MOST: Final = 1_000  # names that are kept
 # An event may come out of the untrusted queue: what is made into an address and a request.
-_REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,2}-\d{1,2}", re.ASCII)
+_REGION: Final = re.compile(REGION)
 _USER_ID: Final = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
