@@ -326,7 +326,6 @@ def _has_identity_provider(
         or event_name == "ExternalIdPDirectoryLogin"
         or "EXTERNAL_IDP" in _factors(extra)
         or _text(extra, "SamlProviderArn")
-        or _text(identity, "identityProvider")
         or _text(web, "federatedProvider")
     )
 

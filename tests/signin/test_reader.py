@@ -2,14 +2,14 @@
 
 import json
 import tracemalloc
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.signin.model import Mfa, Outcome, PrincipalType, SignIn
+from chalicelib.signin.model import Mfa, Outcome, Principal, PrincipalType, SignIn
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.redaction import redact
 from tests.support.records import EVENTS, changed, event, paths, without
@@ -86,10 +86,60 @@ def test_a_switch_from_nobody_that_can_be_read_is_none(said: str) -> None:
     assert read_sign_in(strange).switched_from is None
 
 
+@pytest.mark.parametrize(
+    ("resource", "principal"),
+    [
+        ("role/team/Admin", Principal(type=ROLE, role="Admin")),
+        ("user/team/bob", Principal(type=IAM_USER, name="bob")),
+        ("federated-user/eve", Principal(type=PrincipalType.FEDERATED_USER, name="eve")),
+    ],
+)
+def test_a_switch_from_is_read_by_its_arn(resource: str, principal: Principal) -> None:
+    arn = f"arn:aws:iam::{THERE}:{resource}"
+    path = "detail", "additionalEventData", "SwitchFrom"
+    found = read_sign_in(changed(event("switch-role-in-role-account"), *path, to=arn)).switched_from
+    assert found
+    assert replace(found, arn=None) == replace(principal, account_id=THERE)
+
+
+def test_a_visible_name_comes_before_a_hidden_name() -> None:
+    hidden = changed(
+        event("identity-center-password-only"),
+        *("detail", "additionalEventData", "UserName"),
+        to="HIDDEN_DUE_TO_SECURITY_REASONS",
+    )
+    named = changed(hidden, "detail", "userIdentity", "userName", to="alice")
+    assert read_sign_in(named).principal.name == "alice"
+
+
+def test_whose_keys_made_a_federated_session_is_unknown_without_its_issuer() -> None:
+    path = "detail", "userIdentity", "sessionContext", "sessionIssuer"
+    assert read("federated-user").principal.keys_of
+    assert read_sign_in(without(event("federated-user"), *path)).principal.keys_of is None
+
+
+def test_an_oauth_client_is_read_in_either_spelling() -> None:
+    login = event("aws-login-authorized")
+    path = "detail", "requestParameters"
+    renamed = {"clientId": login["detail"]["requestParameters"]["client_id"]}
+    other = read_sign_in(changed(login, *path, to=renamed)).oauth_client
+    assert other == read("aws-login-authorized").oauth_client
+
+
+def test_a_web_identitys_role_has_its_mfa_at_the_provider() -> None:
+    path = "detail", "userIdentity", "sessionContext", "webIdFederationData"
+    provider = {"federatedProvider": "accounts.google.com"}
+    found = read_sign_in(changed(event("machine-session"), *path, to=provider))
+    assert found.mfa_at_identity_provider
+    assert not read("machine-session").mfa_at_identity_provider
+
+
 def test_a_role_session_without_arn_is_named_by_its_issuer_and_id() -> None:
     bare = without(event("saml-role"), "detail", "userIdentity", "arn")
-    principal = read_sign_in(bare).principal
-    assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
+    issuer = "detail", "userIdentity", "sessionContext", "sessionIssuer", "arn"
+    for found in (bare, without(bare, *issuer)):
+        principal = read_sign_in(found).principal
+        assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
 
 
 def test_a_permission_set_is_known_without_arn_too() -> None:
@@ -189,7 +239,7 @@ def test_what_identity_center_let_somebody_into_is_named_unless_it_is_the_portal
 
 
 def test_time_place_and_client_are_read() -> None:
-    sign_in = read("iam-user-regional-endpoint")
+    sign_in = read_sign_in(event("iam-user-regional-endpoint") | {"region": "us-east-1"})
     assert sign_in.event_time == datetime.fromisoformat(
         event("iam-user-regional-endpoint")["detail"]["eventTime"]
     )
@@ -230,8 +280,9 @@ def test_a_replay_is_known_by_its_envelope() -> None:
 
 
 def test_what_the_self_check_found_says_so() -> None:
-    found = event("root-with-mfa") | {"found-by": "self-check"}
+    found = event("root-with-mfa") | {"found-by": "self-check", "found-cause": "rule"}
     assert read_sign_in(found).found_by_self_check
+    assert read_sign_in(found).found_cause == "rule"
     assert not read("root-with-mfa").found_by_self_check
 
 
@@ -252,6 +303,8 @@ def test_an_identity_of_an_unknown_kind_is_not_understood_but_named() -> None:
     sign_in = read_sign_in(strange)
     assert not sign_in.understood
     assert sign_in.principal.name == "alice"
+    nameless = without(strange, "detail", "userIdentity", "userName")
+    assert read_sign_in(nameless).principal.name == f"arn:aws:iam::{HERE}:user/alice"
 
 
 def test_an_excerpt_is_cut_and_carries_no_credentials() -> None:
