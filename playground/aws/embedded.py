@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from moto.backends import get_backend
+from moto.kms import models as kms
+from moto.kms.utils import generate_private_key
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "123456789012"  # moto's own
 HOME_REGION = "us-east-1"
 _ONE_AT_A_TIME: Final = Lock()
+# It makes a private key for each key, which takes long, and a symmetric key has no use for it.
+vars(kms)["generate_private_key"] = cache(generate_private_key)
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # nobody asks for them, and they take long
 
 
@@ -97,9 +101,9 @@ class EmbeddedAws(Server):
 
     def make_key(self, alias: str, region: str | None = None) -> str:
         """Make a KMS key under an alias, given with its prefix `alias/`; return the key's id."""
-        kms = self.client("kms", region)
-        key_id: str = kms.create_key()["KeyMetadata"]["KeyId"]
-        kms.create_alias(AliasName=alias, TargetKeyId=key_id)
+        client = self.client("kms", region)
+        key_id: str = client.create_key()["KeyMetadata"]["KeyId"]
+        client.create_alias(AliasName=alias, TargetKeyId=key_id)
         return key_id
 
     def encrypt(

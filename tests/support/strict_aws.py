@@ -12,11 +12,9 @@ from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest import mock
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
-from botocore.loaders import JSONFileLoader
 
 from ops.iam.grants import Grant
 from playground.aws.deployed_stage import few_regions
@@ -24,6 +22,7 @@ from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from playground.aws.policy_evaluation import faults
 from tests.support.aws_call import Call, read_call
 from tests.support.aws_rules import RULES
+from tests.support.quick_aws import quick_aws
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -65,19 +64,14 @@ class StrictAws(EmbeddedAws):
         self.beyond_policy: list[Call] = []  # what `limit` has denied
         self._policies: dict[str, Mapping[str, Any]] = {}
         self._released = threading.Event()
+        self._may_hang = False
         self._stack = ExitStack()
         super().__init__()
 
     def start(self) -> None:
-        """Begin to serve an account with few regions, and read each service's model once.
-
-        Both save time: a command would read its models for half as long as it runs.
-        """
-        read = cache(JSONFileLoader().load_file)
+        """Begin to serve an account with few regions, to save time."""
         self._stack.enter_context(few_regions())
-        self._stack.enter_context(
-            mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(path))
-        )
+        self._stack.enter_context(quick_aws(self.url, self.serve, may_hang=lambda: self._may_hang))
         super().start()
 
     def stop(self) -> None:
@@ -106,6 +100,7 @@ class StrictAws(EmbeddedAws):
     def clear(self) -> None:
         """End every fault; what hangs gets an error."""
         self._faults.clear()
+        self._may_hang = False
         self._released.set()
         self._released = threading.Event()
 
@@ -150,6 +145,7 @@ class StrictAws(EmbeddedAws):
             return Answer(500, {}, b"")
 
         self._faults[action, None] = fault
+        self._may_hang = True
 
     def function_environment(self, function: str) -> dict[str, str]:
         """Return a deployed function's variables; its calls are held to its role's policy."""
