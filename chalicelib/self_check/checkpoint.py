@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
@@ -14,6 +14,7 @@ Span = tuple[datetime, datetime]
 Key = tuple[str, str | None]
 
 RUN_MARKER: Final = "ran"
+_KEPT: Final = timedelta(days=90)  # CloudTrail's event history
 
 
 class Waiting(NamedTuple):
@@ -88,17 +89,18 @@ class Checkpoint:
     unused: tuple[str, ...] = ()
     totals: Totals = Totals()
 
-    def until(self, at: datetime) -> Self:
-        """Return it without what it claims to have read after that time.
+    def without_mac(self, at: datetime) -> Self:
+        """Return what is believed of a line without MAC that was written at that time.
 
-        A line of release 1.0 bears no MAC, and is believed no further than that.
+        That is what it has read until then, but for what CloudTrail keeps no longer, and when the
+        last heartbeat was: it mutes no fault.
         """
-        return replace(
-            self,
+        return type(self)(
             regions={
-                name: replace(progress, until=min(progress.until, at))
+                name: replace(progress, until=min(max(progress.until, at - _KEPT), at))
                 for name, progress in self.regions.items()
             },
+            heartbeat=self.heartbeat and min(self.heartbeat, at),
         )
 
     def to_line(self) -> dict[str, Any]:
@@ -140,17 +142,14 @@ class Checkpoint:
             totals = line.get("totals", {})
             return cls(
                 regions={name: _progress(times) for name, times in line["regions"].items()},
-                faults={
-                    _fault_id(kept): datetime.fromisoformat(kept["posted"])
-                    for kept in line["faults"]
-                },
+                faults={_fault_id(kept): _time(kept["posted"]) for kept in line["faults"]},
                 heartbeat=_moment(line["heartbeat"]),
                 at=_moment(line.get("at")),
                 deployed_at=_moment(line.get("deployed_at")),
                 logs_since=_moment(line.get("logs_since")),
                 began=_moment(line.get("began")),
                 waiting=tuple(
-                    Waiting(region, event_id, datetime.fromisoformat(time), record)
+                    Waiting(region, event_id, _time(time), record)
                     for region, event_id, time, record in line.get("waiting", ())
                 ),
                 queue_was_empty=line.get("queue_was_empty") is True,
@@ -164,7 +163,7 @@ class Checkpoint:
                     }
                 ),
             )
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
             return None
 
 
@@ -173,11 +172,16 @@ def _written(moment: datetime | None) -> str | None:
 
 
 def _moment(written: str | None) -> datetime | None:
-    return datetime.fromisoformat(written) if written else None
+    return _time(written) if written else None
+
+
+def _time(written: str) -> datetime:
+    """Return a time, in UTC also where the text names no zone: times are compared."""
+    return datetime.fromisoformat(written).astimezone(UTC)
 
 
 def _progress(times: list[str]) -> Progress:
-    until, *ends = map(datetime.fromisoformat, times)
+    until, *ends = map(_time, times)
     return Progress(until, tuple(zip(ends[::2], ends[1::2], strict=True)))
 
 

@@ -9,12 +9,12 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Final, Self
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -99,6 +99,20 @@ class Decision:
         )
 
 
+class _Run(NamedTuple):
+    """A checkpoint in the log, and when CloudWatch took its line in."""
+
+    taken_in: int
+    checkpoint: Checkpoint
+    is_authentic: bool = False
+
+    def order(self) -> tuple[bool, datetime, int]:
+        """Return what is greatest of the newest run: of its copies, the first is the run's own."""
+        if self.is_authentic and self.checkpoint.at:
+            return True, self.checkpoint.at, -self.taken_in
+        return False, _moment(self.taken_in), 0
+
+
 class DecisionLog:
     """The log groups of one stage, whose lines are authentic if they bear the MAC of `key`."""
 
@@ -111,6 +125,7 @@ class DecisionLog:
         self._now = now
         self._key = key
         self._changed_at: dict[str, datetime | None] = {}
+        self._began: datetime | None = None
         self._reported_until = 0
         self.forged: Counter[str] = Counter()  # lines since the last run, by handler
         self.problem: str | None = None
@@ -121,41 +136,41 @@ class DecisionLog:
         `until` is a time of `time.monotonic`. A copy of a checkpoint says nothing new.
         """
         forged: list[int] = []
-        older: list[tuple[datetime, Checkpoint]] = []
-        found = None
+        newest: list[_Run] = []
+
+        def keep_newest(line: Line) -> None:  # of lines without number
+            run = self._run(*line, forged)
+            newest[:] = sorted((*newest, run) if run else newest, key=_Run.order)[-1:]
+
         for span in self._spans(since):
-            lines, error = collect(_left(until), self._lines("self_check", _RUNS, *span, until))
-            found = self._newest(lines, older, forged)
+            lines = self._lines("self_check", _RUNS, *span, until)
+            _, error = collect(_left(until), map(keep_newest, lines))
             if error:
                 self._note("self_check", error)
-            if found or error:
+            if error or any(run.is_authentic for run in newest):
                 break
+        for run in newest:
+            if run.is_authentic:
+                self._reported_until = run.taken_in
+                self._began = run.checkpoint.began or run.checkpoint.at
         self.forged["self_check"] += sum(at > self._reported_until for at in forged)
-        if found is None and older:
-            found = max(older, key=itemgetter(0))[1]
-        return found or Checkpoint()
+        return newest[0].checkpoint if newest else Checkpoint()
 
-    def _newest(
-        self,
-        lines: Iterable[Line],
-        older: list[tuple[datetime, Checkpoint]],
-        forged: list[int],
-    ) -> Checkpoint | None:
-        """Return the newest checkpoint that bears the MAC; add to the others."""
-        authentic: list[tuple[str, int, Checkpoint]] = []
-        for event, line in lines:
-            at, checkpoint = event["ingestionTime"], Checkpoint.read(line)
-            if self._is_authentic(line):
-                authentic += [(str(line.get("at")), at, checkpoint)] if checkpoint else []
-                forged += [at] * _is_copy(event)
-            elif not self._is_older(event, "self_check"):
-                forged += [at] * _is_forged(line)
-            elif checkpoint:
-                older.append((_moment(at), checkpoint.until(_moment(at))))
-        if not authentic:
+    def _run(
+        self, event: "FilteredLogEventTypeDef", line: Mapping[str, Any], forged: list[int]
+    ) -> "_Run | None":
+        """Return the checkpoint of a line, if it proves something; add to the forged lines."""
+        at, checkpoint = event["ingestionTime"], Checkpoint.read(line)
+        is_own = line.get("function") == self._deployment.function_arn("self_check")
+        is_authentic = is_own and self._is_authentic(line)
+        if is_authentic:
+            forged += [at] * _is_copy(event)
+        elif self._is_older(event, "self_check"):
+            checkpoint = checkpoint and checkpoint.without_mac(_moment(at))
+        else:
+            forged += [at] * _is_forged(line)
             return None
-        _, self._reported_until, newest = max(authentic, key=itemgetter(0, 1))
-        return newest
+        return _Run(at, checkpoint, is_authentic=is_authentic) if checkpoint else None
 
     def decisions(self, since: datetime, until: float) -> tuple[list[Decision], datetime]:
         """List what was decided, as far back as can be read in time, and how far back that is."""
@@ -221,7 +236,8 @@ class DecisionLog:
     def _is_older(self, event: "FilteredLogEventTypeDef", handler: str) -> bool:
         """Return whether a line was written before its function was last changed.
 
-        Its time is when CloudWatch took it in, which nobody can choose.
+        Its time is when CloudWatch took it in, which nobody can choose. From the first run with
+        this webhook on, every line bears its MAC, whatever was changed since.
         """
         if handler not in self._changed_at:
             self._changed_at[handler] = self._last_change(handler)
@@ -229,7 +245,7 @@ class DecisionLog:
         return (
             changed_at is not None
             and _is_of_lambda(event)
-            and _moment(event["ingestionTime"]) < changed_at
+            and _moment(event["ingestionTime"]) < min(changed_at, self._began or changed_at)
         )
 
     def _last_change(self, handler: str) -> datetime | None:

@@ -143,6 +143,7 @@ class SelfCheck:
         )
         line = {
             **checkpoint.to_line(),
+            "function": self._deployment.function_arn("self_check"),
             "found": dict(posting.found),
             "unread": sorted({refusal.region for refusal in reading.refusals if refusal.region}),
         }
