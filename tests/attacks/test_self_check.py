@@ -79,6 +79,7 @@ def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> Non
     calls.unregister("after-call.*.FilterLogEvents", add)
     assert posted.startswith("[Critical] Root user signed in")
     assert "were not written by signin-monitor" in report
+    assert "could not be read" not in shown(stage)
 
 
 def test_a_line_is_forged_and_the_function_may_not_be_looked_at(stage: Stage) -> None:
@@ -121,6 +122,7 @@ def test_a_checkpoint_from_the_future_is_written_into_the_log(
     assert root
     line = {
         "self_check": "ran",
+        "function": stage.deployment.function_arn("self_check"),
         "at": "2099-01-01T00:00:00+00:00",
         "regions": {"us-east-1": ["2099-01-01T00:00:00+00:00"]},
         "faults": [],
