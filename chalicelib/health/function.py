@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -13,6 +14,7 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.error_codes import is_missing
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
+from chalicelib.health.rights import unknown
 from chalicelib.settings import NAMES, Settings
 from chalicelib.timeout import EXCHANGE_SECONDS, LOOKUP_SECONDS, RESERVE_SECONDS
 
@@ -50,10 +52,13 @@ _FAILURES: Final = {"Errors": "errors", "Throttles": "throttles"}  # metric → 
 def check_function(deployment: Deployment, clients: Clients) -> Iterator[CheckResult]:
     """See that each function is there, able to run, and as the stage's deployment made it."""
     functions: LambdaClient = clients("lambda", deployment.region)
-    found = {
-        handler: configuration(functions, deployment.function(handler))
-        for handler in deployment.handlers
-    }
+    found: dict[str, FunctionConfigurationResponseTypeDef | None] = {}
+    for handler in deployment.handlers:
+        name = deployment.function(handler)
+        try:
+            found[handler] = configuration(functions, name)
+        except ClientError as error:  # the others are compared all the same
+            yield replace(unknown("function", error), resource=name, handler=handler)
     there = [function for function in found.values() if function]
     code = _shared(function.get("CodeSha256") for function in there)
     environment = deployment.environment or _shared_variables(there)

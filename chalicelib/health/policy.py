@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 _POSITIVE: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
+_NEGATIVE: Final = ("ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike")
 
 
 def lets_in(
@@ -13,21 +14,22 @@ def lets_in(
     """Return whether a resource's policy lets a service act for a source.
 
     `source` is what the service says of it, by condition key in lower case; a condition on anything
-    else, such as an organisation, excludes the service.
+    else, such as an organisation, allows nothing and may deny.
     """
     statements = [
         statement
         for statement in as_list(policy.get("Statement"))
-        if _names(statement.get("Principal"), service) and _covers(statement.get("Action"), action)
+        if _names(statement.get("Principal"), service) and _covers(statement, action)
     ]
-    allows = any(
-        statement.get("Effect") == "Allow" and _is_met(statement.get("Condition") or {}, source)
-        for statement in statements
+    allows, denies = (
+        any(
+            _is_met(statement.get("Condition") or {}, source, if_unknown=effect == "Deny")
+            for statement in statements
+            if statement.get("Effect") == effect
+        )
+        for effect in ("Allow", "Deny")
     )
-    return allows and not any(
-        statement.get("Effect") == "Deny" and not statement.get("Condition")
-        for statement in statements
-    )
+    return allows and not denies
 
 
 def _names(principal: object, service: str) -> bool:
@@ -35,15 +37,24 @@ def _names(principal: object, service: str) -> bool:
     return not {service, "*"}.isdisjoint(as_list(services))
 
 
-def _covers(actions: object, action: str) -> bool:
-    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(actions))
+def _covers(statement: Mapping[str, Any], action: str) -> bool:
+    names = "NotAction" if "NotAction" in statement else "Action"
+    patterns = as_list(statement.get(names))
+    is_named = any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+    return is_named == (names == "Action")
 
 
-def _is_met(conditions: Mapping[str, Mapping[str, Any]], source: Mapping[str, str]) -> bool:
+def _is_met(
+    conditions: Mapping[str, Mapping[str, Any]], source: Mapping[str, str], *, if_unknown: bool
+) -> bool:
+    def is_met(operator: str, value: str | None, patterns: list[str]) -> bool:
+        if value is None or operator not in (*_POSITIVE, *_NEGATIVE):
+            return if_unknown
+        is_like = any(fnmatchcase(value, pattern) for pattern in patterns)
+        return is_like == (operator in _POSITIVE)
+
     return all(
-        operator.removesuffix("IfExists") in _POSITIVE
-        and key.lower() in source
-        and any(fnmatchcase(source[key.lower()], pattern) for pattern in as_list(patterns))
+        is_met(operator.removesuffix("IfExists"), source.get(key.lower()), as_list(patterns))
         for operator, condition in conditions.items()
         for key, patterns in condition.items()
     )

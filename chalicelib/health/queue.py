@@ -45,7 +45,7 @@ def check_queue(deployment: Deployment, clients: Clients) -> Iterator[CheckResul
         yield CheckResult.fault("queue", "queue_missing", deployment.ops_command("setup"), name)
         return
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
-    depth = sum(int(found.get(attribute, 0)) for attribute in _DEPTHS)
+    depth = sum(int(found[attribute]) for attribute in _DEPTHS)
     facts = {"depth": str(depth)}
     if depth and _was_never_empty(name, clients("cloudwatch", deployment.region)):
         remedy = (

@@ -164,7 +164,8 @@ def same_pattern(pattern: str | None, needed: Mapping[str, Sequence[str]]) -> bo
     """Return whether an event pattern is the app's, whatever the order of its lists."""
     given = _read(pattern)
     return given.keys() == needed.keys() and all(
-        sorted(map(str, given[name])) == sorted(needed[name]) for name in needed
+        isinstance(given[name], list) and sorted(map(str, given[name])) == sorted(needed[name])
+        for name in needed
     )
 
 

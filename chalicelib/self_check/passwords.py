@@ -56,10 +56,13 @@ def unused_passwords(
 
 
 def _workflow(event: Event) -> tuple[str, bool]:
-    """Return the id that the events of one sign-in share, and whether a password was verified."""
+    """Return the id that the events of one sign-in share, and whether a password was verified.
+
+    An event that names none has its own.
+    """
     detail = event["detail"]
     more = detail.get("additionalEventData")
     more = more if isinstance(more, Mapping) else {}
     is_verification = detail.get("eventName") == "CredentialVerification"
     is_password = is_verification and more.get("CredentialType") == "PASSWORD"
-    return str(more.get("AuthWorkflowID")), is_password
+    return str(more.get("AuthWorkflowID") or event["id"]), is_password

@@ -24,7 +24,7 @@ from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.self_check.heartbeat import is_due, totals_since, week_of
-from chalicelib.self_check.history import Reading, given_up
+from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, Reading, given_up
 from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Known, Missed, Unposted, missed, waiting
 from chalicelib.self_check.observer import LastRun, Observed, Observer
@@ -130,7 +130,7 @@ class SelfCheck:
         error = self._report(findings, schedule, end)
         checkpoint = replace(
             last if error else self._reported(last, findings, unused),
-            regions=_progress(last_run, reading, posting, unposted),
+            regions=_progress(last_run, reading, posting, unposted, self._now),
             at=self._now,
             deployed_at=known.deployed_at,
             logs_since=(not error and observed.logs_since) or last.logs_since,
@@ -241,14 +241,21 @@ class SelfCheck:
 
 
 def _progress(
-    last_run: LastRun, reading: Reading, posting: Posting, unposted: Unposted | None
+    last_run: LastRun, reading: Reading, posting: Posting, unposted: Unposted | None, now: datetime
 ) -> Mapping[str, Progress]:
-    """Return how far each region is done with: what was not posted, or is unverified, is not."""
+    """Return how far each region is done with: what was not posted, or is unverified, is not.
+
+    Where the last run is not known, neither is what it left.
+    """
     if not last_run.key or unposted is None:
         return last_run.checkpoint.regions
     unverified = unposted.unverified if last_run.decision_log.problem else ()
     unfinished = [late.record for late in (*posting.left, *unverified)]
-    return reading.progress_without(unfinished, last_run.checkpoint.at)
+    progress = reading.progress_without(unfinished, last_run.checkpoint.at)
+    if not last_run.is_lost:
+        return progress
+    unread = now - LOOK_BACK, now - SHORT_LOOK_BACK
+    return {region: known.with_gap(*unread) for region, known in progress.items()}
 
 
 def _queue_is_empty(results: Iterable[CheckResult]) -> bool:

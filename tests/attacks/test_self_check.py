@@ -200,6 +200,22 @@ def test_the_right_to_read_the_history_is_taken_away(stage: Stage) -> None:
     assert any("Fixed" in text for text in stage.check())
 
 
+def test_one_function_may_not_be_looked_at_and_another_is_changed(stage: Stage) -> None:
+    hidden = stage.deployment.function("on_undelivered")
+
+    def deny(params: dict[str, str], **_: object) -> None:
+        if params["FunctionName"] == hidden:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetFunctionConfiguration")
+
+    calls = deployed_stage.clients(stage.aws)("lambda", deployed_stage.HOME).meta.events
+    calls.register("provide-client-params.*.GetFunctionConfiguration", deny)
+    tampered(stage, "another code")
+    stage.check()
+    calls.unregister("provide-client-params.*.GetFunctionConfiguration", deny)
+    assert "lambda:GetFunctionConfiguration is denied" in shown(stage)
+    assert "runs other code than the stage's other functions" in shown(stage)
+
+
 @pytest.mark.parametrize(
     ("service", "operation"),
     [("events", "DescribeRule"), ("iam", "GetRole"), ("logs", "DescribeLogGroups")],
@@ -235,6 +251,15 @@ def test_the_log_of_decisions_is_deleted(stage: Stage) -> None:
     assert "It may have been posted before" in shown(stage)
     assert "was deleted and made again" in report
     stage.now += HOUR
+    assert stage.check() == []
+
+
+def test_the_last_run_cannot_be_read_after_a_pause(stage: Stage) -> None:
+    stage.now += 6 * HOUR
+    stage.happened("root-without-mfa", minutes_ago=300)
+    with denied(stage, "logs", "FilterLogEvents"):
+        stage.check()
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
     assert stage.check() == []
 
 
@@ -380,6 +405,14 @@ def test_a_password_is_tried_and_the_second_factor_is_not(stage: Stage) -> None:
     assert stage.check() == []
 
 
+def test_passwords_are_tried_in_events_that_belong_to_no_attempt(stage: Stage) -> None:
+    path = ("detail", "additionalEventData", "AuthWorkflowID")
+    for number in range(2):
+        tried = changed(event("credential-verified-password"), *path, to=None)
+        stage.happened(tried, minutes_ago=40, number=number)
+        assert len(stage.check()) == 1
+
+
 def test_a_password_is_followed_by_its_sign_in(stage: Stage) -> None:
     verified = stage.happened("credential-verified-password", minutes_ago=40)
     workflow = verified["detail"]["additionalEventData"]["AuthWorkflowID"]
@@ -417,6 +450,21 @@ def tampered(stage: Stage, part: str) -> None:
                 Principal="events.amazonaws.com",
                 PrincipalOrgID="o-a1b2c3d4e5",
             )
+        case "a pattern":
+            asks = stage.deployment.pattern.items()
+            pattern = {name: {key: ["x"] for key in values} for name, values in asks}
+            rule = stage.deployment.rule("on_sign_in")
+            stage.aws.client("events").put_rule(Name=rule, EventPattern=json.dumps(pattern))
+        case "a role's trust":
+            iam, role = stage.aws.client("iam"), deployed_stage.FORWARD_ROLE
+            trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+            deny = {
+                **trust["Statement"],
+                "Effect": "Deny",
+                "Condition": {"StringNotEquals": {"aws:SourceAccount": "444455556666"}},
+            }
+            trust["Statement"] = [trust["Statement"], deny]
+            iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
         case "a forward's path":
             target = {**to_home, "InputPath": "$.detail.nothing"}
             events.put_targets(Rule="forward", Targets=[target])
@@ -432,6 +480,8 @@ def tampered(stage: Stage, part: str) -> None:
         ("a wrapper", "with other settings than the stage's: AWS_LAMBDA_EXEC_WRAPPER"),
         ("no retries", "Lambda retries the events"),
         ("an organisation's permission", "EventBridge may not invoke the function"),
+        ("a pattern", "has a different event pattern"),
+        ("a role's trust", "does not trust events.amazonaws.com"),
         ("a forward's path", "which forwards the sign-ins in eu-west-1, changes the event"),
         ("a forward's role", "The role signin-monitor-prod-forward-nobody is missing"),
     ],
