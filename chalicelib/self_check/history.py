@@ -23,6 +23,8 @@ OVERLAP: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=6)
 # … and where nobody can know what the last run has read.
 SHORT_LOOK_BACK: Final = timedelta(hours=3)
+# What the queue holds is tried again every few minutes: what it holds for longer may be lost.
+LONGEST_WAIT: Final = timedelta(days=1)
 # What one run can hold, at some 7 kB each, and post.
 MOST: Final = 20_000
 _STORM: Final = {"ConsoleLogin"}
@@ -112,15 +114,19 @@ def windows(
             yield Window(region=region, start=start, end=end, attribute=attribute)
         for start, stop in spans:
             yield Window(region=region, start=start, end=stop)
-    if last.queue_was_empty:  # what waited may be lost
-        for parked in last.waiting:
+    for parked in last.waiting:
+        if last.queue_was_empty or parked.time < now - LONGEST_WAIT:  # it may be lost
             yield Window(region=parked.region, start=parked.time, end=parked.time)
 
 
 def given_up(regions: Sequence[str], last: Checkpoint, now: datetime) -> Iterator[CheckResult]:
-    """Yield the spans that no run has read and none will: what they hold may not be posted."""
+    """Yield what no run has read and none will: the sign-ins there may not be posted."""
     for region, known in last.regions.items():
-        for start, end in known.gaps if region in regions else ():
+        if region not in regions:
+            since = f"{known.until:%Y-%m-%d %H:%M} UTC"
+            yield CheckResult.fault("history", "region_gone", "", region=region, since=since)
+            continue
+        for start, end in known.gaps:
             if end <= now - LOOK_BACK:
                 since, until = f"{start:%Y-%m-%d %H:%M} UTC", f"{end:%Y-%m-%d %H:%M} UTC"
                 yield CheckResult.fault(

@@ -89,7 +89,8 @@ class Observer:
     def look(self, last_run: LastRun, until: float) -> Observed:
         """Run the checks, read the history and the logs, all at once: what hangs costs one time."""
         last, decision_log = last_run.checkpoint, last_run.decision_log
-        regions = self._steps.attempt("regions", self._regions, [self._deployment.region], until)
+        known = sorted({self._deployment.region, *last.regions})
+        regions = self._steps.attempt("regions", lambda: self._regions(known), known, until)
         look_back = SHORT_LOOK_BACK if last_run.is_lost else LOOK_BACK
         wanted = list(windows(regions, last, self._now, look_back))
         since = min([self._now, *filter(None, [last.at]), *(window.start for window in wanted)])
@@ -118,11 +119,11 @@ class Observer:
             regions, checking.result(), reading.result(), decisions, complete_since, logs_since
         )
 
-    def _regions(self) -> list[str]:
+    def _regions(self, known: list[str]) -> list[str]:
         try:
             return enabled_regions(self._clients, self._deployment.region)
         except (ClientError, BotoCoreError):
-            return [self._deployment.region]  # reported with the forwards
+            return known  # reported with the forwards
 
     def _checks(self, until: float) -> list[CheckResult]:
         """Run the checks; those that there was no time for are unknown."""

@@ -24,7 +24,13 @@ from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.self_check.heartbeat import is_due, totals_since, week_of
-from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, Reading, given_up
+from chalicelib.self_check.history import (
+    LONGEST_WAIT,
+    LOOK_BACK,
+    SHORT_LOOK_BACK,
+    Reading,
+    given_up,
+)
 from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Known, Missed, Unposted, missed, waiting
 from chalicelib.self_check.observer import LastRun, Observed, Observer
@@ -43,7 +49,13 @@ _LAST_RUN_SHARE: Final = 0.2
 _LOOKING_SHARE: Final = 0.6
 
 # Reported whenever they are found, once: nothing shows that they are over.
-EVENTS: Final = ("lines_forged", "logs_deleted", "history_given_up", "password_unused")
+EVENTS: Final = (
+    "lines_forged",
+    "logs_deleted",
+    "history_given_up",
+    "region_gone",
+    "password_unused",
+)
 
 
 def self_check(
@@ -128,9 +140,11 @@ class SelfCheck:
             results, observed.regions, last, week_of(totals, results) if is_week else None
         )
         error = self._report(findings, schedule, end)
+        progress = _progress(last_run, reading, posting, unposted, self._now)
+        listed = progress if error else observed.regions  # those that are gone are reported
         checkpoint = replace(
             last if error else self._reported(last, findings, unused),
-            regions=_progress(last_run, reading, posting, unposted, self._now),
+            regions={name: known for name, known in progress.items() if name in listed},
             at=self._now,
             deployed_at=known.deployed_at,
             logs_since=(not error and observed.logs_since) or last.logs_since,
@@ -160,6 +174,7 @@ class SelfCheck:
 
     def _known(self, last: Checkpoint, observed: Observed, results: Sequence[CheckResult]) -> Known:
         was_empty = last.queue_was_empty and _queue_is_empty(results)
+        lost_before = last.at - _QUEUE_DELAY if last.at and was_empty else self._now - LONGEST_WAIT
         return Known(
             now=self._now,
             settings=self._deployment.settings,
@@ -168,7 +183,7 @@ class SelfCheck:
             faults=[result for result in results if result.status is Status.FAULT],
             deployed_at=min(filter(None, (last.deployed_at, observed.logs_since)), default=None),
             began=last.began,
-            lost_before=last.at - _QUEUE_DELAY if last.at and was_empty else None,
+            lost_before=lost_before,
         )
 
     def _post(self, to_post: Sequence[Missed], end: float) -> Posting:

@@ -179,6 +179,20 @@ def test_it_is_taken_and_the_line_that_says_parked_written_again(stage: Stage) -
     assert posted[0].startswith("[Critical] Root user signed in")
 
 
+def test_it_is_taken_and_the_queue_kept_from_being_empty(stage: Stage) -> None:
+    hide(stage, stage.happened("root-without-mfa"))
+    stage.aws.leave_alone(deployed_stage.QUEUE)
+    queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
+    stage.aws.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    for _ in range(2):
+        assert stage.check() == []
+        stage.now += HOUR
+    stage.now += 24 * HOUR
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    stage.now += HOUR
+    assert stage.check() == []
+
+
 def test_it_is_taken_and_another_event_posted_under_its_id(stage: Stage) -> None:
     taken = stage.happened("root-without-mfa")
     hide(stage, taken)
@@ -198,6 +212,21 @@ def test_the_right_to_read_the_history_is_taken_away(stage: Stage) -> None:
     assert "cloudtrail:LookupEvents is denied" in shown(stage)
     cloudtrail.refuse(stage.aws.url, "us-east-1", None)
     assert any("Fixed" in text for text in stage.check())
+
+
+def test_a_region_is_no_longer_listed(stage: Stage) -> None:
+    stage.happened("root-without-mfa", region="eu-west-1")
+
+    def leave_out(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Regions"] = [one for one in parsed["Regions"] if one["RegionName"] != "eu-west-1"]
+
+    calls = deployed_stage.clients(stage.aws)("ec2", deployed_stage.HOME).meta.events
+    calls.register("after-call.*.DescribeRegions", leave_out)
+    (report,) = stage.check()
+    assert "eu-west-1 is no longer in the account's list of regions" in report
+    assert stage.check() == []
+    calls.unregister("after-call.*.DescribeRegions", leave_out)
+    assert stage.check()[0].startswith("[Critical] Root user signed in")
 
 
 def test_one_function_may_not_be_looked_at_and_another_is_changed(stage: Stage) -> None:
