@@ -14,6 +14,8 @@ Span = tuple[datetime, datetime]
 Key = tuple[str, str | None]
 
 RUN_MARKER: Final = "ran"
+# The queue is tried every few minutes: what stays while others are posted may be lost.
+_LONGEST_WAIT: Final = timedelta(days=1)
 _KEPT: Final = timedelta(days=90)  # CloudTrail's event history
 
 
@@ -88,6 +90,12 @@ class Checkpoint:
     unknown: tuple[tuple[str, str | None], ...] = ()
     unused: tuple[str, ...] = ()
     totals: Totals = Totals()
+
+    @property
+    def stuck_before(self) -> datetime | None:
+        """Until when what was parked should be posted: a day before another sign-in was."""
+        posted = self.totals.last_posted
+        return posted and posted - _LONGEST_WAIT
 
     def without_mac(self, at: datetime) -> Self:
         """Return what is believed of a line without MAC that was written at that time.

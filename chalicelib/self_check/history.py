@@ -23,8 +23,6 @@ OVERLAP: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=6)
 # … and where nobody can know what the last run has read.
 SHORT_LOOK_BACK: Final = timedelta(hours=3)
-# What the queue holds is tried again every few minutes: what it holds for longer may be lost.
-LONGEST_WAIT: Final = timedelta(days=1)
 # What one run can hold, at some 7 kB each, and post.
 MOST: Final = 20_000
 _STORM: Final = {"ConsoleLogin"}
@@ -114,8 +112,9 @@ def windows(
             yield Window(region=region, start=start, end=end, attribute=attribute)
         for start, stop in spans:
             yield Window(region=region, start=start, end=stop)
-    for parked in last.waiting:
-        if last.queue_was_empty or parked.time < now - LONGEST_WAIT:  # it may be lost
+    stuck_before = last.stuck_before
+    for parked in last.waiting:  # it may be lost
+        if last.queue_was_empty or (stuck_before and parked.time < stuck_before):
             yield Window(region=parked.region, start=parked.time, end=parked.time)
 
 

@@ -24,13 +24,7 @@ from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.self_check.heartbeat import is_due, totals_since, week_of
-from chalicelib.self_check.history import (
-    LONGEST_WAIT,
-    LOOK_BACK,
-    SHORT_LOOK_BACK,
-    Reading,
-    given_up,
-)
+from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, Reading, given_up
 from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Known, Missed, Unposted, missed, waiting
 from chalicelib.self_check.observer import LastRun, Observed, Observer
@@ -153,7 +147,7 @@ class SelfCheck:
             unknown=tuple(
                 (result.check, result.region) for result in seen if result.status is Status.UNKNOWN
             ),
-            totals=Totals() if findings.week and not error else totals,
+            totals=totals if error or not findings.week else Totals(last_posted=totals.last_posted),
         )
         line = {
             **checkpoint.to_line(),
@@ -174,7 +168,7 @@ class SelfCheck:
 
     def _known(self, last: Checkpoint, observed: Observed, results: Sequence[CheckResult]) -> Known:
         was_empty = last.queue_was_empty and _queue_is_empty(results)
-        lost_before = last.at - _QUEUE_DELAY if last.at and was_empty else self._now - LONGEST_WAIT
+        lost_before = last.at - _QUEUE_DELAY if last.at and was_empty else last.stuck_before
         return Known(
             now=self._now,
             settings=self._deployment.settings,
