@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import ModuleType
@@ -25,6 +25,15 @@ from tests.support.records import changed, event
 __all__ = ["stage"]
 
 HOUR = timedelta(hours=1)
+
+
+@contextmanager
+def hooked(stage: Stage, service: str, when: str, hook: Callable[..., object]) -> Iterator[None]:
+    """Let a hook change what is asked of a service of AWS, or what it answers."""
+    calls = deployed_stage.clients(stage.aws)(service, deployed_stage.HOME).meta.events
+    calls.register(when, hook)
+    yield
+    calls.unregister(when, hook)
 
 
 @pytest.fixture
@@ -73,10 +82,8 @@ def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> Non
             message = f'{{"decision": "posted", "mac": "0", "x": {"[" * depth}{"]" * depth}}}'
             parsed["events"].append({"message": message, "timestamp": now, "ingestionTime": now})
 
-    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
-    calls.register("after-call.*.FilterLogEvents", add)
-    posted, report = stage.check()
-    calls.unregister("after-call.*.FilterLogEvents", add)
+    with hooked(stage, "logs", "after-call.*.FilterLogEvents", add):
+        posted, report = stage.check()
     assert posted.startswith("[Critical] Root user signed in")
     assert "were not written by signin-monitor" in report
     assert "could not be read" not in shown(stage)
@@ -196,19 +203,6 @@ def test_it_is_taken_and_the_queue_kept_from_being_empty(stage: Stage) -> None:
     assert stage.check() == []
 
 
-def test_it_is_taken_and_another_event_posted_under_its_id(stage: Stage) -> None:
-    taken = stage.happened("root-without-mfa")
-    hide(stage, taken)
-    stage.now += timedelta(minutes=5)
-    stage.check()
-    harmless = changed(
-        event("iam-user-with-mfa"), "detail", "eventID", to=taken["detail"]["eventID"]
-    )
-    stage.decided("on_sign_in", harmless, "posted")
-    stage.now += HOUR
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
-
-
 def test_the_right_to_read_the_history_is_taken_away(stage: Stage) -> None:
     cloudtrail.refuse(stage.aws.url, "us-east-1", "AccessDeniedException")
     stage.check()
@@ -223,12 +217,10 @@ def test_a_region_is_no_longer_listed(stage: Stage) -> None:
     def leave_out(parsed: dict[str, Any], **_: object) -> None:
         parsed["Regions"] = [one for one in parsed["Regions"] if one["RegionName"] != "eu-west-1"]
 
-    calls = deployed_stage.clients(stage.aws)("ec2", deployed_stage.HOME).meta.events
-    calls.register("after-call.*.DescribeRegions", leave_out)
-    (report,) = stage.check()
-    assert "eu-west-1 is no longer in the account's list of regions" in report
-    assert stage.check() == []
-    calls.unregister("after-call.*.DescribeRegions", leave_out)
+    with hooked(stage, "ec2", "after-call.*.DescribeRegions", leave_out):
+        (report,) = stage.check()
+        assert "eu-west-1 is no longer in the account's list of regions" in report
+        assert stage.check() == []
     assert stage.check()[0].startswith("[Critical] Root user signed in")
 
 
@@ -239,11 +231,9 @@ def test_one_function_may_not_be_looked_at_and_another_is_changed(stage: Stage) 
         if params["FunctionName"] == hidden:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetFunctionConfiguration")
 
-    calls = deployed_stage.clients(stage.aws)("lambda", deployed_stage.HOME).meta.events
-    calls.register("provide-client-params.*.GetFunctionConfiguration", deny)
     tampered(stage, "another code")
-    stage.check()
-    calls.unregister("provide-client-params.*.GetFunctionConfiguration", deny)
+    with hooked(stage, "lambda", "provide-client-params.*.GetFunctionConfiguration", deny):
+        stage.check()
     assert "lambda:GetFunctionConfiguration is denied" in shown(stage)
     assert "runs other code than the stage's other functions" in shown(stage)
 
@@ -352,10 +342,8 @@ def test_the_log_of_decisions_is_throttled(stage: Stage) -> None:
             left.pop()
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
 
-    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
-    calls.register("before-call.*.FilterLogEvents", throttle)
-    assert stage.check() == []
-    calls.unregister("before-call.*.FilterLogEvents", throttle)
+    with hooked(stage, "logs", "before-call.*.FilterLogEvents", throttle):
+        assert stage.check() == []
 
 
 @pytest.mark.usefixtures("in_seconds")
@@ -365,10 +353,8 @@ def test_the_logs_have_no_end(stage: Stage) -> None:
     def go_on(parsed: dict[str, Any], **_: object) -> None:
         parsed["nextToken"] = "more"
 
-    calls = deployed_stage.clients(stage.aws)("logs", deployed_stage.HOME).meta.events
-    calls.register("after-call.*.FilterLogEvents", go_on)
-    (report,) = stage.check(seconds=6)  # what was read settles the sign-in
-    calls.unregister("after-call.*.FilterLogEvents", go_on)
+    with hooked(stage, "logs", "after-call.*.FilterLogEvents", go_on):
+        (report,) = stage.check(seconds=6)  # what was read settles the sign-in
     assert "could not be read to its end" in report
 
 
@@ -402,12 +388,10 @@ def test_an_answer_is_no_json(stage: Stage) -> None:
     def spoil(parsed: dict[str, Any], **_: object) -> None:
         parsed["Policy"] = "{"
 
-    calls = deployed_stage.clients(stage.aws)("lambda", deployed_stage.HOME).meta.events
-    calls.register("after-call.*.GetPolicy", spoil)
     stage.happened("root-without-mfa")
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
-    stage.check()
-    calls.unregister("after-call.*.GetPolicy", spoil)
+    with hooked(stage, "lambda", "after-call.*.GetPolicy", spoil):
+        assert stage.check()[0].startswith("[Critical] Root user signed in")
+        stage.check()
     assert "permission (JSONDecodeError)" in shown(stage)
 
 
