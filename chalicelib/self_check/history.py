@@ -26,11 +26,13 @@ SHORT_LOOK_BACK: Final = timedelta(hours=3)
 # What one run can hold, at some 7 kB each, and post.
 MOST: Final = 20_000
 _STORM: Final = {"ConsoleLogin"}
-# What is looked at first where a run could not read everything: root, who got in or switched role,
-# what changed access. ConsoleLogin, of which a storm is, comes last.
+_STEPS: Final = {"CredentialVerification", "SwitchRole"}
+# What is looked at first where a run could not read everything, with the overlap: root, whose
+# password was right, who got in or switched role, what changed access. ConsoleLogin, of which a
+# storm is, comes last.
 _FIRST: Final = (
     ("Username", "root"),
-    *(("EventName", name) for name in sorted({"SwitchRole"} | ACCESS_CHANGES | SIGN_INS - _STORM)),
+    *(("EventName", name) for name in sorted(_STEPS | ACCESS_CHANGES | SIGN_INS - _STORM)),
     *(("EventName", name) for name in _STORM),
 )
 
@@ -108,7 +110,7 @@ def windows(
         gaps = [(max(start, earliest), stop) for start, stop in known.gaps if stop > earliest]
         spans = list(_spans(Progress(known.until, tuple(gaps)), end))
         for attribute in _FIRST if gaps else ():
-            start = min(start for start, _ in spans)
+            start = min(start for start, _ in spans) - OVERLAP
             yield Window(region=region, start=start, end=end, attribute=attribute)
         for start, stop in spans:
             yield Window(region=region, start=start, end=stop)

@@ -49,7 +49,9 @@ def test_the_newest_checkpoint_is_copied_after_lines_were_forged(stage: Stage) -
     assert "were not written by signin-monitor" in report
 
 
-@pytest.mark.parametrize("until", ["0001-01-01T00:00:00+23:59", "0001-01-01", "2099-01-01"])
+@pytest.mark.parametrize(
+    "until", ["0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "2099-01-01"]
+)
 def test_a_checkpoint_is_forged_before_the_webhook_is_rotated(stage: Stage, until: str) -> None:
     stage.forget_runs()
     fault = {"check": "rule", "code": "rule_disabled", "region": None}

@@ -186,6 +186,19 @@ def test_it_is_taken_and_the_line_that_says_parked_written_again(stage: Stage) -
     assert posted[0].startswith("[Critical] Root user signed in")
 
 
+def test_the_depth_of_the_queue_is_not_said(stage: Stage) -> None:
+    stage.decided("on_sign_in", stage.happened("root-without-mfa"), "parked")
+
+    def forget(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Attributes"].clear()
+
+    with hooked(stage, "sqs", "after-call.*.GetQueueAttributes", forget):
+        assert stage.check() == []
+        stage.now += HOUR
+        (report,) = stage.check()
+    assert "undelivered queue (KeyError)" in report
+
+
 def test_it_is_taken_and_the_queue_kept_from_being_empty(stage: Stage) -> None:
     hide(stage, stage.happened("root-without-mfa"))
     stage.aws.leave_alone(deployed_stage.QUEUE)
@@ -419,6 +432,15 @@ def test_a_password_is_tried_and_the_second_factor_is_not(stage: Stage) -> None:
     assert "The right password of" in report
     stage.now += HOUR
     assert stage.check() == []
+
+
+def test_a_password_is_tried_in_a_storm_of_failures(stage: Stage) -> None:
+    for number in range(120):
+        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened("credential-verified-password", minutes_ago=18)
+    assert stage.check(seconds=1.5) == []  # there may still be a sign-in, and more to read
+    stage.now += HOUR
+    assert "The right password of" in "".join(stage.check())
 
 
 def test_passwords_are_tried_in_events_that_belong_to_no_attempt(stage: Stage) -> None:
