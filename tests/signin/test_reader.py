@@ -124,6 +124,10 @@ def test_an_oauth_client_is_read_in_either_spelling() -> None:
     renamed = {"clientId": login["detail"]["requestParameters"]["client_id"]}
     other = read_sign_in(changed(login, *path, to=renamed)).oauth_client
     assert other == read("aws-login-authorized").oauth_client
+    shouted = changed(login, *path, "redirect_uri", to="HTTPS://evil.example/callback")
+    client = read_sign_in(shouted).oauth_client
+    assert client
+    assert client.redirects_to == "evil.example"
 
 
 def test_a_web_identitys_role_has_its_mfa_at_the_provider() -> None:
@@ -155,14 +159,14 @@ def test_a_permission_set_is_known_without_arn_too() -> None:
         (True, Outcome.SUCCESS),
         ("false", Outcome.FAILURE),
         (False, Outcome.FAILURE),
-        ("perhaps", Outcome.SUCCESS),
-        (None, Outcome.SUCCESS),
+        ("perhaps", Outcome.FAILURE),
+        (None, Outcome.FAILURE),
     ],
 )
 def test_an_application_sign_in_says_its_outcome_as_true_or_false(
     said: object, outcome: Outcome
 ) -> None:
-    login = event("aws-login-authorized")
+    login = changed(event("aws-login-authorized"), "detail", "errorCode", to="AccessDenied")
     stated = changed(login, "detail", "additionalEventData", "success", to=said)
     assert read_sign_in(stated).outcome is outcome
 
@@ -220,7 +224,7 @@ def test_identity_center_shows_mfa_by_the_factors_it_asked_for(factors: object, 
 @pytest.mark.parametrize(
     ("led_to", "application"),
     [
-        ("https://clients.amazonaws.com/workspaces", "clients.amazonaws.com/workspaces"),
+        ("https://clients.amazonaws.com/workspaces/", "clients.amazonaws.com/workspaces"),
         ("https://chat.example/?auth_code=x&y=https://d-1.awsapps.com", "chat.example"),
         ("https://d-1234567890.awsapps.com/start/?state=x", None),
         ("https://start.us-gov-home.awsapps.com/directory/d-1234567890", None),
@@ -361,6 +365,10 @@ def test_nesting_without_end_is_cut() -> None:
     for _ in range(10_000):
         deep = {"deeper": deep}
     assert "[too deep]" in json.dumps(redact(deep))
+    listed: list[Any] = []
+    for _ in range(10_000):
+        listed = [listed]
+    assert "[too deep]" in json.dumps(redact(listed))
 
 
 WRONG: tuple[object, ...] = (
