@@ -7,12 +7,14 @@ import fcntl
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.aws import event_history
 from chalicelib.settings import NAMES
 from playground.slack.certificates import Certificates, make_certificates
 from playground.slack.receiver import Receiver
@@ -88,6 +90,17 @@ def aws(embedded: "StrictAws") -> "StrictAws":
     """Return an AWS account that is empty."""
     embedded.reset()
     return embedded
+
+
+@pytest.fixture
+def quick_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the event history throttle, and its reader wait, for a fiftieth of AWS's time."""
+    from playground.aws import cloudtrail  # noqa: PLC0415 — likewise
+
+    monkeypatch.setattr(cloudtrail, "clock", lambda: time.monotonic() * 50)
+    monkeypatch.setattr(event_history, "PAUSE", event_history.PAUSE / 50)
+    patience = tuple(seconds / 50 for seconds in event_history.PATIENCE)
+    monkeypatch.setattr(event_history, "PATIENCE", patience)
 
 
 @pytest.fixture(scope="session")

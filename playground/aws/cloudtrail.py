@@ -25,10 +25,10 @@ _REMEMBER: Final = "SigninMonitorRemember"
 _REFUSE: Final = "SigninMonitorRefuse"
 
 
-def remember(url: str, event: Mapping[str, Any], *, region: str | None = None) -> None:
-    """Keep the CloudTrail record of an EventBridge event in the history of its region."""
-    record = event["detail"]
-    _call(url, region or record["awsRegion"], _REMEMBER, record)
+def remember(url: str, *events: Mapping[str, Any], region: str | None = None) -> None:
+    """Keep the CloudTrail records of EventBridge events of one region in its history."""
+    records = [event["detail"] for event in events]
+    _call(url, region or records[0]["awsRegion"], _REMEMBER, records)
 
 
 def refuse(url: str, region: str, error: str | None) -> None:
@@ -36,7 +36,7 @@ def refuse(url: str, region: str, error: str | None) -> None:
     _call(url, region, _REFUSE, {"error": error})
 
 
-def _call(url: str, region: str, action: str, body: Mapping[str, Any]) -> None:
+def _call(url: str, region: str, action: str, body: object) -> None:
     scope = f"testing/20260101/{region}/cloudtrail/aws4_request"
     headers = {
         "Content-Type": "application/x-amz-json-1.1",
@@ -119,7 +119,7 @@ def _history(response: CloudTrailResponse) -> _History:
 
 
 def _remember(response: CloudTrailResponse) -> str:
-    _history(response).records.append(json.loads(response.body))
+    _history(response).records += json.loads(response.body)
     return "{}"
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from moto.backends import get_backend
+from moto.core import responses
+from moto.core.utils import method_names_from_class
 from moto.kms import models as kms
 from moto.kms.utils import generate_private_key
 from moto.moto_server.werkzeug_app import (
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "123456789012"  # moto's own
 HOME_REGION = "us-east-1"
 _ONE_AT_A_TIME: Final = Lock()
-# It makes a private key for each key, which takes long, and a symmetric key has no use for it.
+# moto makes a private key for each key, which a symmetric key has no use for, and lists a service's
+# actions for each call: that is most of what it takes.
 vars(kms)["generate_private_key"] = cache(generate_private_key)
+vars(responses)["method_names_from_class"] = cache(method_names_from_class)
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # nobody asks for them, and they take long
 
 

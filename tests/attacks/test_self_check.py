@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.aws import event_history
 from chalicelib.decision import decision_line
 from chalicelib.errors import DeliveryError
-from chalicelib.self_check import observer, posting, run
+from chalicelib.self_check import decision_log, observer, posting, run, steps
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
@@ -24,6 +25,7 @@ from tests.support.records import changed, event
 
 __all__ = ["stage"]
 
+pytestmark = pytest.mark.usefixtures("quick_history")
 HOUR = timedelta(hours=1)
 
 
@@ -314,7 +316,10 @@ def hanging(
 @pytest.fixture
 def in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (run, posting):
-        monkeypatch.setattr(module, "MESSAGE_SECONDS", 1)
+        monkeypatch.setattr(module, "MESSAGE_SECONDS", 0.5)
+    for module in (run, steps):
+        monkeypatch.setattr(module, "GRACE", 0.8)
+    monkeypatch.setattr(event_history, "_GRACE", 0.2)
 
 
 @pytest.mark.usefixtures("in_seconds")
@@ -325,11 +330,11 @@ def test_a_region_and_a_check_never_answer(stage: Stage) -> None:
         hanging(stage, "cloudtrail", "LookupEvents", "eu-west-1"),
         hanging(stage, "kms", "Decrypt"),
     ):
-        (posted,) = stage.check(seconds=8)
+        (posted,) = stage.check(seconds=5)
         assert posted.startswith("[Critical] Root user signed in")
-        assert time.monotonic() - start < 8
+        assert time.monotonic() - start < 5
         stage.now += HOUR
-        stage.check(seconds=8)
+        stage.check(seconds=5)
     assert "event history in eu-west-1 could not be read to its end" in shown(stage)
     assert "ciphertext (no time)" in shown(stage)
 
@@ -339,14 +344,15 @@ def test_the_log_of_decisions_never_answers(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     stage.happened("iam-user-wrong-password")
     with hanging(stage, "logs", "FilterLogEvents"):
-        posted, report = stage.check(seconds=8)
+        posted, report = stage.check(seconds=5)
     assert posted.startswith("[Critical] Root user signed in")
     assert "It may have been posted before" in shown(stage)
     assert "could not be read to its end" in report
     assert any("Failed sign-in" in text for text in stage.check())  # it waited for certainty
 
 
-def test_the_log_of_decisions_is_throttled(stage: Stage) -> None:
+def test_the_log_of_decisions_is_throttled(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_log, "_PAUSE", 0.01)
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     left = [1, 2, 3]
 
@@ -365,9 +371,10 @@ def test_the_logs_have_no_end(stage: Stage) -> None:
 
     def go_on(parsed: dict[str, Any], **_: object) -> None:
         parsed["nextToken"] = "more"
+        time.sleep(0.05)
 
     with hooked(stage, "logs", "after-call.*.FilterLogEvents", go_on):
-        (report,) = stage.check(seconds=6)  # what was read settles the sign-in
+        (report,) = stage.check(seconds=4)  # what was read settles the sign-in
     assert "could not be read to its end" in report
 
 
@@ -421,7 +428,7 @@ def test_a_record_cannot_be_posted(stage: Stage, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(stage.notifier, "notify", fail_for_root)
     assert "IAM user" in stage.check()[0]
     assert "could not finish all of its work: posting" in shown(stage)
-    monkeypatch.undo()
+    monkeypatch.setattr(stage.notifier, "notify", notify)
     assert stage.check()[0].startswith("[Critical] Root user signed in")
 
 

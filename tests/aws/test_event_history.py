@@ -1,9 +1,9 @@
 """CloudTrail's event history, read from a stand-in that pages and throttles as AWS does."""
 
-import copy
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from chalicelib.aws import event_history
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.event_history import Page, Window, as_event, read
 from chalicelib.signin.events import SIGN_IN_PATTERN
 from chalicelib.signin.model import Outcome
@@ -32,15 +32,25 @@ def event(name: str) -> dict[str, Any]:
 
 def happened(aws: EmbeddedAws, region: str, count: int = 1) -> list[str]:
     """Let so many sign-ins happen in a region, a minute apart; give their ids, oldest first."""
-    ids = []
+    events = []
     for number in range(count):
-        one = copy.deepcopy(event("root-without-mfa"))
         at = START + timedelta(minutes=number)
-        one["detail"]["eventID"] = f"{region}-{number}"
-        one["detail"]["eventTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        cloudtrail.remember(aws.url, one, region=region)
-        ids.append(one["detail"]["eventID"])
-    return ids
+        detail = {"eventID": f"{region}-{number}", "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        signed_in = event("root-without-mfa")
+        events.append({**signed_in, "detail": signed_in["detail"] | detail})
+    cloudtrail.remember(aws.url, *events, region=region)
+    return [event["detail"]["eventID"] for event in events]
+
+
+def hurried(url: str) -> Clients:
+    """Return a maker of clients that try once."""
+    return partial(
+        boto3.client,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 def window(region: str) -> Window:
@@ -48,7 +58,7 @@ def window(region: str) -> Window:
 
 
 def ids_of(pages: list[Page]) -> list[str]:
-    return [one["detail"]["eventID"] for page in pages for one in page.events]
+    return [event["detail"]["eventID"] for page in pages for event in page.events]
 
 
 def refusals(pages: list[Page]) -> dict[str, str]:
@@ -69,6 +79,7 @@ def test_all_regions_are_read(aws: EmbeddedAws) -> None:
     }
 
 
+@pytest.mark.usefixtures("quick_history")
 def test_pages_are_followed_through_the_region_s_throttling(aws: EmbeddedAws) -> None:
     expected = happened(aws, "eu-west-1", 160)
     client = aws.client("cloudtrail", "eu-west-1")
@@ -88,6 +99,7 @@ def test_only_the_window_is_read(aws: EmbeddedAws) -> None:
     assert ids_of(list(read(aws.client, [narrow]))) == [f"eu-west-1-{n}" for n in (5, 4, 3)]
 
 
+@pytest.mark.usefixtures("quick_history")
 def test_windows_of_one_region_are_read_in_turn(aws: EmbeddedAws) -> None:
     happened(aws, "eu-west-1", 10)
     first, second = (
@@ -111,16 +123,15 @@ def test_a_region_that_refuses_is_named_and_left(aws: EmbeddedAws) -> None:
     assert "AccessDeniedException" in refusals(pages)["eu-west-1"]
 
 
-def test_a_region_that_throttles_without_end_is_named_and_left(
-    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_history, "PATIENCE", (0.01, 0.01))
+@pytest.mark.usefixtures("quick_history")
+def test_a_region_that_throttles_without_end_is_named_and_left(aws: EmbeddedAws) -> None:
     cloudtrail.refuse(aws.url, "eu-west-1", "ThrottlingException")
-    pages = list(read(aws.client, [window("eu-west-1")]))
+    pages = list(read(hurried(aws.url), [window("eu-west-1")]))
     assert "ThrottlingException" in refusals(pages)["eu-west-1"]
     assert pages[-1].reached == END
 
 
+@pytest.mark.usefixtures("quick_history")
 def test_of_an_attribute_the_newest_pages_are_a_sample(aws: EmbeddedAws) -> None:
     happened(aws, "eu-west-1", 160)
     root = Window(region="eu-west-1", start=START, end=END, attribute=("Username", "root"))
@@ -129,6 +140,7 @@ def test_of_an_attribute_the_newest_pages_are_a_sample(aws: EmbeddedAws) -> None
     assert (pages[-1].is_last, pages[-1].refusal) == (True, None)
 
 
+@pytest.mark.usefixtures("quick_history")
 def test_an_empty_page_in_between_does_not_end_the_reading() -> None:
     client = boto3.client(
         "cloudtrail", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
@@ -142,17 +154,9 @@ def test_an_empty_page_in_between_does_not_end_the_reading() -> None:
 
 def test_a_region_out_of_reach_is_named_and_left(aws: EmbeddedAws) -> None:
     def clients(service: str, region: str) -> object:
-        if region == "us-east-1":
-            return aws.client(service, region)
-        return boto3.client(
-            "cloudtrail",
-            region_name=region,
-            endpoint_url="http://127.0.0.1:1",  # nobody listens there
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        return (aws.client if region == "us-east-1" else out_of_reach)(service, region)
 
+    out_of_reach = hurried("http://127.0.0.1:1")  # nobody listens there
     expected = happened(aws, "us-east-1", 2)
     pages = list(read(clients, [window("us-east-1"), window("eu-west-1")]))
     assert sorted(ids_of(pages)) == expected
@@ -179,17 +183,16 @@ RECORDED = {path.stem for path in EVENTS.glob("*.json")} - {"anomaly-alert", "tr
 
 
 def test_what_is_read_is_what_eventbridge_would_bring(aws: EmbeddedAws) -> None:
-    brought = {one["detail"]["eventID"]: one for one in map(event, RECORDED)}
-    for one in brought.values():
-        cloudtrail.remember(aws.url, one, region="us-east-1")
+    brought = {sign_in["detail"]["eventID"]: sign_in for sign_in in map(event, RECORDED)}
+    cloudtrail.remember(aws.url, *brought.values(), region="us-east-1")
     year = timedelta(days=365)
     wide = Window(region="us-east-1", start=START - year, end=END + year)
-    found = [one for page in read(aws.client, [wide]) for one in page.events]
+    found = [sign_in for page in read(aws.client, [wide]) for sign_in in page.events]
     assert len(found) == len(RECORDED)
-    for one in found:
-        expected = brought[one["detail"]["eventID"]]
-        assert read_sign_in(one) == read_sign_in(expected)
-        assert {**one, "id": ""} == {**expected, "id": ""}
+    for sign_in in found:
+        expected = brought[sign_in["detail"]["eventID"]]
+        assert read_sign_in(sign_in) == read_sign_in(expected)
+        assert {**sign_in, "id": ""} == {**expected, "id": ""}
 
 
 def test_a_record_without_an_id_gets_the_one_that_stands_beside_it() -> None:

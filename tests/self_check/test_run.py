@@ -4,15 +4,17 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
+from chalicelib.aws import event_history
 from chalicelib.decision import Verdict, authenticated, decision_line
 from chalicelib.errors import DeliveryError
 from chalicelib.health.deployment import Deployment
@@ -31,6 +33,7 @@ from tests.support import deployed_stage
 from tests.support.records import changed, event
 from tests.support.strict_aws import StrictAws
 
+pytestmark = pytest.mark.usefixtures("quick_history")
 DAY = timedelta(days=1)
 NO_CAUSE = "AWS had not delivered it, or its log line was deleted after it was posted."
 
@@ -82,7 +85,7 @@ class Stage:
         """Return the lines of a function's log group."""
         group = self.deployment.log_group(handler)
         events = self.aws.client("logs").filter_log_events(logGroupName=group)["events"]
-        return [one["message"] for one in events]
+        return [event["message"] for event in events]
 
     def happened(
         self,
@@ -93,28 +96,44 @@ class Stage:
         number: int = 0,
     ) -> dict[str, Any]:
         """Let a sign-in, of the catalogue if by name, happen that EventBridge does not bring."""
-        one = copy.deepcopy(event(what) if isinstance(what, str) else what)
-        name = what if isinstance(what, str) else one["detail"]["eventName"]
+        sign_in = self._sign_in(what, minutes_ago, region, number)
+        cloudtrail.remember(self.aws.url, sign_in)
+        return sign_in
+
+    def happened_often(self) -> None:
+        """Fill three pages of the history with what the stage ignores."""
+        names = range(120)
+        ignored = [self._sign_in("check-mfa-virtual", 20 + n / 10, number=n) for n in names]
+        cloudtrail.remember(self.aws.url, *ignored)
+
+    def _sign_in(
+        self,
+        what: str | dict[str, Any],
+        minutes_ago: float,
+        region: str = "us-east-1",
+        number: int = 0,
+    ) -> dict[str, Any]:
+        sign_in = event(what) if isinstance(what, str) else what
+        name = what if isinstance(what, str) else sign_in["detail"]["eventName"]
         at = self.now - timedelta(minutes=minutes_ago)
-        one["detail"] |= {
+        changes = {
             "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "awsRegion": region,
             "eventID": f"{name}-{region}-{number}-{at:%H%M%S}",
         }
-        cloudtrail.remember(self.aws.url, one)
-        return one
+        return copy.deepcopy({**sign_in, "detail": sign_in["detail"] | changes})
 
     def decided(
         self,
         handler: str,
-        one: dict[str, Any],
+        event: dict[str, Any],
         verdict: Verdict,
         key: bytes | None = None,
         **more: object,
     ) -> None:
         """Let a function have decided of a sign-in, with the stage's webhook or another's key."""
         key = key or self.notifier.evidence_key
-        sign_in = assess(read_sign_in(one))
+        sign_in = assess(read_sign_in(event))
         decided = decision_line(verdict, sign_in, None, stage="prod", now=self.now)
         line = authenticated({**decided, **more}, key)
         self.log(handler, f"START RequestId: 1\n{json.dumps(line)}\nEND")
@@ -159,6 +178,11 @@ def denied(
     calls.register(f"before-call.*.{operation}", deny)
     yield
     calls.unregister(f"before-call.*.{operation}", deny)
+
+
+def no_time_for_a_second_page() -> AbstractContextManager[float]:
+    """Let a run end before it may ask a region again."""
+    return mock.patch.object(event_history, "PAUSE", 60.0)
 
 
 def shown(stage: Stage) -> str:
@@ -467,12 +491,12 @@ def test_silence_is_given_its_meaning_once_a_week(stage: Stage) -> None:
     disable_the_forward(stage)
     *_, report = stage.check()
     assert report.startswith("[Warning] signin-monitor in account 123456789012 has a fault: ")
-    (block,) = [
+    (section,) = [
         text
-        for one in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
-        if one["type"] == "section" and "week" in (text := one["text"]["text"])
+        for block in stage.receiver.messages[-1].payload["attachments"][0]["blocks"]
+        if block["type"] == "section" and "week" in (text := block["text"]["text"])
     ]
-    week, last_posted, uncovered = block.splitlines()
+    week, last_posted, uncovered = section.splitlines()
     assert week == "In the last week: 4 posted, 1 ignored, 2 found late, 0 still waiting."
     assert last_posted.startswith("Last posted: <!date^")
     assert uncovered == "Regions not covered: eu-west-1"
@@ -519,10 +543,10 @@ def test_a_region_that_refuses_is_left_for_the_next_run(stage: Stage) -> None:
 
 
 def test_what_a_run_has_no_time_for_is_left_for_the_next_ones(stage: Stage) -> None:
-    for number in range(120):
-        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened_often()
     stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
-    assert stage.check(seconds=1.5) == []
+    with no_time_for_a_second_page():
+        assert stage.check() == []
     assert len(stage.check()) == 1
     assert stage.check() == []
 
@@ -531,8 +555,7 @@ def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "MOST", 50)
-    for number in range(120):
-        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened_often()
     stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
     stage.happened("switch-role-in-home-account", minutes_ago=46)
     # In the second run what matters, and that the region is still unread; in the third the rest.
@@ -542,10 +565,10 @@ def test_what_is_more_than_one_run_can_hold_is_left_for_the_next_ones(
 
 
 def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> None:
-    for number in range(120):
-        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
+    stage.happened_often()
     stage.happened("root-without-mfa", minutes_ago=45)  # on the last page
-    stage.check(seconds=1.5)
+    with no_time_for_a_second_page():
+        stage.check()
     stage.happened("root-with-mfa", minutes_ago=16)
     cloudtrail.refuse(stage.aws.url, "us-east-1", "AccessDeniedException")
     for reports in (1, 0, 0):  # that it may not be read is said once
@@ -557,9 +580,9 @@ def test_what_was_left_waits_for_as_long_as_its_region_refuses(stage: Stage) -> 
 
 
 def test_what_is_older_than_the_logs_is_given_up_and_said_once(stage: Stage) -> None:
-    for number in range(120):
-        stage.happened("check-mfa-virtual", minutes_ago=20 + number / 10, number=number)
-    stage.check(seconds=1.5)
+    stage.happened_often()
+    with no_time_for_a_second_page():
+        stage.check()
     stage.now += 7 * DAY
     (report,) = stage.check()
     assert "event history in us-east-1 was never read from" in report
@@ -586,10 +609,10 @@ def test_without_its_logs_it_posts_what_matters_as_unverified(stage: Stage) -> N
 
 
 def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_posted(stage: Stage) -> None:
-    one = stage.happened("root-without-mfa")
-    lie = json.dumps({"decision": "posted", "event_id": one["detail"]["eventID"]})
-    one["detail"]["userAgent"] = f"{lie}\n{lie}"
-    received = {"message": "Received event", "event": one}
+    sign_in = stage.happened("root-without-mfa")
+    lie = json.dumps({"decision": "posted", "event_id": sign_in["detail"]["eventID"]})
+    sign_in["detail"]["userAgent"] = f"{lie}\n{lie}"
+    received = {"message": "Received event", "event": sign_in}
     stage.log("on_sign_in", json.dumps(received))
     assert len(stage.check()) == 1
 
