@@ -34,8 +34,10 @@ def hooked(stage: Stage, service: str, when: str, hook: Callable[..., object]) -
     """Let a hook change what is asked of a service of AWS, or what it answers."""
     calls = deployed_stage.clients(stage.aws)(service, deployed_stage.HOME).meta.events
     calls.register(when, hook)
-    yield
-    calls.unregister(when, hook)
+    try:
+        yield
+    finally:
+        calls.unregister(when, hook)
 
 
 @pytest.fixture

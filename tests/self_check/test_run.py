@@ -176,8 +176,10 @@ def denied(
 
     calls = deployed_stage.clients(stage.aws)(service, region).meta.events
     calls.register(f"before-call.*.{operation}", deny)
-    yield
-    calls.unregister(f"before-call.*.{operation}", deny)
+    try:
+        yield
+    finally:
+        calls.unregister(f"before-call.*.{operation}", deny)
 
 
 def no_time_for_a_second_page() -> AbstractContextManager[float]:
