@@ -27,9 +27,8 @@ SHORT_LOOK_BACK: Final = timedelta(hours=3)
 MOST: Final = 20_000
 _STORM: Final = {"ConsoleLogin"}
 _STEPS: Final = {"CredentialVerification", "SwitchRole"}
-# What is looked at first where a run could not read everything, with the overlap: root, whose
-# password was right, who got in or switched role, what changed access. ConsoleLogin, of which a
-# storm is, comes last.
+# What is looked at first where a run could not read everything: root, whose password was right, who
+# got in or switched role, what changed access. ConsoleLogin, of which a storm is, comes last.
 _FIRST: Final = (
     ("Username", "root"),
     *(("EventName", name) for name in sorted(_STEPS | ACCESS_CHANGES | SIGN_INS - _STORM)),
@@ -110,7 +109,7 @@ def windows(
         gaps = [(max(start, earliest), stop) for start, stop in known.gaps if stop > earliest]
         spans = list(_spans(Progress(known.until, tuple(gaps)), end))
         for attribute in _FIRST if gaps else ():
-            start = min(start for start, _ in spans) - OVERLAP
+            start = min(start for start, _ in spans)
             yield Window(region=region, start=start, end=end, attribute=attribute)
         for start, stop in spans:
             yield Window(region=region, start=start, end=stop)
