@@ -97,6 +97,7 @@ def test_of_many_warnings_that_succeeded_some_are_posted_alone_and_all_are_named
     without_mfa = event("iam-user-without-mfa")
     batch = [changed(without_mfa, *NAME, to=f"user-{number}") for number in range(22)]
     batch = [changed(one, "detail", "eventID", to=f"e-{n}") for n, one in enumerate(batch)]
-    texts = posted(harness, *batch)
-    assert len(texts) == 21
+    texts = posted(harness, *batch, event("root-without-mfa"))
+    assert texts[0].startswith("[Critical] Root user signed in")
+    assert len(texts) == 22
     assert texts[-1] == "[Warning] Signed in: IAM user user-20, IAM user user-21."

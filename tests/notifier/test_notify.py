@@ -216,6 +216,7 @@ def test_a_queue_that_hangs_fails_the_invocation_in_time(
     slow, failed = harness.log()[-2:]
     assert (slow["level"], slow["message"]) == ("ERROR", "The undelivered queue is too slow.")
     assert failed["decision"] == "failed"
+    assert "possibly_posted" not in failed
 
 
 @pytest.mark.parametrize("name", ["iam-user-with-mfa", "root-with-mfa"])
