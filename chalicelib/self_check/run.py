@@ -19,7 +19,7 @@ from chalicelib.errors import DeliveryError
 from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.notifier import Notifier
-from chalicelib.self_check.changes import lasting, resolved_faults, uncovered
+from chalicelib.self_check.changes import is_outage, lasting, resolved_faults, uncovered
 from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
@@ -198,8 +198,12 @@ class SelfCheck:
         last: Checkpoint,
         week: Week | None,
     ) -> Findings:
-        """Return what is reported now; faults that last are once a week, and beside a heartbeat."""
+        """Return what is reported now; faults that last are once a week, and beside a heartbeat.
+
+        Outages come first: a message shows a few faults only.
+        """
         faults = [result for result in results if result.status is Status.FAULT]
+        faults.sort(key=lambda fault: not is_outage(fault))
         known = last.faults
         return Findings(
             account_id=self._deployment.account_id,

@@ -19,7 +19,7 @@ from chalicelib.self_check import decision_log, observer, posting, run, steps
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
-from tests.self_check.test_run import Stage, denied, shown, stage
+from tests.self_check.test_run import Stage, denied, disable_the_key, shown, stage
 from tests.support import deployed_stage
 from tests.support.records import changed, event
 
@@ -537,6 +537,16 @@ def test_a_part_of_the_way_is_changed(stage: Stage, part: str, named: str) -> No
     tampered(stage, part)
     stage.check()
     assert named in shown(stage)
+
+
+def test_many_parts_are_changed_so_that_an_outage_is_overlooked(stage: Stage) -> None:
+    tampered(stage, "another code")
+    tampered(stage, "a wrapper")
+    disable_the_key(stage)
+    report = "".join(stage.check())
+    assert report.startswith(
+        "[Critical] signin-monitor in account 123456789012 has a fault: The key"
+    )
 
 
 def test_a_forward_is_restored_in_one_place_and_broken_in_another(stage: Stage) -> None:
