@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from moto.iam.models import IAMBackend
 
-from playground.aws.deployment import Deployment, ProjectCopy
+from playground.aws.deployment import Deployment
 from playground.aws.embedded import ACCOUNT_ID
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
+from tests.support.in_process import Project
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
 from tests.support.strict_aws import StrictAws
 
@@ -35,7 +36,7 @@ SCHEDULED = {
 def deployment(
     aws: StrictAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
-    project = ProjectCopy(tmp_path_factory.mktemp("audit"))
+    project = Project(tmp_path_factory.mktemp("audit"))
     for stage, schedule in {"prod": WEEKLY, "dev": ""}.items():
         settings = provision(stage, aws=aws, receiver=receiver)
         project.configure(stage, settings | {"MFA_AUDIT_SCHEDULE": schedule})
@@ -82,8 +83,8 @@ def names_of(aws: StrictAws, stage: str) -> set[str]:
     functions = aws.client("lambda").list_functions()["Functions"]
     rules = aws.client("events").list_rules()["Rules"]
     roles = aws.client("iam").list_roles()["Roles"]
-    names = [one["FunctionName"] for one in functions]
-    names += [one["Name"] for one in rules] + [one["RoleName"] for one in roles]
+    names = [function["FunctionName"] for function in functions]
+    names += [rule["Name"] for rule in rules] + [role["RoleName"] for role in roles]
     return {name for name in names if name.startswith(f"signin-monitor-{stage}-")}
 
 

@@ -16,16 +16,20 @@ from chalicelib.health.rights import SELF_CHECK_ACTIONS
 from chalicelib.settings import Settings
 from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws import cloudtrail
-from playground.aws.deployment import Deployment, ProjectCopy
+from playground.aws.deployment import Deployment
 from playground.aws.embedded import ACCOUNT_ID
 from playground.aws.runtime import LambdaFunction
 from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
+from tests.support.in_process import Project
 from tests.support.records import event
 from tests.support.strict_aws import StrictAws
 
-pytestmark = pytest.mark.xdist_group("deployed self-check")
+pytestmark = [
+    pytest.mark.xdist_group("deployed self-check"),
+    pytest.mark.usefixtures("quick_history"),
+]
 RULE = "signin-monitor-prod-on_sign_in-event"
 FUNCTION = "signin-monitor-prod-on_sign_in"
 LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
@@ -35,7 +39,7 @@ LOG_GROUP = "/aws/lambda/signin-monitor-prod-self_check"
 def deployment(
     aws: StrictAws, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
-    project = ProjectCopy(tmp_path_factory.mktemp("self-check"))
+    project = Project(tmp_path_factory.mktemp("self-check"))
     settings = provision("prod", aws=aws, receiver=receiver)
     project.configure("prod", settings | {"SELF_CHECK_SCHEDULE": "rate(1 hour)"})
     return project.deploy("prod", aws=aws)
@@ -100,14 +104,14 @@ def self_check(
 
 def sign_in(aws: StrictAws, region: str) -> None:
     """Let root sign in, half an hour ago, and EventBridge never hear of it."""
-    one = copy.deepcopy(event("root-without-mfa"))
+    root = copy.deepcopy(event("root-without-mfa"))
     at = datetime.now(UTC) - timedelta(minutes=30)
-    one["detail"] |= {
+    root["detail"] |= {
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "awsRegion": region,
         "eventID": f"{region}-{time.time_ns()}",
     }
-    cloudtrail.remember(aws.url, one)
+    cloudtrail.remember(aws.url, root)
 
 
 def test_a_real_deployment_has_no_fault(aws: StrictAws, whole_stage: health.Deployment) -> None:

@@ -68,7 +68,7 @@ def deployed(
 
 def test_the_home_region_is_the_stages_whatever_the_shell_says(deployed: Deployed) -> None:
     at_home = deployed.aws.client("lambda").list_functions()["Functions"]
-    assert sorted(one["FunctionName"] for one in at_home) == [FUNCTION, CONSUMER]
+    assert sorted(function["FunctionName"] for function in at_home) == [FUNCTION, CONSUMER]
     for service, ask, answer in (
         ("lambda", "list_functions", "Functions"),
         ("events", "list_rules", "Rules"),
@@ -132,10 +132,10 @@ def test_each_function_has_a_role_of_its_own_that_lambda_alone_may_assume(
 def test_a_role_may_do_what_its_function_needs_and_no_more(
     function: str, of_the_queue: set[str], deployed: Deployed
 ) -> None:
-    by_action = {one["Action"]: one for one in statements(deployed, function)}
+    by_action = {statement["Action"]: statement for statement in statements(deployed, function)}
     of_the_log = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
     assert set(by_action) == {"kms:Decrypt"} | of_the_log | of_the_queue
-    assert all(one["Effect"] == "Allow" for one in by_action.values())
+    assert all(statement["Effect"] == "Allow" for statement in by_action.values())
     assert by_action["kms:Decrypt"]["Condition"] == {
         "StringEquals": {
             "kms:EncryptionContext:app": "signin-monitor",
@@ -209,7 +209,7 @@ def test_the_queue_is_read_in_large_batches_by_two_at_most(deployed: Deployed) -
 
 
 def test_a_deployed_stage_has_no_gateway(deployed: Deployed) -> None:
-    kinds = {one["resource_type"] for one in deployed.deployment.deployed["resources"]}
+    kinds = {resource["resource_type"] for resource in deployed.deployment.deployed["resources"]}
     assert kinds == {"cloudwatch_event", "iam_role", "lambda_function", "log_group", "sqs_event"}
 
 

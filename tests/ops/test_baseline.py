@@ -11,6 +11,7 @@ from playground.aws.embedded import EmbeddedAws
 from tests.support.cli import Cli
 from tests.support.records import event
 
+pytestmark = pytest.mark.usefixtures("quick_history")
 TABLE = "signin-monitor-prod-baseline"
 ALICE = "arn:aws:iam::111122223333:user/alice"
 PROD = ("baseline", "--stage", "prod")

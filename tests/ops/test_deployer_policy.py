@@ -86,7 +86,7 @@ def test_it_allows_every_call_from_setup_to_teardown(cli: Cli, aws: StrictAws) -
         assert answer.status == (1 if arguments[0] == "doctor" else 0), answer.text
     assert {call.action for call in aws.calls} - actions() == FREE | {"kms:ScheduleKeyDeletion"}
     made = [call.parameters for call in aws.calls if call.action == "iam:CreateRole"]
-    assert {one.get("PermissionsBoundary") for one in made} == {BOUNDARY}
+    assert {role.get("PermissionsBoundary") for role in made} == {BOUNDARY}
     assert len(made) == 4  # three functions' and the forwards'
 
 
@@ -102,11 +102,11 @@ def test_with_a_boundary_it_makes_and_changes_only_roles_under_it(cli: Cli, aws:
     printed = json.loads(cli.ops("policies", "--stage", "prod", "--deployer").text)
     assert printed == deployer_policy(BOUNDARY)
     changing = [
-        one
-        for one in printed["Statement"]
-        if {"iam:CreateRole", "iam:PutRolePolicy"} & set(listed(one["Action"]))
+        statement
+        for statement in printed["Statement"]
+        if {"iam:CreateRole", "iam:PutRolePolicy"} & set(listed(statement["Action"]))
     ]
-    (under,) = [one["Condition"]["StringEquals"] for one in changing]
+    (under,) = [statement["Condition"]["StringEquals"] for statement in changing]
     assert under == {"iam:PermissionsBoundary": BOUNDARY}
     assert len(json.dumps(printed, separators=(",", ":"))) <= 6144
     assert "iam:DeleteRolePermissionsBoundary" not in str(printed)
@@ -130,11 +130,12 @@ def test_it_names_each_action_and_only_real_ones() -> None:
 def test_what_it_lets_change_bears_the_apps_name_or_tag() -> None:
     looks = ("Describe", "Get", "List", "Lookup")
     for statement in STATEMENTS:
-        everywhere = [one for one in listed(statement["Resource"]) if "signin-monitor-" not in one]
+        everywhere = [arn for arn in listed(statement["Resource"]) if "signin-monitor-" not in arn]
         changes = [
-            one
-            for one in listed(statement["Action"])
-            if not one.split(":")[1].startswith(looks) and one != "iam:GenerateCredentialReport"
+            action
+            for action in listed(statement["Action"])
+            if not action.split(":")[1].startswith(looks)
+            and action != "iam:GenerateCredentialReport"
         ]
         assert (
             not (everywhere and changes)

@@ -23,6 +23,7 @@ from tests.support import deployed_stage
 from tests.support.cli import Cli
 from tests.support.records import event
 
+pytestmark = pytest.mark.usefixtures("quick_history")
 NOW = datetime.now(UTC)
 
 

@@ -82,7 +82,7 @@ CASES = {
         PROD,
         resolved=[
             TRAIL.fault_id,
-            *(one.fault_id for one in FORWARDS),
+            *(result.fault_id for result in FORWARDS),
             FaultId("queue", "of_an_older_release", None, "signin-monitor-prod-undelivered"),
         ],
     ),

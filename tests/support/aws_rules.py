@@ -94,7 +94,7 @@ def _no_network_interface(client: Clients, call: Call) -> str | None:
 def _no_such_key(client: Clients, call: Call) -> str | None:
     """Look for the key that moto names in the first 36 bytes of a ciphertext."""
     key = base64.b64decode(call.parameters["CiphertextBlob"])[:36].decode(errors="replace")
-    known = {one["KeyId"] for one in client("kms", call.region).list_keys()["Keys"]}
+    known = {key["KeyId"] for key in client("kms", call.region).list_keys()["Keys"]}
     if key in known or not re.fullmatch(r"[0-9a-f-]{36}", key):  # moto refuses what is none
         return None
     return (
@@ -107,8 +107,8 @@ def _unknown_role(message: str) -> Check:
     def check(client: Clients, call: Call) -> str | None:
         known = {role["Arn"] for role in client("iam").list_roles()["Roles"]}
         ours = f":iam::{ACCOUNT_ID}:role/"
-        named = (one for one in _principals(dict(call.parameters)) if ours in one)
-        return next((message.format(one) for one in named if one not in known), None)
+        named = (name for name in _principals(dict(call.parameters)) if ours in name)
+        return next((message.format(name) for name in named if name not in known), None)
 
     return check
 

@@ -77,8 +77,8 @@ class NotifierHarness:
         """Receive what is in the queue, ten at most."""
         answer = self.sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         return [
-            {"body": one["Body"], "receiptHandle": one["ReceiptHandle"]}
-            for one in answer.get("Messages", [])
+            {"body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
+            for message in answer.get("Messages", [])
         ]
 
     @property

@@ -104,11 +104,11 @@ def everything_said_by(error: BaseException) -> str:
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
-        one = waiting.pop()
-        if one is not None and one not in seen:
-            seen.append(one)
-            waiting += [one.__cause__, one.__context__]
-    said = [f"{one!s} {one!r} {one.args} {vars(one)}" for one in seen]
+        cause = waiting.pop()
+        if cause is not None and cause not in seen:
+            seen.append(cause)
+            waiting += [cause.__cause__, cause.__context__]
+    said = [f"{cause!s} {cause!r} {cause.args} {vars(cause)}" for cause in seen]
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     return "\n".join([*said, *traceback.format_exception(error), *shown.format()])
 
@@ -116,8 +116,8 @@ def everything_said_by(error: BaseException) -> str:
 def every_repr() -> str:
     """Return the `repr` of every object of the app's own classes, and of requests' sessions."""
     ours = [
-        one
-        for one in gc.get_objects()
-        if str(type(one).__module__).startswith("chalicelib.") or type(one) is Session
+        value
+        for value in gc.get_objects()
+        if str(type(value).__module__).startswith("chalicelib.") or type(value) is Session
     ]
-    return "\n".join(repr(one) for one in ours)
+    return "\n".join(repr(value) for value in ours)

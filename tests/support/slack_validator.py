@@ -66,7 +66,11 @@ def faults(payload: Mapping[str, Any], *, mention: str | None = None) -> list[st
         *_of_mention(with_mention and with_mention[0].strip(), mention),
         *_of_text(MENTION.sub("", text, count=1), TEXT),
         *_of_markup(MENTION.sub("", text, count=1)),
-        *(fault for one in payload.get("attachments", []) for fault in _of_attachment(one)),
+        *(
+            fault
+            for attachment in payload.get("attachments", [])
+            for fault in _of_attachment(attachment)
+        ),
     ]
 
 
@@ -75,8 +79,8 @@ def texts(payload: Mapping[str, Any]) -> Iterator[str]:
     yield payload["text"]
     for attachment in payload.get("attachments", []):
         for block in attachment["blocks"]:
-            for one in _text_objects(block):
-                yield one["text"]
+            for text in _text_objects(block):
+                yield text["text"]
 
 
 def _of_mention(found: str | None, expected: str | None) -> list[str]:
@@ -92,7 +96,7 @@ def _of_attachment(attachment: Mapping[str, Any]) -> Iterator[str]:
     yield from _of_text(attachment["fallback"], TEXT)
     if not 0 < len(blocks) <= BLOCKS:
         yield f"{len(blocks)} blocks"
-    if (length := sum(len(one["text"]) for b in blocks for one in _text_objects(b))) > BLOCK_TEXT:
+    if (length := sum(len(text["text"]) for b in blocks for text in _text_objects(b))) > BLOCK_TEXT:
         yield f"{length} characters in blocks"
     for block in blocks:
         yield from _of_block(block)
@@ -110,12 +114,12 @@ def _of_block(block: dict[str, Any]) -> Iterator[str]:
         return
     if given != block:
         yield f"the SDK reads {given} out of {block}"
-    for one in _text_objects(block):
-        yield from _of_text(one["text"], FIELD if "fields" in block else 3_000)
-        if one["type"] == "mrkdwn":
-            yield from _of_markup(one["text"])
-        option = {"mrkdwn": ("verbatim", True), "plain_text": ("emoji", False)}[one["type"]]
-        if one.get(option[0]) is not option[1]:
+    for text in _text_objects(block):
+        yield from _of_text(text["text"], FIELD if "fields" in block else 3_000)
+        if text["type"] == "mrkdwn":
+            yield from _of_markup(text["text"])
+        option = {"mrkdwn": ("verbatim", True), "plain_text": ("emoji", False)}[text["type"]]
+        if text.get(option[0]) is not option[1]:
             yield f"{option[0]} is not {option[1]}"
 
 
