@@ -113,11 +113,17 @@ def record_of(sign_in: SignIn) -> str:
     fields = (
         sign_in.event_id,
         sign_in.event_name,
+        sign_in.event_time,
         sign_in.account_id,
+        sign_in.application,
         sign_in.principal,
         sign_in.outcome,
         sign_in.mfa,
         sign_in.source_ip,
+        sign_in.vpc_endpoint,
+        sign_in.oauth_client,
+        sign_in.switched_from,
+        sign_in.switched_to,
     )
     return hashlib.sha256(repr(fields).encode()).hexdigest()
 

@@ -159,6 +159,26 @@ def test_a_function_is_invoked_with_a_harmless_event_of_the_same_id(
     stage.log("on_sign_in", json.dumps(line))
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("iam-user-with-mfa", ("eventTime",)),
+        ("iam-user-with-mfa", ("vpcEndpointId",)),
+        ("aws-login-cross-device", ("requestParameters", "client_id")),
+        ("switch-role-in-home-account", ("additionalEventData", "SwitchTo")),
+        ("switch-role-in-role-account", ("additionalEventData", "SwitchFrom")),
+        ("identity-center-password-only", ("additionalEventData", "LoginTo")),
+    ],
+)
+def test_it_is_posted_under_its_id_as_what_it_is_not(
+    stage: Stage, name: str, field: tuple[str, ...]
+) -> None:
+    said = "https://example.com/" if "LoginTo" in field else "arn:aws:iam::444455556666:role/Admin"
+    happened = stage.happened(changed(event(name), "detail", *field, to=said))
+    stage.decided("on_sign_in", changed(happened, "detail", *field, to=None), "posted")
+    assert stage.check()
+
+
 def test_a_log_stream_is_deleted(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     logs, group = stage.aws.client("logs"), stage.deployment.log_group("on_sign_in")
