@@ -3,7 +3,6 @@
 It works on a copy, so that settings of the moment leave the project's own files alone.
 """
 
-import fcntl
 import io
 import json
 import os
@@ -11,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +45,8 @@ class Deployment:
 class ProjectCopy:
     """A copy of a Chalice project in a new folder of `scratch`, to change and to deploy.
 
-    It shares the project's own cache of built packages, whose names are hashes of their content.
+    It begins with the project's own cache of built packages, whose names are hashes of what they
+    bring along, and adds what it builds: commands at the same time do not change one archive.
     """
 
     def __init__(self, scratch: Path, *, project: Path = PROJECT) -> None:
@@ -66,7 +65,10 @@ class ProjectCopy:
                 shutil.copytree(project / name, self.path / name, ignore=ignore)
             elif (project / name).exists():
                 shutil.copy(project / name, self.path / name)
-        (self.path / ".chalice" / "deployments").symlink_to(self._packages)
+        self._built = self.path / ".chalice" / "deployments"
+        self._built.mkdir()
+        for archive in self._packages.glob("*.zip"):
+            (self._built / archive.name).symlink_to(archive)
 
     def configure(self, stage: str, environment: Mapping[str, str]) -> None:
         """Write settings into a stage of the copy's configuration, over those it has."""
@@ -82,20 +84,29 @@ class ProjectCopy:
         Raises ChaliceFailed if the command does.
         """
         shell = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        with _alone(self._packages):
-            run = subprocess.run(
-                [Path(sys.executable).with_name("chalice"), *arguments],
-                cwd=self.path,
-                env={**shell, **aws.environment, "AWS_DEFAULT_REGION": region},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
+        run = subprocess.run(
+            [Path(sys.executable).with_name("chalice"), *arguments],
+            cwd=self.path,
+            env={**shell, **aws.environment, "AWS_DEFAULT_REGION": region},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        self.keep_built()
         if run.returncode:
             raise ChaliceFailed(run.stdout)
         return run.stdout
+
+    def keep_built(self) -> None:
+        """Add what was built to the project's cache."""
+        for archive in self._built.glob("*.zip"):
+            kept = self._packages / archive.name
+            if not kept.exists():
+                part = kept.with_suffix(f".{os.getpid()}")
+                shutil.copy(archive, part)
+                part.replace(kept)
 
     def deploy(
         self,
@@ -154,11 +165,3 @@ def deploy(
     copy = ProjectCopy(scratch, project=project)
     copy.configure(stage, environment)
     return copy.deploy(stage, aws=aws, home_region=home_region, shell_region=shell_region)
-
-
-@contextmanager
-def _alone(packages: Path) -> Iterator[None]:
-    """Keep commands that run at the same time from building the same archive."""
-    with (packages / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -218,8 +218,8 @@ def readable_by_lambda(archive: Path) -> list[str]:
 
 def test_a_strict_umask_hides_nothing_from_lambda(ready: ProjectCopy, aws: EmbeddedAws) -> None:
     packages = ready.path / ".chalice/deployments"
-    packages.unlink()  # the copies' own, shared: this test spoils it
-    packages.mkdir(mode=0o700)
+    for archive in packages.iterdir():
+        archive.unlink()
     with zipfile.ZipFile(packages / "earlier.zip", "w") as content:
         content.writestr("hidden.py", "")  # 0600 is zipfile's own choice
     before = os.umask(0o077)

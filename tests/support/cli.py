@@ -107,9 +107,9 @@ class Cli:
     def chalice(self, *arguments: str, stdin: str = "", cwd: str = ".") -> Answer:
         """Run one of Chalice's, likewise, in a folder that is named from the project's."""
         folder = self.project.path / cwd
-        return Answer(
-            *run_chalice(*arguments, folder=folder, environment=self.environment, stdin=stdin)
-        )
+        run = run_chalice(*arguments, folder=folder, environment=self.environment, stdin=stdin)
+        self.project.keep_built()
+        return Answer(*run)
 
     def set_up(self, *options: str, stage: str = "prod") -> Answer:
         """Run `setup` to its end, in the home region alone."""

@@ -65,6 +65,7 @@ class Project(ProjectCopy):
         shell = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         environment = {**shell, **aws.environment, "AWS_DEFAULT_REGION": region}
         text, status = run_chalice(*arguments, folder=self.path, environment=environment)
+        self.keep_built()
         if status:
             raise ChaliceFailed(text)
         return text
