@@ -95,6 +95,7 @@ def read(
     """
     arrived: SimpleQueue[Page] = SimpleQueue()
     stop = Flag()
+    given: list[int] = []
     by_region: dict[str, list[Window]] = {}
     for window in dict.fromkeys(windows):
         by_region.setdefault(window.region, []).append(window)
@@ -102,21 +103,20 @@ def read(
     def follow(windows: Sequence[Window]) -> None:
         for window in windows:
             for page in _pages(clients, window, _Clock(stop, until)):
+                given.append(len(page.events))
+                if most and sum(given) >= most:
+                    stop.set()
                 arrived.put(page)
             stop.wait(PAUSE * (window is not windows[-1]))
 
     for of_region in by_region.values():  # a call that hangs keeps no process alive
         Thread(target=follow, args=(of_region,), daemon=True).start()
     unfinished = {window: window.end for of_region in by_region.values() for window in of_region}
-    given = 0
     try:
         while unfinished and (page := _next(arrived, until)):
             unfinished[page.window] = page.reached
             if page.is_last:
                 del unfinished[page.window]
-            given += len(page.events)
-            if most and given >= most:
-                stop.set()
             yield page
     finally:
         stop.set()

@@ -25,6 +25,7 @@ from chalicelib.self_check.history import (
     read_history,
     windows,
 )
+from chalicelib.self_check.log_groups import LogGroups
 from chalicelib.self_check.steps import Steps
 from chalicelib.timeout import collect
 
@@ -68,13 +69,14 @@ class Observer:
         self._clients = clients
         self._steps = steps
         self._now = now
+        self._log_groups = LogGroups(deployment, clients, now)
 
     def find_last_run(self, key: bytes | None, until: float) -> LastRun:
         """Find what the last run left behind; without it, see whether this run is the first.
 
         `key` authenticates the stage's log lines; times are of `time.monotonic`.
         """
-        decision_log = DecisionLog(self._deployment, self._clients, self._now, key)
+        decision_log = DecisionLog(self._deployment, self._clients, self._log_groups, key)
         checkpoint = self._steps.attempt(
             "last run",
             lambda: decision_log.last_run(self._now - _KEPT, until),
@@ -111,7 +113,7 @@ class Observer:
                 ([], self._now),
                 until,
             )
-            logs_since = self._steps.attempt("log groups", decision_log.logs_since, None, until)
+            logs_since = self._steps.attempt("log groups", self._log_groups.made_at, None, until)
             decisions, complete_since = decided.result()
         if logs_since and last.deployed_at and logs_since > last.deployed_at + _REMADE:
             complete_since = max(complete_since, logs_since)  # the group was deleted and made again

@@ -6,12 +6,12 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from chalicelib.decision import authenticated
 from chalicelib.self_check.decision_log import DecisionLog
+from chalicelib.self_check.log_groups import LogGroups, LogLine
 from chalicelib.self_check.run import SelfCheck
 from tests.attacks.test_self_check import HOUR
 from tests.self_check.test_run import (
@@ -97,14 +97,15 @@ def test_the_log_of_the_self_check_is_flooded_beyond_its_memory(
     mine = {**own, "mac": "0"}, authenticated(own, stage.notifier.evidence_key)
     written = [json.dumps(line) for line in mine]
 
-    def lines(*_: object) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def lines(*_: object) -> Iterator[LogLine]:
         for number in range(10_000):
-            event = {"timestamp": number, "ingestionTime": number, "logStreamName": "mine"}
-            yield event, json.loads(written[number % 2])
+            at = stage.now - timedelta(seconds=number)
+            yield LogLine(json.loads(written[number % 2]), at, at, is_of_lambda=False)
 
-    monkeypatch.setattr(DecisionLog, "_lines", lines)
+    monkeypatch.setattr(LogGroups, "lines", lines)
     clients, key = deployed_stage.clients(stage.aws), stage.notifier.evidence_key
-    log = DecisionLog(stage.deployment, clients, stage.now, key)
+    groups = LogGroups(stage.deployment, clients, stage.now)
+    log = DecisionLog(stage.deployment, clients, groups, key)
     log.last_run(stage.now - DAY, time.monotonic() + 60)  # makes clients
     tracemalloc.start()
     assert log.last_run(stage.now - DAY, time.monotonic() + 60).at

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws import event_history
 from chalicelib.decision import decision_line
 from chalicelib.errors import DeliveryError
-from chalicelib.self_check import decision_log, observer, posting, run, steps
+from chalicelib.self_check import log_groups, observer, posting, run, steps
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
@@ -374,7 +374,7 @@ def test_the_log_of_decisions_never_answers(stage: Stage) -> None:
 
 
 def test_the_log_of_decisions_is_throttled(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decision_log, "_PAUSE", 0.01)
+    monkeypatch.setattr(log_groups, "_PAUSE", 0.01)
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     left = [1, 2, 3]
 
