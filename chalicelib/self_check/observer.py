@@ -58,6 +58,11 @@ class Observed:
     complete_since: datetime
     logs_since: datetime | None
 
+    @property
+    def results(self) -> list[CheckResult]:
+        """What the checks found, and which regions were read to their end."""
+        return [*self.checks, *self.reading.results(self.regions)]
+
 
 class Observer:
     """Looks at one deployment. Each step that fails is a fault, and the others go on."""

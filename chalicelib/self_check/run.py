@@ -6,8 +6,8 @@ when they are resolved. What a run must know of the last one stands in its own l
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -20,11 +20,11 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.health.result import CheckResult, Status
 from chalicelib.notifier import Notifier
 from chalicelib.self_check.changes import is_outage, lasting, resolved_faults, uncovered
-from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals
+from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals, Waiting
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.self_check.heartbeat import is_due, totals_since, week_of
-from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, Reading, given_up
+from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, given_up
 from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Known, Missed, Unposted, missed, waiting
 from chalicelib.self_check.observer import LastRun, Observed, Observer
@@ -50,6 +50,21 @@ EVENTS: Final = (
     "region_gone",
     "password_unused",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a run has found and posted.
+
+    `unposted` is None if that failed. `passwords` are results, of the attempts `unused`; `waiting`
+    is what the queue holds.
+    """
+
+    unposted: Unposted | None
+    posting: Posting
+    passwords: Sequence[CheckResult]
+    unused: Sequence[str]
+    waiting: tuple[Waiting, ...]
 
 
 def self_check(
@@ -102,83 +117,87 @@ class SelfCheck:
         key = self._steps.attempt("webhook", self._key, None, last_run_end)
         last_run = self._observer.find_last_run(key, last_run_end)
         observed = self._observer.look(last_run, start + seconds_left * _LOOKING_SHARE)
-        last, reading = last_run.checkpoint, observed.reading
-        seen = [*observed.checks, *reading.results(observed.regions)]
-        results = list(lasting(seen, last.unknown))
-        known = self._known(last, observed, results)
-        unposted = self._steps.attempt("sign-ins", lambda: missed(reading, known), None, end)
-        posting = self._post(unposted.to_post if key and unposted else (), end)
-        nothing: tuple[list[CheckResult], list[str]] = ([], [])
-        passwords, unused = self._steps.attempt(
-            "passwords", lambda: unused_passwords(reading, last.unused, self._now), nothing, end
-        )
-        held = self._steps.attempt(
-            "queue",
-            lambda: waiting(reading, [*observed.decisions, *posting.decisions], last, self._now),
-            last.waiting,
-            end,
-        )
-        results += given_up(observed.regions, last, self._now)
-        results += check_evidence(
-            self._deployment,
-            last_run.decision_log,
-            last,
-            observed.logs_since,
-            older=unposted.older if unposted else 0,
-        )
-        results += passwords
-        results += self._steps.failures or [CheckResult.ok("self_check")]
-        totals = totals_since(last, observed.decisions, posting, self._now)
+        last = last_run.checkpoint
+        results = list(lasting(observed.results, last.unknown))
+        done = self._find_and_post(last_run, observed, results, end)
+        results += self._more_results(last_run, observed, done)
+        totals = totals_since(last, observed.decisions, done.posting, self._now)
         is_week = is_due(last.heartbeat, self._now) and not last_run.is_lost
-        findings = self._findings(
-            results, observed.regions, last, week_of(totals, results) if is_week else None
-        )
+        week = week_of(totals, results) if is_week else None
+        findings = self._findings(results, observed.regions, last, week)
         error = self._report(findings, schedule, end)
-        progress = _progress(last_run, reading, posting, unposted, self._now)
-        listed = progress if error else observed.regions  # those that are gone are reported
         checkpoint = replace(
-            last if error else self._reported(last, findings, unused),
-            regions={name: known for name, known in progress.items() if name in listed},
+            last if error else self._reported(last, observed, findings, done.unused),
+            regions=self._progress(last_run, observed, done, is_reported=not error),
             at=self._now,
-            deployed_at=known.deployed_at,
-            logs_since=(not error and observed.logs_since) or last.logs_since,
+            deployed_at=_earliest(last.deployed_at, observed.logs_since),
             queue_was_empty=_queue_is_empty(results),
-            waiting=held,
+            waiting=done.waiting,
             unknown=tuple(
-                (result.check, result.region) for result in seen if result.status is Status.UNKNOWN
+                (result.check, result.region)
+                for result in observed.results
+                if result.status is Status.UNKNOWN
             ),
-            totals=totals if error or not findings.week else Totals(last_posted=totals.last_posted),
+            totals=totals if error or not week else Totals(last_posted=totals.last_posted),
         )
+        refusals = observed.reading.refusals
         line = {
             **checkpoint.to_line(),
             "function": self._deployment.function_arn("self_check"),
-            "found": dict(posting.found),
-            "unread": sorted({refusal.region for refusal in reading.refusals if refusal.region}),
+            "found": dict(done.posting.found),
+            "unread": sorted({refusal.region for refusal in refusals if refusal.region}),
         }
         line = authenticated({"level": "INFO", **line}, key)
         log.write(**line)
-        if error := posting.error or error:
+        if error := done.posting.error or error:
             raise error
         return line
 
-    def _key(self) -> bytes | None:
-        if self._notifier.evidence_key is None:
-            self._notifier.warm_up()
-        return self._notifier.evidence_key
-
-    def _known(self, last: Checkpoint, observed: Observed, results: Sequence[CheckResult]) -> Known:
+    def _find_and_post(
+        self, last_run: LastRun, observed: Observed, results: Sequence[CheckResult], end: float
+    ) -> _Done:
+        """Find what was missed, and post it; each step that fails leaves the others their turn."""
+        last, reading = last_run.checkpoint, observed.reading
         was_empty = last.queue_was_empty and _queue_is_empty(results)
-        lost_before = last.at - _QUEUE_DELAY if last.at and was_empty else last.stuck_before
-        return Known(
+        known = Known(
             now=self._now,
             settings=self._deployment.settings,
             decisions=observed.decisions,
             complete_since=observed.complete_since,
             faults=[result for result in results if result.status is Status.FAULT],
-            deployed_at=min(filter(None, (last.deployed_at, observed.logs_since)), default=None),
+            deployed_at=_earliest(last.deployed_at, observed.logs_since),
             began=last.began,
-            lost_before=lost_before,
+            lost_before=last.at - _QUEUE_DELAY if last.at and was_empty else last.stuck_before,
         )
+        unposted = self._steps.attempt("sign-ins", lambda: missed(reading, known), None, end)
+        posting = self._post(unposted.to_post if last_run.key and unposted else (), end)
+        nothing: tuple[list[CheckResult], list[str]] = ([], [])
+        passwords, unused = self._steps.attempt(
+            "passwords", lambda: unused_passwords(reading, last.unused, self._now), nothing, end
+        )
+        decisions = [*observed.decisions, *posting.decisions]
+        held = self._steps.attempt(
+            "queue", lambda: waiting(reading, decisions, last, self._now), last.waiting, end
+        )
+        return _Done(unposted, posting, passwords, unused, held)
+
+    def _more_results(
+        self, last_run: LastRun, observed: Observed, done: _Done
+    ) -> Iterator[CheckResult]:
+        """Yield what the run itself has found out, beside the checks."""
+        last = last_run.checkpoint
+        older = done.unposted.older if done.unposted else 0
+        yield from given_up(observed.regions, last, self._now)
+        yield from check_evidence(
+            self._deployment, last_run.decision_log, last, observed.logs_since, older
+        )
+        yield from done.passwords
+        yield from self._steps.failures or [CheckResult.ok("self_check")]
+
+    def _key(self) -> bytes | None:
+        if self._notifier.evidence_key is None:
+            self._notifier.warm_up()
+        return self._notifier.evidence_key
 
     def _post(self, to_post: Sequence[Missed], end: float) -> Posting:
         """Post missed sign-ins, for as long as there is time for a report after them."""
@@ -240,7 +259,9 @@ class SelfCheck:
             return DeliveryError("report_failed", why, act="developers")
         return None
 
-    def _reported(self, last: Checkpoint, findings: Findings, unused: Sequence[str]) -> Checkpoint:
+    def _reported(
+        self, last: Checkpoint, observed: Observed, findings: Findings, unused: Sequence[str]
+    ) -> Checkpoint:
         """Return what the next run knows of findings that are posted now."""
         shown = {result.fault_id for result in (*findings.new, *findings.ongoing)}
         faults = {id_: at for id_, at in last.faults.items() if id_ not in findings.resolved}
@@ -249,26 +270,33 @@ class SelfCheck:
             last,
             faults={id_: at for id_, at in faults.items() if id_.code not in EVENTS},
             heartbeat=self._now if findings.week else last.heartbeat,
+            logs_since=observed.logs_since or last.logs_since,
             unused=(*last.unused, *unused)[-_MOST_UNUSED:],
         )
 
+    def _progress(
+        self, last_run: LastRun, observed: Observed, done: _Done, *, is_reported: bool
+    ) -> Mapping[str, Progress]:
+        """Return how far each region is done with: what was not posted, or is unverified, is not.
 
-def _progress(
-    last_run: LastRun, reading: Reading, posting: Posting, unposted: Unposted | None, now: datetime
-) -> Mapping[str, Progress]:
-    """Return how far each region is done with: what was not posted, or is unverified, is not.
-
-    Where the last run is not known, neither is what it left.
-    """
-    if not last_run.key or unposted is None:
-        return last_run.checkpoint.regions
-    unverified = unposted.unverified if last_run.decision_log.problem else ()
-    unfinished = [late.record for late in (*posting.left, *unverified)]
-    progress = reading.progress_without(unfinished, last_run.checkpoint.at)
-    if not last_run.is_lost:
+        Where the last run is not known, neither is what it left. A region that is gone is forgotten
+        once that is reported.
+        """
+        if not last_run.key or done.unposted is None:
+            return last_run.checkpoint.regions
+        unverified = done.unposted.unverified if last_run.decision_log.problem else ()
+        unfinished = [late.record for late in (*done.posting.left, *unverified)]
+        progress = observed.reading.progress_without(unfinished, last_run.checkpoint.at)
+        if last_run.is_lost:
+            unread = self._now - LOOK_BACK, self._now - SHORT_LOOK_BACK
+            progress = {name: known.with_gap(*unread) for name, known in progress.items()}
+        if is_reported:
+            progress = {name: progress[name] for name in observed.regions if name in progress}
         return progress
-    unread = now - LOOK_BACK, now - SHORT_LOOK_BACK
-    return {region: known.with_gap(*unread) for region, known in progress.items()}
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min(filter(None, times), default=None)
 
 
 def _queue_is_empty(results: Iterable[CheckResult]) -> bool:
