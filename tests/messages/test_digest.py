@@ -1,5 +1,6 @@
 """Many sign-ins in few messages: nothing uncounted, no success unnamed, no limit broken."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from chalicelib.messages.digest import LINES_PER_MESSAGE, NAMED_FAILURES, digests
 from chalicelib.messages.message import Message
+from chalicelib.signin.origin import Origin
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import AssessedSignIn, Severity, assess
 from tests.support.records import changed, event
@@ -225,3 +227,16 @@ def test_the_longest_and_most_hostile_names_break_no_limit(language: str) -> Non
     for message, _ in digests(many, stage(MESSAGE_LANGUAGE=language, ACCOUNT_NAMES=names)):
         assert faults(message.payload) == []
         assert faults(message.fallback) == []
+
+
+def test_a_line_of_hostile_texts_alone_is_shortened_until_it_has_its_limit() -> None:
+    hostile = "://" * 50
+    names = json.dumps(dict.fromkeys(("111122223333", "444455556666"), hostile))
+    found = changed(event("switch-role-in-home-account"), "detail", "sourceIPAddress", to=hostile)
+    found["detail"]["userIdentity"]["userName"] = hostile
+    days = [changed(found, "detail", "eventTime", to=f"2026-01-0{day}T00:00:00Z") for day in (1, 2)]
+    many = [assess(read_sign_in(day), Origin(network_name=hostile)) for day in days]
+    ((message, _),) = digests(many, stage(ACCOUNT_NAMES=names))
+    (line,) = lines(message)
+    assert line.startswith("2 × IAM user [:]//")
+    assert len(line) <= 500

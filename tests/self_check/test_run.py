@@ -21,7 +21,7 @@ from chalicelib.health.deployment import Deployment
 from chalicelib.notifier import Notifier, notifier
 from chalicelib.self_check import history
 from chalicelib.self_check.checkpoint import Checkpoint, Progress
-from chalicelib.self_check.history import windows
+from chalicelib.self_check.history import DELAY, windows
 from chalicelib.self_check.run import SelfCheck, self_check
 from chalicelib.signin.events import ALL_EVENTS
 from chalicelib.signin.reader import read_sign_in
@@ -706,6 +706,14 @@ def test_what_was_left_so_long_ago_that_no_log_knows_of_it_is_not_read_again() -
     memory = Checkpoint(regions={"us-east-1": progress})
     (window,) = windows(["us-east-1"], memory, now)
     assert window.start > now - timedelta(days=6)
+
+
+def test_a_run_of_the_same_moment_reads_what_was_left_and_nothing_else() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    left = now - timedelta(hours=3), now - timedelta(hours=2)
+    memory = Checkpoint(regions={"us-east-1": Progress(until=now - DELAY, gaps=(left,))})
+    wanted = [window for window in windows(["us-east-1"], memory, now) if not window.attribute]
+    assert [(window.start, window.end) for window in wanted] == [left]
 
 
 def test_spans_that_touch_are_read_as_one() -> None:
