@@ -30,32 +30,6 @@ def shown(found: dict[str, Any], **settings: str) -> str:
     return "\n".join(list(texts(built(found, None, **settings).payload))[1:])
 
 
-ROOT_WITHOUT_MFA = {
-    "en": "[Critical] Root user signed in to prod (111122223333) without MFA from 198.51.100.23.",
-    "ja": "【緊急】ルートユーザーがMFAなしでアカウント prod（111122223333）にログインしました"
-    "（接続元IP: 198.51.100.23）。",
-    "ko": "[긴급] 루트 사용자가 MFA 없이 prod(111122223333) 계정에 로그인했습니다"
-    "(접속 IP: 198.51.100.23).",
-}
-
-
-@pytest.mark.parametrize("language", ROOT_WITHOUT_MFA)
-def test_root_without_mfa_is_said_first_and_plainly(language: str) -> None:
-    said = sentence(event("root-without-mfa"), MESSAGE_LANGUAGE=language)
-    assert said == ROOT_WITHOUT_MFA[language]
-
-
-def test_an_ordinary_sign_in_is_its_sentence_and_one_small_line() -> None:
-    payload = built(event("iam-user-with-mfa")).payload
-    text, line = texts(payload)
-    assert text == "IAM user alice signed in to prod (111122223333) with MFA from 203.0.113.5."
-    client, region, time, link = line.split(" · ")
-    assert (client, region) == ("Chrome 148 on macOS", "us-east-1")
-    assert time.startswith("<!date^1778572701^")
-    assert link.endswith("|CloudTrail event>")
-    assert [block["type"] for block in payload["attachments"][0]["blocks"]] == ["context"]
-
-
 def test_every_warning_and_critical_has_its_word_its_title_and_its_fields() -> None:
     labels = ["User", "Account", "Event", "Outcome", "MFA", "Source address", "Client"]
     facts = [f"*{label}*\n" for label in [*labels, "Region", "Time"]]
@@ -75,32 +49,13 @@ def test_a_stage_may_want_every_message_in_full() -> None:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("root-without-mfa", "Root user sign-in"),
         ("root-wrong-password", "Failed root user sign-in"),
-        ("root-password-changed", "Root user password changed"),
-        ("root-password-change-failed", "Root user password change failed"),
         ("root-email-changed", "Root user email address changed"),
-        ("switch-role-refused", "Role switch refused"),
-        ("iam-user-wrong-password", "Failed console sign-in"),
         ("check-mfa-virtual", "MFA check"),
     ],
 )
 def test_the_title_says_what_happened(name: str, title: str) -> None:
     assert next(iter(shown(event(name), MESSAGE_DETAIL="full").split("\n"))) == title
-
-
-def test_a_critical_message_leads_with_the_reasons_and_what_to_do() -> None:
-    title, judgement, *_ = list(texts(built(event("root-without-mfa")).payload))[1:]
-    assert title == "Root user sign-in"
-    why, reason, no_mfa, what, step = judgement.split("\n")
-    assert (why, what) == ("*Why it matters*", "*What to do*")
-    assert reason.startswith("The root user can do everything")
-    assert no_mfa == "No second factor was used."
-    assert "change the root user's password" in step
-
-
-def test_a_reason_that_says_nothing_is_left_out() -> None:
-    assert "Why it matters" not in shown(event("iam-user-wrong-password"))
 
 
 def test_a_critical_message_links_the_runbook_and_what_else_the_identity_did() -> None:
@@ -116,13 +71,6 @@ def test_a_warning_links_the_runbook_and_a_routine_sign_in_does_not() -> None:
     assert "|Runbook>" in shown(warning, RUNBOOK_URL=RUNBOOK)
     assert "Username=" not in shown(warning, RUNBOOK_URL=RUNBOOK)
     assert "Runbook" not in shown(routine, RUNBOOK_URL=RUNBOOK)
-
-
-def test_a_failure_shows_its_reason_beside_the_outcome() -> None:
-    assert "*Outcome*\nFailure: wrong password or MFA code" in shown(
-        event("iam-user-wrong-password")
-    )
-    assert "*Outcome*\nFailure\n" in shown(event("credential-failed-password"))
 
 
 def test_the_two_records_of_a_switch_differ_in_who_recorded_them() -> None:
@@ -151,14 +99,9 @@ def test_a_role_that_was_entered_from_nobody_known_names_itself() -> None:
     )
 
 
-def test_a_refused_switch_names_the_role_that_was_wanted() -> None:
-    said = sentence(event("switch-role-refused"))
-    assert "was refused role Billing in prod (111122223333)" in said
-
-
 @pytest.mark.parametrize(
     ("change", "factor"),
-    [("PASSWORD", "a password"), ("TOTP", "a second factor"), ("EXTERNAL_IDP", "a credential")],
+    [("TOTP", "a second factor"), ("EXTERNAL_IDP", "a credential")],
 )
 def test_a_step_names_the_factor_it_is_about(change: str, factor: str) -> None:
     step = changed(event("credential-challenge"), *EXTRA, "CredentialType", to=change)
@@ -198,11 +141,8 @@ def test_a_change_of_a_password_is_roots_only_if_root_caused_it() -> None:
 
 def test_a_sign_in_to_workspaces_is_not_said_to_be_to_the_access_portal() -> None:
     found = event("identity-center-password-and-code")
-    led = {
-        **found["detail"]["additionalEventData"],
-        "LoginTo": "https://clients.amazonaws.com/workspaces",
-    }
-    assert sentence(changed(found, *EXTRA, to=led)).startswith(
+    led_to = "https://clients.amazonaws.com/workspaces"
+    assert sentence(changed(found, *EXTRA, "LoginTo", to=led_to)).startswith(
         "june.park signed in to clients.amazonaws.com/workspaces in prod (111122223333)"
     )
 
@@ -224,10 +164,8 @@ def test_a_failure_without_words_of_its_own_is_named_by_its_event() -> None:
 
 
 def test_an_unfamiliar_event_shows_its_own_json_and_how_it_went() -> None:
-    found = changed(
-        event("event-never-seen-before"), "detail", "responseElements", "DeviceTrustEstablished",
-        to="Failure",
-    )  # fmt: skip
+    failure = {"DeviceTrustEstablished": "Failure"}
+    found = changed(event("event-never-seen-before"), "detail", "responseElements", to=failure)
     assert "outcome: Failure" in sentence(found)
     assert '"eventVersion": "1.11"' in shown(found)
 
@@ -240,16 +178,6 @@ def test_the_json_of_an_unfamiliar_event_is_escaped_too() -> None:
     assert faults(message.payload) == []
 
 
-def test_aws_s_alert_shows_what_it_names_and_that_its_format_is_not_published() -> None:
-    said = shown(event("anomaly-alert"))
-    assert "AWS does not publish the format of this alert" in said
-    assert (
-        "\nanomaly: UnfamiliarLocation\nprincipal: arn:aws:iam::111122223333:user/alice\n" in said
-    )
-    assert "*User*" not in said
-    assert "#/events?Username=alice|Activity of this identity>" in said
-
-
 @pytest.mark.parametrize("detail", [["<!channel>"], {"a": "x" * 5_000}, {}, None])
 def test_aws_s_alert_may_be_anything(detail: object) -> None:
     message = built(event("anomaly-alert") | {"detail": detail})
@@ -257,18 +185,9 @@ def test_aws_s_alert_may_be_anything(detail: object) -> None:
     assert "#/events|CloudTrail event history>" in "\n".join(texts(message.payload))
 
 
-def test_an_event_is_shown_under_aws_s_name_as_well() -> None:
-    full = {"MESSAGE_DETAIL": "full"}
-    assert "Console sign-in · ConsoleLogin" in shown(event("iam-user-with-mfa"), **full)
-    assert "*Event*\nDeviceTrustEstablished\n" in shown(event("event-never-seen-before"))
+def test_an_event_without_a_name_is_shown_as_such() -> None:
     nameless = changed(event("iam-user-with-mfa"), "detail", "eventName", to=None)
     assert "*Event*\nan event without a name\n" in shown(nameless)
-
-
-def test_a_name_that_aws_hides_is_said_not_to_exist() -> None:
-    unknown = event("iam-user-unknown-name")
-    assert "with a user name that does not exist from 198.51.100.202." in sentence(unknown)
-    assert "(AWS hides it in case it is a password)" in shown(unknown)
 
 
 @pytest.mark.parametrize(
