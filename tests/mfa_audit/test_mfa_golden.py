@@ -3,7 +3,6 @@
 `make golden` rewrites them.
 """
 
-import base64
 import json
 from datetime import UTC, datetime
 
@@ -12,11 +11,10 @@ import pytest
 from chalicelib.mfa_audit.credential_report import CredentialReport
 from chalicelib.mfa_audit.findings import MfaFindings
 from chalicelib.mfa_audit.message import audit_message
-from chalicelib.settings import Settings
 from playground.aws.deployment import PROJECT
 from playground.slack.rules import refusal
 from tests.support.report_rows import ALICE, HEADER, ROOT, changed
-from tests.support.stage import LANGUAGES
+from tests.support.stage import LANGUAGES, stage
 
 GOLDEN = PROJECT / "tests" / "golden"
 MADE_AT = datetime(2026, 6, 1, 9, 0, 12, tzinfo=UTC)
@@ -40,16 +38,10 @@ CASES = {
 def test_an_audit_reads_as_its_golden_file(
     case: str, language: str, request: pytest.FixtureRequest
 ) -> None:
-    environment = {
-        "STAGE": "prod",
-        "WEBHOOK_URL_ENCRYPTED": base64.b64encode(b"fake").decode(),
-        "MESSAGE_LANGUAGE": language,
-        "ACCOUNT_NAMES": '{"111122223333": "prod"}',
-        "CRITICAL_MENTION": "here",
-    }
+    settings = stage(MESSAGE_LANGUAGE=language, CRITICAL_MENTION="here")
     rows = "\n".join((HEADER, *CASES[case])).encode()
     findings = MfaFindings.of(CredentialReport.parse(rows, made_at=MADE_AT), "111122223333")
-    payload = audit_message(findings, Settings.from_environment(environment)).payload
+    payload = audit_message(findings, settings).payload
     written = json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
     file = GOLDEN / f"mfa-audit-{case}.{language}.json"
     if request.config.getoption("--rewrite-golden", default=False):

@@ -48,8 +48,6 @@ def test_every_sign_in_is_read_as_in_the_golden_file(pytestconfig: pytest.Config
 
 
 def test_a_name_that_aws_hides_is_hidden() -> None:
-    assert read("iam-user-unknown-name").principal.name_hidden
-    assert not read("iam-user-with-mfa").principal.name_hidden
     of_center = changed(
         event("identity-center-without-details"),
         *("detail", "userIdentity", "userName"),
@@ -329,7 +327,11 @@ def test_credentials_are_redacted_wherever_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "sessionToken", "session_token", "SAMLResponse", "Client-Secret", "code"]
+    "key",
+    [
+        *("password", "sessionToken", "session_token", "SAMLResponse", "Client-Secret", "code"),
+        *("authCode", "device_code", "webIdentityToken"),
+    ],
 )
 def test_a_credential_is_known_by_its_name_in_any_spelling(key: str) -> None:
     assert redact({key: "hush"}) == {key: "[redacted]"}
@@ -419,23 +421,20 @@ def assert_readable(sign_in: SignIn) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    "query",
     [
-        {"authCode": "hidden"},
-        {"device_code": "hidden"},
-        {"webIdentityToken": "hidden"},
-        {"clientSecret": "hidden"},
-        {"LoginTo": "https://portal.example/?state=a&auth_code=hidden"},
-        {"LoginTo": "https://portal.example/?wdc_csrf_token=hidden&state=a"},
-        {"LoginTo": "https://portal.example/?SAMLResponse=hidden&RelayState=a"},
-        {"LoginTo": "https://portal.example/?user=a&password=hidden"},
-        {"LoginTo": "https://portal.example/?authorization_code=hidden"},
-        {"LoginTo": "https://portal.example/?a=b;code_verifier=hidden"},
-        {"LoginTo": "https://portal.example/#id_token=hidden"},
+        "?state=a&auth_code=hidden",
+        "?wdc_csrf_token=hidden&state=a",
+        "?SAMLResponse=hidden&RelayState=a",
+        "?user=a&password=hidden",
+        "?authorization_code=hidden",
+        "?a=b;code_verifier=hidden",
+        "#id_token=hidden",
     ],
 )
-def test_what_lets_somebody_in_is_redacted_by_its_name(value: dict[str, str]) -> None:
-    assert "hidden" not in json.dumps(redact({"detail": value}))
+def test_what_lets_somebody_in_is_redacted_by_its_name(query: str) -> None:
+    to = f"https://portal.example/{query}"
+    assert "hidden" not in json.dumps(redact({"detail": {"LoginTo": to}}))
 
 
 def test_an_outcome_under_an_events_name_is_no_credential() -> None:
