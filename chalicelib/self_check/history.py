@@ -114,8 +114,9 @@ def windows(
         for start, stop in spans:
             yield Window(region=region, start=start, end=stop)
     stuck_before = last.stuck_before
-    for parked in last.waiting:  # it may be lost
-        if last.queue_was_empty or (stuck_before and parked.time < stuck_before):
+    for parked in last.waiting:
+        may_be_lost = last.queue_was_empty or (stuck_before and parked.time < stuck_before)
+        if may_be_lost and parked.region in regions:
             yield Window(region=parked.region, start=parked.time, end=parked.time)
 
 
@@ -164,8 +165,7 @@ def read_history(
         records += [Record(region, event, assess(read_sign_in(event))) for event in page.events]
         if page.window.attribute:
             continue
-        if page.is_last and page.reached > start:
-            progress[region] = progress[region].with_gap(start, page.reached)
         if page.refusal:
+            progress[region] = progress[region].with_gap(start, page.reached)
             refusals.setdefault(region, unread_history(page.refusal))
     return Reading(records, progress, list(refusals.values()))
