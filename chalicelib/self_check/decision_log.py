@@ -106,7 +106,8 @@ class DecisionLog:
         self._changed_at: dict[str, datetime | None] = {}
         self._began: datetime | None = None
         self._reported_until = datetime.min.replace(tzinfo=UTC)
-        self.forged: Counter[str] = Counter()  # lines since the last run, by handler
+        # Lines since the last run; what was given up may still count while others read this.
+        self.forged = Counter(dict.fromkeys(POSTING_HANDLERS, 0))
         self.problem: str | None = None
 
     def last_run(self, since: datetime, until: float) -> Checkpoint:
