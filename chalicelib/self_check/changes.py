@@ -42,6 +42,8 @@ _ON_THE_WAY: Final = frozenset(
         "ciphertext",
     }
 )
+# What a check has seen and cannot judge, however often it looks.
+_UNDECIDED: Final = ("organization_trail", "role_denied_above")
 _MINOR: Final = frozenset(
     {
         "forward_without_reads",
@@ -62,8 +64,8 @@ def is_outage(fault: CheckResult) -> bool:
 
 def regions_of(result: CheckResult) -> Collection[str] | None:
     """Return the regions that a result is about; None if it is about all."""
-    if result.check == "role":  # of forwards
-        return result.facts.get("regions", "").split(", ")
+    if regions := result.facts.get("regions"):  # of the forwards that share a role
+        return regions.split(", ")
     return None if result.region is None else [result.region]
 
 
@@ -76,7 +78,7 @@ def lasting(
             yield result
         elif result.code == "denied":
             yield replace(result, status=Status.FAULT, code="check_denied")
-        elif (result.check, result.region) in unknown:
+        elif (result.check, result.region) in unknown and result.code not in _UNDECIDED:
             code = "history_unread" if result.check == "history" else "check_unknown"
             facts = {"why": result.facts.get("error", "no time")}
             yield replace(result, status=Status.FAULT, code=code, facts=facts)

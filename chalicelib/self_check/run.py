@@ -119,12 +119,12 @@ class SelfCheck:
         observed = self._observer.look(last_run, start + seconds_left * _LOOKING_SHARE)
         last = last_run.checkpoint
         results = list(lasting(observed.results, last.unknown))
-        done = self._find_and_post(last_run, observed, results, end)
+        done = self._find_and_post(last_run, observed, end)
         results += self._more_results(last_run, observed, done)
         totals = totals_since(last, observed.decisions, done.posting, self._now)
         is_week = is_due(last.heartbeat, self._now) and not last_run.is_lost
         week = week_of(totals, results) if is_week else None
-        findings = self._findings(results, observed.regions, last, week)
+        findings = self._findings(results, observed, last, week)
         error = self._report(findings, schedule, end)
         checkpoint = replace(
             last if error else self._reported(last, observed, findings, done.unused),
@@ -153,18 +153,16 @@ class SelfCheck:
             raise error
         return line
 
-    def _find_and_post(
-        self, last_run: LastRun, observed: Observed, results: Sequence[CheckResult], end: float
-    ) -> _Done:
+    def _find_and_post(self, last_run: LastRun, observed: Observed, end: float) -> _Done:
         """Find what was missed, and post it; each step that fails leaves the others their turn."""
         last, reading = last_run.checkpoint, observed.reading
-        was_empty = last.queue_was_empty and _queue_is_empty(results)
+        was_empty = last.queue_was_empty and _queue_is_empty(observed.results)
         known = Known(
             now=self._now,
             settings=self._deployment.settings,
             decisions=observed.decisions,
             complete_since=observed.complete_since,
-            faults=[result for result in results if result.status is Status.FAULT],
+            faults=[result for result in observed.results if result.status is Status.FAULT],
             deployed_at=_earliest(last.deployed_at, observed.logs_since),
             began=last.began,
             lost_before=last.at - _QUEUE_DELAY if last.at and was_empty else last.stuck_before,
@@ -213,7 +211,7 @@ class SelfCheck:
     def _findings(
         self,
         results: Sequence[CheckResult],
-        regions: Sequence[str],
+        observed: Observed,
         last: Checkpoint,
         week: Week | None,
     ) -> Findings:
@@ -234,7 +232,7 @@ class SelfCheck:
             ],
             resolved=resolved_faults(known, results),
             unknown=[result for result in results if result.status is Status.UNKNOWN],
-            uncovered=uncovered(results, regions),
+            uncovered=uncovered(observed.results, observed.regions),
             week=week,
         )
 

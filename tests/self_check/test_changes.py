@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.health.result import CheckResult, FaultId, Status
-from chalicelib.self_check.changes import is_outage, resolved_faults
+from chalicelib.self_check.changes import is_outage, lasting, regions_of, resolved_faults
 
 STOPPED = CheckResult.fault("trail", "trail_stopped", "", "org-trail-1")
 HISTORY = CheckResult(check="trail", status=Status.UNKNOWN, code="denied", region="sa-east-1")
@@ -87,3 +87,14 @@ def test_an_outage_is_a_fault_on_the_way_of_sign_ins(
 ) -> None:
     fault = CheckResult.fault("rule", "rule_disabled", "", "x-self_check", handler=handler)
     assert is_outage(fault) is expected
+
+
+@pytest.mark.parametrize("code", ["organization_trail", "role_denied_above"])
+def test_what_no_check_can_judge_never_becomes_a_fault(code: str) -> None:
+    seen = CheckResult(check="trail", status=Status.UNKNOWN, code=code)
+    assert list(lasting([seen], [("trail", None)])) == [seen]
+
+
+def test_a_role_that_could_not_be_looked_at_is_about_no_region_of_its_own() -> None:
+    denied = CheckResult(check="role", status=Status.UNKNOWN, code="denied")
+    assert regions_of(denied) is None

@@ -534,6 +534,14 @@ def test_silence_is_not_called_well_while_a_fault_lasts(stage: Stage) -> None:
     assert "Regions not covered: eu-west-1, sa-east-1, us-east-1" in shown
 
 
+def test_a_check_without_its_right_says_of_no_region_that_it_is_not_covered(stage: Stage) -> None:
+    stage.now += 7 * DAY
+    with denied(stage, "cloudtrail", "DescribeTrails"):
+        (report,) = stage.check()
+    assert "cloudtrail:DescribeTrails is denied" in report
+    assert "not covered" not in shown(stage)
+
+
 def test_a_region_that_refuses_is_left_for_the_next_run(stage: Stage) -> None:
     stage.happened("root-without-mfa", region="eu-west-1")
     stage.happened("root-without-mfa", region="sa-east-1")
