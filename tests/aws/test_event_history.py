@@ -1,11 +1,8 @@
 """CloudTrail's event history, read from a stand-in that pages and throttles as AWS does."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
@@ -19,27 +16,20 @@ from chalicelib.signin.model import Outcome
 from chalicelib.signin.reader import read_sign_in
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
+from tests.support import records
+from tests.support.records import EVENTS, event
 
-EVENTS = Path(__file__).parents[2] / "playground" / "events"
 START = datetime(2026, 5, 1, tzinfo=UTC)
 END = datetime(2026, 5, 8, tzinfo=UTC)
 
 
-def event(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-    return loaded
-
-
 def happened(aws: EmbeddedAws, region: str, count: int = 1) -> list[str]:
     """Let so many sign-ins happen in a region, a minute apart; give their ids, oldest first."""
-    events = []
-    for number in range(count):
-        at = START + timedelta(minutes=number)
-        detail = {"eventID": f"{region}-{number}", "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        signed_in = event("root-without-mfa")
-        events.append({**signed_in, "detail": signed_in["detail"] | detail})
+    root, ids = event("root-without-mfa"), [f"{region}-{number}" for number in range(count)]
+    times = [START + timedelta(minutes=number) for number in range(count)]
+    events = [records.happened(root, at, eventID=id_) for at, id_ in zip(times, ids, strict=True)]
     cloudtrail.remember(aws.url, *events, region=region)
-    return [event["detail"]["eventID"] for event in events]
+    return ids
 
 
 def hurried(url: str) -> Clients:
@@ -179,7 +169,7 @@ def test_a_reader_who_stops_listening_is_not_kept_waiting(aws: EmbeddedAws) -> N
 
 
 # What is not CloudTrail's record, or not the whole of it, is in no history.
-RECORDED = {path.stem for path in EVENTS.glob("*.json")} - {"anomaly-alert", "trimmed-record"}
+RECORDED = set(EVENTS) - {"anomaly-alert", "trimmed-record"}
 
 
 def test_what_is_read_is_what_eventbridge_would_bring(aws: EmbeddedAws) -> None:

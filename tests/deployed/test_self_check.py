@@ -1,6 +1,5 @@
 """The self-check as AWS would run it: deployed, on its schedule, each link broken in turn."""
 
-import copy
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from playground.aws.settings import provision
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.in_process import Project
-from tests.support.records import event
+from tests.support.records import event, happened
 from tests.support.strict_aws import StrictAws
 
 pytestmark = [
@@ -104,13 +103,8 @@ def self_check(
 
 def sign_in(aws: StrictAws, region: str) -> None:
     """Let root sign in, half an hour ago, and EventBridge never hear of it."""
-    root = copy.deepcopy(event("root-without-mfa"))
-    at = datetime.now(UTC) - timedelta(minutes=30)
-    root["detail"] |= {
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "awsRegion": region,
-        "eventID": f"{region}-{time.time_ns()}",
-    }
+    at, event_id = datetime.now(UTC) - timedelta(minutes=30), f"{region}-{time.time_ns()}"
+    root = happened(event("root-without-mfa"), at, awsRegion=region, eventID=event_id)
     cloudtrail.remember(aws.url, root)
 
 

@@ -3,7 +3,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from playground.slack.receiver import Receiver
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playground.aws.deployment import ProjectCopy
     from tests.support.cli import Cli
     from tests.support.strict_aws import StrictAws
@@ -21,3 +25,9 @@ def cli(project: "ProjectCopy", aws: "StrictAws") -> "Cli":
     from tests.support.cli import Cli  # noqa: PLC0415 — likewise
 
     return Cli(project, aws)
+
+
+@pytest.fixture
+def receiver() -> "Iterator[Receiver]":
+    with Receiver() as receiver:
+        yield receiver

@@ -1,6 +1,5 @@
 """The table of who signs in from where: made, taught, shown, forgotten, taken away."""
 
-import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
+from tests.support import records
 from tests.support.cli import Cli
 from tests.support.records import event
 
@@ -21,13 +21,8 @@ def happened(
     aws: EmbeddedAws, name: str, days_ago: int, number: int = 0, region: str = "us-east-1"
 ) -> None:
     """Let a sign-in of the catalogue happen."""
-    sign_in = copy.deepcopy(event(name))
-    at = datetime.now(UTC) - timedelta(days=days_ago)
-    sign_in["detail"] |= {
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "awsRegion": region,
-        "eventID": f"{name}-{days_ago}-{number}",
-    }
+    at, event_id = datetime.now(UTC) - timedelta(days=days_ago), f"{name}-{days_ago}-{number}"
+    sign_in = records.happened(event(name), at, awsRegion=region, eventID=event_id)
     cloudtrail.remember(aws.url, sign_in)
 
 

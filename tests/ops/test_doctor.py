@@ -1,8 +1,6 @@
 """`python -m ops doctor`, run as a process against an embedded account."""
 
-import copy
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,23 +15,16 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.cli import Cli
-from tests.support.records import event
+from tests.support.records import event, happened
 from tests.support.strict_aws import StrictAws
 
 assert iam  # teaches moto to simulate policies
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture
 def deployment(
     aws: EmbeddedAws, cli: Cli, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> Deployment:
-    receiver.forget()
     deployment = deployed_stage.build(aws, receiver.url, WEBHOOK_HOSTS=receiver.host)
     cli.project.configure("prod", deployed_stage.variables(aws, deployment))
     for name, value in aws.environment.items():
@@ -97,7 +88,7 @@ def test_a_role_that_cannot_do_its_work_is_named_with_its_remedy(
     function, forward = "signin-monitor-prod-on_sign_in", deployed_stage.FORWARD_ROLE
     nobody = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     untrusted = json.dumps({"Version": "2012-10-17", "Statement": [nobody]})
-    changes: list[tuple[str, str, Callable[[str], object]]] = [
+    changes: list[tuple[str, str, Any]] = [
         (
             "The role {} lacks permissions that it needs",
             "python -m ops policies --stage prod",
@@ -205,8 +196,7 @@ def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
 @pytest.mark.usefixtures("deployment")
 def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, cli: Cli) -> None:
     for region in ("us-east-1", "eu-west-1", "eu-west-1"):
-        root = copy.deepcopy(event("root-without-mfa"))
-        root["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        root = happened(event("root-without-mfa"), datetime.now(UTC))
         cloudtrail.remember(aws.url, root, region=region)
     cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
     run = cli.ops("doctor", "--stage", "prod")
@@ -305,7 +295,6 @@ def test_waiting_in_vain_names_the_part_that_did_not_answer(
         ("us-east-1", "in us-east-1, but signin-monitor-prod-on_sign_in decided nothing"),
         ("eu-west-1", "but it did not reach signin-monitor-prod-on_sign_in"),
     ):
-        happened = copy.deepcopy(event("root-without-mfa"))
-        happened["detail"]["eventTime"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cloudtrail.remember(aws.url, happened, region=region)
+        root = happened(event("root-without-mfa"), datetime.now(UTC))
+        cloudtrail.remember(aws.url, root, region=region)
         assert part in wait.first_silent_part(deployment, clients, since)

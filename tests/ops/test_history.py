@@ -1,13 +1,11 @@
 """`python -m ops history`, run as a process against CloudTrail's stand-in."""
 
-import copy
 import csv
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,34 +19,25 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
 from tests.support.cli import Cli
-from tests.support.records import event
+from tests.support.records import event, happened
 
 pytestmark = pytest.mark.usefixtures("quick_history")
 NOW = datetime.now(UTC)
 
 
-def happened(
-    aws: EmbeddedAws, name: str, *, hours_ago: float = 1, region: str = "us-east-1"
-) -> None:
-    """Let a sign-in of the catalogue happen."""
-    sign_in = copy.deepcopy(event(name))
-    at = NOW - timedelta(hours=hours_ago)
-    sign_in["detail"] |= {
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "awsRegion": region,
-        "eventID": f"{name}-{region}",
-    }
-    cloudtrail.remember(aws.url, sign_in)
-
-
 @pytest.fixture
 def two_weeks(aws: EmbeddedAws) -> None:
-    happened(aws, "iam-user-with-mfa", hours_ago=1)
-    happened(aws, "root-without-mfa", hours_ago=2)
-    happened(aws, "iam-user-wrong-password", hours_ago=3)
-    happened(aws, "check-mfa-virtual", hours_ago=4)
-    happened(aws, "iam-user-without-mfa", hours_ago=5, region="eu-west-1")
-    happened(aws, "saml-role", hours_ago=9 * 24)
+    for name, hours_ago, region in (
+        ("iam-user-with-mfa", 1, "us-east-1"),
+        ("root-without-mfa", 2, "us-east-1"),
+        ("iam-user-wrong-password", 3, "us-east-1"),
+        ("check-mfa-virtual", 4, "us-east-1"),
+        ("iam-user-without-mfa", 5, "eu-west-1"),
+        ("saml-role", 9 * 24, "us-east-1"),
+    ):
+        at = NOW - timedelta(hours=hours_ago)
+        sign_in = happened(event(name), at, awsRegion=region, eventID=f"{name}-{region}")
+        cloudtrail.remember(aws.url, sign_in)
 
 
 def words(line: str) -> list[str]:
@@ -117,10 +106,8 @@ def test_messages_are_shown_in_full_in_the_stage_s_language(cli: Cli) -> None:
 def test_auditors_get_csv_that_no_spreadsheet_takes_for_a_formula(
     aws: EmbeddedAws, cli: Cli
 ) -> None:
-    failed = copy.deepcopy(event("iam-user-wrong-password"))
+    failed = happened(event("iam-user-wrong-password"), NOW, sourceIPAddress="+1")
     failed["detail"]["userIdentity"]["userName"] = "=HYPERLINK(1)"
-    failed["detail"]["sourceIPAddress"] = "+1"
-    failed["detail"]["eventTime"] = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
     cloudtrail.remember(aws.url, failed)
     run = cli.ops("history", "--since", "7d", "--csv")
     lines = [line for line in run.text.splitlines() if not line.startswith("Sign-in events")]
@@ -172,12 +159,6 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert run.status == 2
     assert said in run.text
     assert "Traceback" not in run.text
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import base64
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,12 +13,6 @@ ALIAS = "alias/signin-monitor-prod"
 QUEUE = "signin-monitor-prod-undelivered"
 CONTEXT = {"app": "signin-monitor", "stage": "prod"}
 ANOTHER = "https://hooks.slack.com/services/T0/B0/another"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def decrypted(aws: EmbeddedAws, cli: Cli, name: str = "WEBHOOK_URL_ENCRYPTED") -> str:

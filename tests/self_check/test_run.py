@@ -1,6 +1,5 @@
 """The self-check, from CloudTrail's history and the functions' logs to the channel."""
 
-import copy
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from playground.aws import cloudtrail
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
-from tests.support.records import changed, event
+from tests.support.records import changed, event, happened
 from tests.support.strict_aws import StrictAws
 
 pytestmark = pytest.mark.usefixtures("quick_history")
@@ -116,12 +115,8 @@ class Stage:
         sign_in = event(what) if isinstance(what, str) else what
         name = what if isinstance(what, str) else sign_in["detail"]["eventName"]
         at = self.now - timedelta(minutes=minutes_ago)
-        changes = {
-            "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "awsRegion": region,
-            "eventID": f"{name}-{region}-{number}-{at:%H%M%S}",
-        }
-        return copy.deepcopy({**sign_in, "detail": sign_in["detail"] | changes})
+        event_id = f"{name}-{region}-{number}-{at:%H%M%S}"
+        return happened(sign_in, at, awsRegion=region, eventID=event_id)
 
     def decided(
         self,

@@ -98,11 +98,10 @@ class Cli:
 
     def ops(self, *arguments: str, stdin: str = "") -> Answer:
         """Run one of our commands in this process, with `stdin` on a pipe."""
-        return Answer(
-            *run_ops(
-                *arguments, folder=self.project.path, environment=self.environment, stdin=stdin
-            )
-        )
+        folder = self.project.path
+        run = run_ops(*arguments, folder=folder, environment=self.environment, stdin=stdin)
+        self.project.keep_built()
+        return Answer(*run)
 
     def chalice(self, *arguments: str, stdin: str = "", cwd: str = ".") -> Answer:
         """Run one of Chalice's, likewise, in a folder that is named from the project's."""

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from playground.catalogue import NAMES, read
@@ -18,6 +19,12 @@ def changed(event: dict[str, Any], *path: str, to: object) -> dict[str, Any]:
         place = place.setdefault(key, {})
     place[path[-1]] = to
     return copied
+
+
+def happened(event: dict[str, Any], at: datetime, **more: object) -> dict[str, Any]:
+    """Return a copy that happened then, with more fields of its record changed."""
+    fields = {"eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"), **more}
+    return copy.deepcopy({**event, "detail": event["detail"] | fields})
 
 
 def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
