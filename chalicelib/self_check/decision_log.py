@@ -163,16 +163,20 @@ class DecisionLog:
     def _decisions_of(
         self, handler: str, since: datetime, until: float
     ) -> tuple[list[Decision], datetime]:
-        found: list[Decision] = []
+        found: dict[object, Decision] = {}
+
+        def read(line: LogLine) -> None:  # of any number of copies of a line, two are kept
+            if decision := self._decision(line, handler):
+                mac = line.content["mac"] if decision.is_authentic else len(found)
+                found.setdefault((mac, line.is_of_somebody_else), decision)
+
         for span in self._log_groups.spans(since):
             lines = self._log_groups.lines(handler, _DECISIONS, span, until)
-            decisions = (self._decision(line, handler) for line in lines)
-            read, error = collect(_left(until), filter(None, decisions))
-            found += read
+            _, error = collect(_left(until), map(read, lines))
             if error:
                 self._note(handler, error)
-                return found, span[1]
-        return found, since
+                return list(found.values()), span[1]
+        return list(found.values()), since
 
     def _decision(self, line: LogLine, handler: str) -> Decision | None:
         """Return the decision of a line; None if it proves nothing."""

@@ -3,17 +3,17 @@
 import json
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chalicelib.decision import authenticated
-from chalicelib.self_check.decision_log import DecisionLog
+from chalicelib.self_check.decision_log import POSTING_HANDLERS, DecisionLog
 from chalicelib.self_check.log_groups import LogGroups, LogLine
 from chalicelib.self_check.run import SelfCheck
-from tests.attacks.test_self_check import HOUR
+from tests.attacks.test_self_check import HOUR, hide
 from tests.self_check.test_run import (
     DAY,
     Stage,
@@ -89,26 +89,42 @@ def test_a_checkpoint_of_another_stage_with_the_same_webhook_is_copied(stage: St
     assert posted.startswith("[Critical] Root user signed in")
 
 
+def flooded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, written: Sequence[str], copies: int
+) -> DecisionLog:
+    """Return the log of a stage, each span of which is copies of these lines."""
+
+    def lines(*_: object) -> Iterator[LogLine]:
+        for number in range(copies):
+            at = stage.now - timedelta(seconds=number)
+            yield LogLine(json.loads(written[number % len(written)]), at, at, is_of_lambda=False)
+
+    monkeypatch.setattr(LogGroups, "lines", lines)
+    clients, key = deployed_stage.clients(stage.aws), stage.notifier.evidence_key
+    groups = LogGroups(stage.deployment, clients, stage.now)
+    return DecisionLog(stage.deployment, clients, groups, key)
+
+
 def test_the_log_of_the_self_check_is_flooded_beyond_its_memory(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.now += HOUR
     own = json.loads(last_line(stage))
     mine = {**own, "mac": "0"}, authenticated(own, stage.notifier.evidence_key)
-    written = [json.dumps(line) for line in mine]
-
-    def lines(*_: object) -> Iterator[LogLine]:
-        for number in range(10_000):
-            at = stage.now - timedelta(seconds=number)
-            yield LogLine(json.loads(written[number % 2]), at, at, is_of_lambda=False)
-
-    monkeypatch.setattr(LogGroups, "lines", lines)
-    clients, key = deployed_stage.clients(stage.aws), stage.notifier.evidence_key
-    groups = LogGroups(stage.deployment, clients, stage.now)
-    log = DecisionLog(stage.deployment, clients, groups, key)
+    log = flooded(stage, monkeypatch, [json.dumps(line) for line in mine], 10_000)
     log.last_run(stage.now - DAY, time.monotonic() + 60)  # makes clients
     tracemalloc.start()
     assert log.last_run(stage.now - DAY, time.monotonic() + 60).at
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3_000_000
+
+
+def test_an_authentic_decision_is_copied_beyond_the_memory(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = hide(stage, stage.happened("root-without-mfa"))
+    log = flooded(stage, monkeypatch, [line], 500)
+    decisions, _ = log.decisions(stage.now - DAY, time.monotonic() + 60)
+    assert len(decisions) == len(POSTING_HANDLERS)
+    assert log.forged["on_sign_in"]
