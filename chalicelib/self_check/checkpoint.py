@@ -71,10 +71,10 @@ class Totals:
 class Checkpoint:
     """`regions` are known by name; `faults` are those that last, with when each was last posted.
 
-    `at` is when the run began, None of no run; `began` when the first one did. `unknown` are the
+    `at` is when the run began, None of no run; `began` when the first run did. `unknown` are the
     checks, with their regions, that could not look; `waiting` is what the queue holds, as far as it
     is no failure. `logs_since` is when on_sign_in's log group was made, `deployed_at` when the
-    first one was. `unused` are the verified passwords that were reported, by AWS's id of the
+    first such group was. `unused` are the verified passwords that were reported, by AWS's id of the
     attempt.
     """
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         FilterLogEventsResponseTypeDef,
     )
 
-# The newest span to read; each one before is twice as long.
+# The newest span to read; each earlier span is twice as long.
 _NEWEST: Final = timedelta(hours=1)
 _FUTURE: Final = timedelta(days=1)
 _PAUSE: Final = 1.0  # seconds, after a throttling

@@ -19,7 +19,7 @@ from chalicelib.signin.model import SignIn
 # The logs are kept for a week: what was decided before can no longer be known.
 _LOGS_KEPT: Final = timedelta(days=7)
 # A stage that was deployed now is answerable for the sign-ins of this last while as well.
-BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
+_BEFORE_DEPLOYMENT: Final = timedelta(hours=2)
 _MOST_WAITING: Final = 500
 
 
@@ -60,13 +60,13 @@ class Known:
     lost_before: datetime | None
 
     def is_too_old(self, time: datetime) -> bool:
-        """Return whether nobody answers for a sign-in of that time, but for a critical one.
+        """Return whether nobody answers for a sign-in of that time, unless it is critical.
 
         It is from before the logs, or from before the self-check and in no log that can be read.
         """
         began = self.began and min(self.began, self.complete_since)
         since = max(filter(None, (self.deployed_at, began)), default=time)
-        return time < since - BEFORE_DEPLOYMENT
+        return time < since - _BEFORE_DEPLOYMENT
 
 
 @dataclass(frozen=True, slots=True)

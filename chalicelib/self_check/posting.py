@@ -50,7 +50,7 @@ class Posting:
                 self.found[late.cause] += line["decision"] in ("posted", "parked")
 
     def _groups(self) -> list[list[Missed]]:
-        """Return what is a message each: calls that nobody knows are one, and come last."""
+        """Return what is a message each; calls that nobody knows share the last message."""
         calls = [late for late in self.left if late.is_unknown_call]
         if len(calls) <= 1:
             return [[late] for late in self.left]

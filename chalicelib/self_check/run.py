@@ -2,7 +2,7 @@
 
 CloudTrail's event history keeps every sign-in, trail or no trail. What is in it and in no decision
 of the functions is posted now. Faults are reported when they appear, each week while they last, and
-when they are resolved. What a run must know of the last one stands in its own log.
+when they are resolved. What a run must know of the run before stands in its own log.
 """
 
 import time
