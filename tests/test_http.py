@@ -24,6 +24,7 @@ from playground.slack.receiver import Receiver
 from tests.support.clock import Clock
 from tests.support.proxy import Proxy
 from tests.support.raw_server import RawServer
+from tests.support.webhook import closed_port
 
 BODY = b'{"text": "hello"}'
 OK = Answer(200, "ok", None)
@@ -66,12 +67,6 @@ def no_answer(call: Callable[[], object]) -> NoAnswer:
     with pytest.raises(NoAnswer) as raised:
         call()
     return raised.value
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_a_post_brings_the_json_to_the_webhooks_path_and_the_answer_back(
@@ -281,7 +276,7 @@ def test_a_slow_answer_is_waited_for(certificates: Certificates) -> None:
 
 
 def test_a_port_where_nobody_listens_is_no_answer_and_certainly_unsent() -> None:
-    connection = to(f"https://127.0.0.1:{closed_port()}/fake")
+    connection = to(f"https://{closed_port()}/fake")
     for call in (connection.open, lambda: post(connection)):
         failure = no_answer(call)
         assert (failure.reason, failure.unsent) == ("new_connection_error", True)
@@ -293,7 +288,7 @@ def test_a_host_that_cannot_be_found_is_no_answer_and_certainly_unsent() -> None
 
 
 def test_no_error_knows_the_webhooks_path() -> None:
-    url = f"https://127.0.0.1:{closed_port()}/services/T0/B0/fake"
+    url = f"https://{closed_port()}/services/T0/B0/fake"
     failure = no_answer(lambda: post(to(url)))
     assert "fake" not in f"{failure!r} {failure} {vars(failure)}"
     assert failure.__context__ is None
@@ -364,7 +359,7 @@ def test_the_environment_is_looked_at_once(
     connection: Connection, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(connection)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{closed_port()}")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     assert post(connection) == OK
     assert receiver.connections == 1
@@ -397,7 +392,7 @@ def test_behind_a_proxy_certificates_are_checked_too(
 def test_a_host_that_needs_no_proxy_is_reached_without(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{closed_port()}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     connection = to(receiver.url)
     connection.open()
@@ -426,7 +421,7 @@ def test_a_proxy_that_wants_another_password_is_the_operators_to_act_on(
 def test_a_proxy_that_is_down_is_no_answer_and_certainly_unsent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{closed_port()}")
     failure = no_answer(lambda: post(to(receiver.url)))
     assert (failure.reason, failure.unsent) == ("proxy_error", True)
     assert receiver.connections == 0

@@ -3,9 +3,10 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from chalicelib.self_check import log_groups, observer, posting, run, steps
 from chalicelib.signin.reader import read_sign_in
 from chalicelib.signin.severity import assess
 from playground.aws import cloudtrail
+from tests.health import test_checks as parts
 from tests.self_check.test_run import Stage, denied, disable_the_key, shown, stage
 from tests.support import deployed_stage
 from tests.support.records import changed, event
@@ -27,17 +29,16 @@ __all__ = ["stage"]
 
 pytestmark = pytest.mark.usefixtures("quick_history")
 HOUR = timedelta(hours=1)
+ROOT_SIGNED_IN = "[Critical] Root user signed in"
 
 
-@contextmanager
-def hooked(stage: Stage, service: str, when: str, hook: Callable[..., object]) -> Iterator[None]:
-    """Let a hook change what is asked of a service of AWS, or what it answers."""
-    calls = deployed_stage.clients(stage.aws)(service, deployed_stage.HOME).meta.events
-    calls.register(when, hook)
-    try:
-        yield
-    finally:
-        calls.unregister(when, hook)
+def parts_of(stage: Stage) -> parts.Stage:
+    return parts.Stage(stage.aws, stage.deployment)
+
+
+def break_(stage: Stage, *ways: parts.Break) -> None:
+    for break_it in ways:
+        break_it(parts_of(stage))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def root(stage: Stage) -> Iterator[dict[str, Any]]:
     """Root's sign-in, of which EventBridge brings nothing; the self-check must post it."""
     yield stage.happened("root-without-mfa")
     posted = stage.check()
-    assert any(text.startswith("[Critical] Root user signed in") for text in posted)
+    assert any(text.startswith(ROOT_SIGNED_IN) for text in posted)
 
 
 def hide(stage: Stage, one: dict[str, Any]) -> str:
@@ -72,7 +73,7 @@ def test_a_line_that_says_posted_is_written_into_the_log(
     line = decision_line("posted", root, None, stage="prod", now=stage.now)
     stage.log("on_sign_in", json.dumps({**line, **claim}))
     posted, report = stage.check()
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "1 lines" in report
     assert "were not written by signin-monitor" in report
 
@@ -86,9 +87,9 @@ def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> Non
             message = f'{{"decision": "posted", "mac": "0", "x": {"[" * depth}{"]" * depth}}}'
             parsed["events"].append({"message": message, "timestamp": now, "ingestionTime": now})
 
-    with hooked(stage, "logs", "after-call.*.FilterLogEvents", add):
+    with parts.hooked(parts_of(stage), "logs", "after-call.*.FilterLogEvents", add):
         posted, report = stage.check()
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "were not written by signin-monitor" in report
     assert "could not be read" not in shown(stage)
 
@@ -105,7 +106,7 @@ def test_the_logs_are_flooded(stage: Stage) -> None:
     claims = {"on_sign_in": {"decision": "posted"}, "self_check": {"self_check": "ran"}}
     for handler, claim in claims.items():
         stage.log(handler, "\n".join([json.dumps({**claim, "mac": "0"})] * 3_000))
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
     for handler in claims:
         group = stage.deployment.log_group(handler)
         assert f"3000 lines in the log group {group}" in shown(stage)
@@ -185,7 +186,7 @@ def test_a_log_stream_is_deleted(stage: Stage) -> None:
     for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
         logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
     (posted,) = stage.check()
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "or its log line was deleted after it was posted" in shown(stage)
 
 
@@ -195,7 +196,7 @@ def test_what_was_parked_is_taken_from_the_queue(stage: Stage) -> None:
     assert stage.check() == []
     stage.now += HOUR
     (posted,) = stage.check()
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "is no longer there" in shown(stage)
     stage.now += HOUR
     assert stage.check() == []
@@ -207,7 +208,7 @@ def test_it_is_taken_and_the_line_that_says_parked_written_again(stage: Stage) -
         stage.now += HOUR
         stage.log("on_sign_in", line, ahead=hours * HOUR)  # as its writer likes
         posted = stage.check()
-    assert posted[0].startswith("[Critical] Root user signed in")
+    assert posted[0].startswith(ROOT_SIGNED_IN)
 
 
 def test_the_depth_of_the_queue_is_not_said(stage: Stage) -> None:
@@ -216,7 +217,7 @@ def test_the_depth_of_the_queue_is_not_said(stage: Stage) -> None:
     def forget(parsed: dict[str, Any], **_: object) -> None:
         parsed["Attributes"].clear()
 
-    with hooked(stage, "sqs", "after-call.*.GetQueueAttributes", forget):
+    with parts.hooked(parts_of(stage), "sqs", "after-call.*.GetQueueAttributes", forget):
         assert stage.check() == []
         stage.now += HOUR
         (report,) = stage.check()
@@ -235,7 +236,7 @@ def test_it_is_taken_and_the_queue_kept_from_being_empty(stage: Stage) -> None:
     (posted,) = stage.check()
     assert "minjun.kim@example.com" in posted
     stage.now += HOUR
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
     stage.now += HOUR
     assert stage.check() == []
 
@@ -254,11 +255,11 @@ def test_a_region_is_no_longer_listed(stage: Stage) -> None:
     def leave_out(parsed: dict[str, Any], **_: object) -> None:
         parsed["Regions"] = [one for one in parsed["Regions"] if one["RegionName"] != "eu-west-1"]
 
-    with hooked(stage, "ec2", "after-call.*.DescribeRegions", leave_out):
+    with parts.hooked(parts_of(stage), "ec2", "after-call.*.DescribeRegions", leave_out):
         (report,) = stage.check()
         assert "eu-west-1 is no longer in the account's list of regions" in report
         assert stage.check() == []
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
 
 
 def test_one_function_may_not_be_looked_at_and_another_is_changed(stage: Stage) -> None:
@@ -268,8 +269,10 @@ def test_one_function_may_not_be_looked_at_and_another_is_changed(stage: Stage) 
         if params["FunctionName"] == hidden:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetFunctionConfiguration")
 
-    tampered(stage, "another code")
-    with hooked(stage, "lambda", "provide-client-params.*.GetFunctionConfiguration", deny):
+    break_(stage, parts.code_of_one_function_changed)
+    with parts.hooked(
+        parts_of(stage), "lambda", "provide-client-params.*.GetFunctionConfiguration", deny
+    ):
         stage.check()
     assert "lambda:GetFunctionConfiguration is denied" in shown(stage)
     assert "runs other code than the stage's other functions" in shown(stage)
@@ -297,7 +300,7 @@ def test_the_logs_are_deleted(stage: Stage) -> None:
     stage.happened("root-without-mfa", minutes_ago=300)
     stage.happened("iam-user-with-mfa", minutes_ago=300)
     delete_logs(stage, "on_sign_in", "self_check")
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
     assert "1 sign-ins of the last 6 days" in shown(stage)
     assert "python -m ops history --stage prod --since 6d" in shown(stage)
 
@@ -306,7 +309,7 @@ def test_the_log_of_decisions_is_deleted(stage: Stage) -> None:
     stage.decided("on_sign_in", stage.happened("root-without-mfa"), "posted")
     delete_logs(stage, "on_sign_in")
     posted, report = stage.check()
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "It may have been posted before" in shown(stage)
     assert "was deleted and made again" in report
     stage.now += HOUR
@@ -318,7 +321,7 @@ def test_the_last_run_cannot_be_read_after_a_pause(stage: Stage) -> None:
     stage.happened("root-without-mfa", minutes_ago=300)
     with denied(stage, "logs", "FilterLogEvents"):
         stage.check()
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
     assert stage.check() == []
 
 
@@ -328,10 +331,11 @@ def hanging(
 ) -> Iterator[None]:
     """Let a call of AWS wait for its answer."""
     answered = threading.Event()
-    calls = deployed_stage.clients(stage.aws)(service, region).meta.events
-    calls.register(f"before-call.*.{operation}", lambda **_: answered.wait(60) and None, "hang")
-    yield
-    calls.unregister(f"before-call.*.{operation}", unique_id="hang")
+    event = f"before-call.*.{operation}"
+    with parts.hooked(
+        parts_of(stage), service, event, lambda **_: answered.wait(60) and None, region
+    ):
+        yield
     answered.set()
 
 
@@ -353,7 +357,7 @@ def test_a_region_and_a_check_never_answer(stage: Stage) -> None:
         hanging(stage, "kms", "Decrypt"),
     ):
         (posted,) = stage.check(seconds=5)
-        assert posted.startswith("[Critical] Root user signed in")
+        assert posted.startswith(ROOT_SIGNED_IN)
         assert time.monotonic() - start < 5
         stage.now += HOUR
         stage.check(seconds=5)
@@ -367,7 +371,7 @@ def test_the_log_of_decisions_never_answers(stage: Stage) -> None:
     stage.happened("iam-user-wrong-password")
     with hanging(stage, "logs", "FilterLogEvents"):
         posted, report = stage.check(seconds=5)
-    assert posted.startswith("[Critical] Root user signed in")
+    assert posted.startswith(ROOT_SIGNED_IN)
     assert "It may have been posted before" in shown(stage)
     assert "could not be read to its end" in report
     assert any("Failed sign-in" in text for text in stage.check())  # it waited for certainty
@@ -383,7 +387,7 @@ def test_the_log_of_decisions_is_throttled(stage: Stage, monkeypatch: pytest.Mon
             left.pop()
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
 
-    with hooked(stage, "logs", "before-call.*.FilterLogEvents", throttle):
+    with parts.hooked(parts_of(stage), "logs", "before-call.*.FilterLogEvents", throttle):
         assert stage.check() == []
 
 
@@ -395,7 +399,7 @@ def test_the_logs_have_no_end(stage: Stage) -> None:
         parsed["nextToken"] = "more"
         time.sleep(0.05)
 
-    with hooked(stage, "logs", "after-call.*.FilterLogEvents", go_on):
+    with parts.hooked(parts_of(stage), "logs", "after-call.*.FilterLogEvents", go_on):
         (report,) = stage.check(seconds=4)  # what was read settles the sign-in
     assert "could not be read to its end" in report
 
@@ -431,8 +435,8 @@ def test_an_answer_is_no_json(stage: Stage) -> None:
         parsed["Policy"] = "{"
 
     stage.happened("root-without-mfa")
-    with hooked(stage, "lambda", "after-call.*.GetPolicy", spoil):
-        assert stage.check()[0].startswith("[Critical] Root user signed in")
+    with parts.hooked(parts_of(stage), "lambda", "after-call.*.GetPolicy", spoil):
+        assert stage.check()[0].startswith(ROOT_SIGNED_IN)
         stage.check()
     assert "permission (JSONDecodeError)" in shown(stage)
 
@@ -451,7 +455,7 @@ def test_a_record_cannot_be_posted(stage: Stage, monkeypatch: pytest.MonkeyPatch
     assert "IAM user" in stage.check()[0]
     assert "could not finish all of its work: posting" in shown(stage)
     monkeypatch.setattr(stage.notifier, "notify", notify)
-    assert stage.check()[0].startswith("[Critical] Root user signed in")
+    assert stage.check()[0].startswith(ROOT_SIGNED_IN)
 
 
 def test_a_password_is_tried_and_the_second_factor_is_not(stage: Stage) -> None:
@@ -492,76 +496,52 @@ def test_a_password_is_followed_by_its_sign_in(stage: Stage) -> None:
     assert stage.check() == []
 
 
-def tampered(stage: Stage, part: str) -> None:
-    """Change one part of the way from the sign-in to the channel, as whoever may, would."""
-    functions, events = stage.aws.client("lambda"), stage.aws.client("events", "eu-west-1")
-    name = stage.deployment.function("on_sign_in")
-    (to_home,) = events.list_targets_by_rule(Rule="forward")["Targets"]
-    match part:
-        case "another code":
-            functions.update_function_code(FunctionName=name, ZipFile=b"PK\5\6" + bytes(18))
-        case "a wrapper":
-            variables = deployed_stage.variables(stage.aws, stage.deployment)
-            wrapped = {**variables, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/steal"}
-            functions.update_function_configuration(
-                FunctionName=name, Environment={"Variables": wrapped}
-            )
-        case "no retries":
-            functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
-        case "an organisation's permission":
-            functions.remove_permission(FunctionName=name, StatementId="events")
-            functions.add_permission(
-                FunctionName=name,
-                StatementId="events",
-                Action="lambda:InvokeFunction",
-                Principal="events.amazonaws.com",
-                PrincipalOrgID="o-a1b2c3d4e5",
-            )
-        case "a pattern":
-            asks = stage.deployment.pattern.items()
-            pattern = {name: {key: ["x"] for key in values} for name, values in asks}
-            rule = stage.deployment.rule("on_sign_in")
-            stage.aws.client("events").put_rule(Name=rule, EventPattern=json.dumps(pattern))
-        case "a role's trust":
-            iam, role = stage.aws.client("iam"), deployed_stage.FORWARD_ROLE
-            trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-            deny = {
-                **trust["Statement"],
-                "Effect": "Deny",
-                "Condition": {"StringNotEquals": {"aws:SourceAccount": "444455556666"}},
-            }
-            trust["Statement"] = [trust["Statement"], deny]
-            iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-        case "a forward's path":
-            target = {**to_home, "InputPath": "$.detail.nothing"}
-            events.put_targets(Rule="forward", Targets=[target])
-        case "a forward's role":
-            target = {**to_home, "RoleArn": to_home["RoleArn"] + "-nobody"}
-            events.put_targets(Rule="forward", Targets=[target])
+def values_that_never_come(stage: parts.Stage) -> None:
+    asks = stage.deployment.pattern.items()
+    pattern = {name: {key: ["x"] for key in values} for name, values in asks}
+    stage.client("events").put_rule(Name=stage.rule, EventPattern=json.dumps(pattern))
+
+
+def trust_that_is_denied(stage: parts.Stage) -> None:
+    iam, role = stage.client("iam"), deployed_stage.FORWARD_ROLE
+    trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    condition = {"StringNotEquals": {"aws:SourceAccount": "444455556666"}}
+    deny = {**trust["Statement"], "Effect": "Deny", "Condition": condition}
+    trust["Statement"] = [trust["Statement"], deny]
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def path_to_nothing(stage: parts.Stage) -> None:
+    parts.change_forward(stage, InputPath="$.detail.nothing")
 
 
 @pytest.mark.parametrize(
-    ("part", "named"),
+    ("break_it", "named"),
     [
-        ("another code", "runs other code than the stage's other functions"),
-        ("a wrapper", "with other settings than the stage's: AWS_LAMBDA_EXEC_WRAPPER"),
-        ("no retries", "Lambda retries the events"),
-        ("an organisation's permission", "EventBridge may not invoke the function"),
-        ("a pattern", "has a different event pattern"),
-        ("a role's trust", "does not trust events.amazonaws.com"),
-        ("a forward's path", "which forwards the sign-ins in eu-west-1, changes the event"),
-        ("a forward's role", "The role signin-monitor-prod-forward-nobody is missing"),
+        (
+            parts.code_of_one_function_changed,
+            "runs other code than the stage's other functions",
+        ),
+        (
+            parts.variable_that_is_no_setting,
+            "with other settings than the stage's: AWS_LAMBDA_EXEC_WRAPPER",
+        ),
+        (parts.failures_not_tried_again, "Lambda retries the events"),
+        (parts.permission_for_another_organisation, "EventBridge may not invoke the function"),
+        (values_that_never_come, "has a different event pattern"),
+        (trust_that_is_denied, "does not trust events.amazonaws.com"),
+        (path_to_nothing, "which forwards the sign-ins in eu-west-1, changes the event"),
+        (parts.forward_names_a_role_that_does_not_exist, "The role nobody is missing"),
     ],
 )
-def test_a_part_of_the_way_is_changed(stage: Stage, part: str, named: str) -> None:
-    tampered(stage, part)
+def test_a_part_of_the_way_is_changed(stage: Stage, break_it: parts.Break, named: str) -> None:
+    break_(stage, break_it)
     stage.check()
     assert named in shown(stage)
 
 
 def test_many_parts_are_changed_so_that_an_outage_is_overlooked(stage: Stage) -> None:
-    tampered(stage, "another code")
-    tampered(stage, "a wrapper")
+    break_(stage, parts.code_of_one_function_changed, parts.variable_that_is_no_setting)
     disable_the_key(stage)
     report = "".join(stage.check())
     assert report.startswith(
@@ -570,12 +550,9 @@ def test_many_parts_are_changed_so_that_an_outage_is_overlooked(stage: Stage) ->
 
 
 def test_a_forward_is_restored_in_one_place_and_broken_in_another(stage: Stage) -> None:
-    tampered(stage, "a forward's path")
+    break_(stage, path_to_nothing)
     stage.check()
-    tampered(stage, "another code")
-    events = stage.aws.client("events", "eu-west-1")
-    (target,) = events.list_targets_by_rule(Rule="forward")["Targets"]
-    del target["InputPath"]
-    events.put_targets(Rule="forward", Targets=[target])
+    restore = partial(parts.change_forward, InputPath=None)
+    break_(stage, parts.code_of_one_function_changed, restore)
     stage.check()
     assert "Fixed" not in shown(stage)

@@ -81,6 +81,14 @@ def two_webhooks(aws: EmbeddedAws, receiver: Receiver, critical_receiver: Receiv
     return delivery_to(aws, receiver, critical_receiver)
 
 
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return how long posts waited, which takes no time."""
+    slept: list[float] = []
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
+    return slept
+
+
 def post(delivery: Delivery, message: Message, seconds: float = 40) -> str | None:
     return delivery.post(message, Deadline(seconds), patient=False)
 
@@ -186,10 +194,8 @@ def test_only_a_patient_message_waits_as_long_as_it_is_asked(
     two_webhooks: Delivery,
     receiver: Receiver,
     critical_receiver: Receiver,
-    monkeypatch: pytest.MonkeyPatch,
+    slept: list[float],
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
     receiver.behave("rate_limited", times=1, retry_after=30)
     critical_receiver.behave("rate_limited", times=1, retry_after=30)
     with nullcontext() if patient else pytest.raises(RefusedForNow):
@@ -204,13 +210,13 @@ def test_the_plain_text_is_as_patient_as_the_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        raise InterruptedError  # it has shown that it waits
+
+    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=sleep))
     with Receiver(rate=Rate(burst=0, per_second=1 / 30)) as receiver:
-
-        def sleep(seconds: float) -> None:
-            slept.append(seconds)
-            raise InterruptedError  # it has shown that it waits
-
-        monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=sleep))
         delivery = delivery_to(aws, receiver)
         receiver.behave("invalid_payload", times=1)
         with pytest.raises(InterruptedError if patient else RefusedForNow):
@@ -222,10 +228,8 @@ def test_the_main_webhook_is_as_patient_as_the_critical_webhook_that_it_stands_i
     two_webhooks: Delivery,
     receiver: Receiver,
     critical_receiver: Receiver,
-    monkeypatch: pytest.MonkeyPatch,
+    slept: list[float],
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("chalicelib.delivery.channel.Slack", partial(Slack, sleep=slept.append))
     critical_receiver.behave("no_service")
     receiver.behave("rate_limited", times=1, retry_after=30)
     two_webhooks.post(CRITICAL, Deadline(40), patient=True)

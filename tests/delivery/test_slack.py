@@ -180,14 +180,29 @@ def test_after_connecting_ahead_the_first_post_is_on_a_kept_connection(
         assert [post.connection for post in receiver.posts] == [1, 2]
 
 
-@pytest.mark.parametrize("seconds", [1, 2])
-def test_asked_to_wait_a_moment_it_waits_so_long_and_posts(
-    seconds: int, slack: Slack, receiver: Receiver, time: Clock
+@pytest.mark.parametrize(
+    ("patient", "times", "retry_after", "slept"),
+    [
+        (False, 1, 1, [1]),
+        (False, 1, 2, [2]),
+        (True, 1, 30, [30]),
+        (True, 3, 5, [5, 5, 5]),
+        (True, 3, 0, [1, 1, 1]),  # it makes no flood
+    ],
+)
+def test_asked_to_wait_a_post_waits_a_moment_and_a_patient_post_as_long_and_often_as_asked(
+    patient: bool,  # noqa: FBT001 — the parameter is the case
+    times: int,
+    retry_after: int,
+    slept: list[int],
+    slack: Slack,
+    receiver: Receiver,
+    time: Clock,
 ) -> None:
-    receiver.behave("rate_limited", times=1, retry_after=seconds)
-    assert post(slack) is None
-    assert answers(receiver) == ["rate_limited", "ok"]
-    assert time.slept == [seconds]
+    receiver.behave("rate_limited", times=times, retry_after=retry_after)
+    assert post(slack, patient=patient) is None
+    assert answers(receiver) == [*["rate_limited"] * times, "ok"]
+    assert time.slept == slept
 
 
 def test_asked_to_wait_longer_than_a_moment_it_gives_up_at_once(
@@ -199,32 +214,6 @@ def test_asked_to_wait_longer_than_a_moment_it_gives_up_at_once(
     assert (failure.reason, failure.retry_after) == ("rate_limited", 3)
     assert answers(receiver) == ["rate_limited"]
     assert time.slept == []
-
-
-def test_a_patient_post_waits_as_long_as_it_is_asked(
-    slack: Slack, receiver: Receiver, time: Clock
-) -> None:
-    receiver.behave("rate_limited", times=1, retry_after=30)
-    assert post(slack, patient=True) is None
-    assert answers(receiver) == ["rate_limited", "ok"]
-    assert time.slept == [30]
-
-
-def test_a_patient_post_waits_as_often_as_it_is_asked(
-    slack: Slack, receiver: Receiver, time: Clock
-) -> None:
-    receiver.behave("rate_limited", times=3, retry_after=5)
-    assert post(slack, patient=True) is None
-    assert answers(receiver) == [*["rate_limited"] * 3, "ok"]
-    assert time.slept == [5, 5, 5]
-
-
-def test_asked_to_wait_no_time_at_all_a_patient_post_makes_no_flood(
-    slack: Slack, receiver: Receiver, time: Clock
-) -> None:
-    receiver.behave("rate_limited", times=3, retry_after=0)
-    assert post(slack, patient=True) is None
-    assert time.slept == [1, 1, 1]
 
 
 def test_a_post_that_is_not_patient_is_tried_twice_at_most(

@@ -25,14 +25,23 @@ FOUND = {"QueueUrl": "https://sqs.example/undelivered"}
 @pytest.fixture
 def queue(aws: EmbeddedAws) -> Undelivered:
     aws.make_queue("undelivered", {"VisibilityTimeout": "0"})
-    return Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
+    return of(aws)
 
 
 @pytest.fixture
 def small_queue(aws: EmbeddedAws) -> Undelivered:
     """Return a queue that takes 16 KB at most, as a queue that somebody made long ago may."""
     aws.make_queue("undelivered", {"VisibilityTimeout": "0", "MaximumMessageSize": "16384"})
-    return Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
+    return of(aws)
+
+
+def scripted(*script: dict[str, Any] | AWSCallError) -> tuple[Undelivered, ScriptedClient]:
+    sqs = ScriptedClient(*script)
+    return Undelivered(sqs, "undelivered", "prod"), sqs
+
+
+def of(aws: EmbeddedAws, name: str = "undelivered") -> Undelivered:
+    return Undelivered(client_of(aws, "sqs"), name, "prod")
 
 
 def records(aws: EmbeddedAws) -> list[dict[str, Any]]:
@@ -174,8 +183,8 @@ def test_an_event_that_would_be_too_big_when_unpacked_is_cut(
 
 @pytest.mark.parametrize("code", ["413", "InvalidParameterValueException"])
 def test_an_event_that_is_too_big_in_other_words_is_made_smaller_too(code: str) -> None:
-    sqs = ScriptedClient(FOUND, AWSCallError("sqs:SendMessage", code), {"MessageId": "1"})
-    park(Undelivered(sqs, "undelivered", "prod"), read("root-with-mfa"))
+    queue, sqs = scripted(FOUND, AWSCallError("sqs:SendMessage", code), {"MessageId": "1"})
+    park(queue, read("root-with-mfa"))
     assert "compressed" in str(sqs.calls[-1])
 
 
@@ -184,11 +193,11 @@ def test_an_answer_that_does_not_say_that_the_event_was_kept_is_a_refusal(
     answer: dict[str, str],
 ) -> None:
     with pytest.raises(QueueError, match=r"\(no word that it was kept\)"):
-        park(Undelivered(ScriptedClient(FOUND, answer), "undelivered", "prod"), {})
+        park(scripted(FOUND, answer)[0], {})
 
 
 def test_an_answer_that_does_not_say_where_the_queue_is_is_a_refusal() -> None:
-    queue = Undelivered(ScriptedClient({}, FOUND, {"MessageId": "1"}), "undelivered", "prod")
+    queue, _ = scripted({}, FOUND, {"MessageId": "1"})
     with pytest.raises(QueueError, match=r"\(no word where it is\)"):
         park(queue, {})
     park(queue, {})
@@ -201,7 +210,7 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
     event = padded(read("saml-role"), random_text(10_000))
     event["detail"]["userAgent"] = random_text(4_000)
     with pytest.raises(QueueError, match=r"did not take .*\(message too long\)"):
-        park(Undelivered(client_of(aws, "sqs"), "undelivered", "prod"), event)
+        park(of(aws), event)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +266,7 @@ def test_a_record_without_a_handle_can_be_read() -> None:
 
 
 def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: EmbeddedAws) -> None:
-    queue = Undelivered(client_of(aws, "sqs"), "never-made", "prod")
+    queue = of(aws, "never-made")
     with pytest.raises(QueueError) as raised:
         park(queue, {})
     assert "queue never-made did not take" in str(raised.value)
@@ -270,7 +279,7 @@ def test_a_queue_that_is_missing_refuses_by_name_and_says_what_to_do(aws: Embedd
 
 
 def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) -> None:
-    queue = Undelivered(client_of(aws, "sqs"), "undelivered", "prod")
+    queue = of(aws)
     with pytest.raises(QueueError):
         park(queue, {})
     aws.make_queue("undelivered")
@@ -280,14 +289,14 @@ def test_a_queue_that_was_made_meanwhile_takes_the_next_event(aws: EmbeddedAws) 
 
 def test_no_error_of_the_queue_quotes_the_event(aws: EmbeddedAws) -> None:
     with pytest.raises(QueueError) as raised:
-        park(Undelivered(client_of(aws, "sqs"), "never-made", "prod"), read("iam-user-with-mfa"))
+        park(of(aws, "never-made"), read("iam-user-with-mfa"))
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
 
 def test_messages_are_deleted_ten_at_once_each_under_a_name_of_its_own() -> None:
-    sqs = ScriptedClient(FOUND, {}, {}, {})
-    Undelivered(sqs, "undelivered", "prod").delete([f"handle-{number}" for number in range(23)])
+    queue, sqs = scripted(FOUND, {}, {}, {})
+    queue.delete([f"handle-{number}" for number in range(23)])
     batches: Any = [parameters["Entries"] for _, parameters in sqs.calls[1:]]
     assert [len({entry["Id"] for entry in batch}) for batch in batches] == [10, 10, 3]
 
@@ -315,15 +324,15 @@ def test_a_batch_that_sqs_refuses_keeps_no_other_back_but_an_sqs_out_of_reach_do
     throttled = AWSCallError("sqs:DeleteMessageBatch", "RequestThrottled")
     gone = AWSUnreachable("sqs:DeleteMessageBatch", "new_connection_error")
     for error, calls in ((throttled, 3), (gone, 2)):
-        sqs = ScriptedClient(FOUND, error, {"Successful": [], "Failed": []})
+        queue, sqs = scripted(FOUND, error, {"Successful": [], "Failed": []})
         with pytest.raises(QueueError, match=rf"\({error.code}\)"):
-            Undelivered(sqs, "undelivered", "prod").delete(["h"] * 11)
+            queue.delete(["h"] * 11)
         assert len(sqs.calls) == calls
 
 
 def test_what_was_possibly_posted_is_sent_again_with_a_mark_once_and_deleted() -> None:
-    sqs = ScriptedClient(FOUND, {"Successful": [{"Id": "0"}]}, {})
-    Undelivered(sqs, "undelivered", "prod").mark_possibly_posted(
+    queue, sqs = scripted(FOUND, {"Successful": [{"Id": "0"}]}, {})
+    queue.mark_possibly_posted(
         [
             Parked('{"event": {}}', "a", possibly_posted=False),
             Parked('{"event": {}, "possibly_posted": true}', "b", possibly_posted=True),
@@ -339,20 +348,19 @@ def test_what_was_possibly_posted_is_sent_again_with_a_mark_once_and_deleted() -
 
 def test_what_cannot_be_marked_stays_as_it_is() -> None:
     answer = {"Successful": [{"Id": "1"}], "Failed": [{"Id": "0", "Code": "AccessDenied"}]}
-    sqs = ScriptedClient(FOUND, answer, {})
+    queue, sqs = scripted(FOUND, answer, {})
     messages = [Parked('{"event": {}}', handle, possibly_posted=False) for handle in "ab"]
     with pytest.raises(QueueError, match=r"\(AccessDenied\)"):
-        Undelivered(sqs, "undelivered", "prod").mark_possibly_posted(messages)
+        queue.mark_possibly_posted(messages)
     assert sqs.calls[-1][1]["Entries"] == [{"Id": "0", "ReceiptHandle": "b"}]
 
 
 def test_nothing_to_delete_asks_nothing_of_sqs() -> None:
-    Undelivered(ScriptedClient(), "undelivered", "prod").delete([])
+    scripted()[0].delete([])
 
 
 def test_the_queue_is_looked_up_once() -> None:
-    sqs = ScriptedClient(FOUND, {"MessageId": "1"}, {"MessageId": "2"})
-    queue = Undelivered(sqs, "undelivered", "prod")
+    queue, sqs = scripted(FOUND, {"MessageId": "1"}, {"MessageId": "2"})
     park(queue, {})
     park(queue, {})
     assert [action for action, _ in sqs.calls] == ["GetQueueUrl", "SendMessage", "SendMessage"]

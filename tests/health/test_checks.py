@@ -621,11 +621,13 @@ def test_a_ciphertext_of_something_else_than_a_webhook_is_reported_and_stays_sec
 def hooked(
     stage: Stage, service: str, event: str, hook: Callable[..., object], region: str = HOME
 ) -> Iterator[None]:
-    """Let botocore call a hook at an event of a client."""
+    """Let a hook change what is asked of a service of AWS, or what it answers."""
     events = stage.client(service, region).meta.events
     events.register(event, hook)
-    yield
-    events.unregister(event, hook)
+    try:
+        yield
+    finally:
+        events.unregister(event, hook)
 
 
 def with_denied(

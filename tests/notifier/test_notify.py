@@ -27,6 +27,10 @@ AUDIT = {
 }
 
 
+def fail(*_: object) -> None:
+    raise ValueError("fake-secret")
+
+
 def test_a_sign_in_is_posted_and_the_decision_is_logged_and_returned(
     harness: NotifierHarness,
 ) -> None:
@@ -151,7 +155,6 @@ def test_what_is_below_the_minimum_severity_is_not_posted_failures_included(
     ("answer", "act"),
     [
         ("no_service", "operator"),
-        ("channel_is_archived", "operator"),
         ("html_500", "nobody"),
         ("reset", "nobody"),
         ("invalid_payload", "developers"),
@@ -260,9 +263,6 @@ def test_a_message_that_slack_calls_invalid_is_posted_in_plain_text_and_the_reas
 def test_a_message_that_cannot_be_built_goes_out_in_plain_text_with_its_severity(
     harness: NotifierHarness, critical_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ValueError("fake-secret")
-
     monkeypatch.setattr(module, "sign_in_message", fail)
     harness.lead_critical_to(critical_receiver)
     received = event("root-with-mfa")
@@ -278,9 +278,6 @@ def test_a_message_that_cannot_be_built_goes_out_in_plain_text_with_its_severity
 def test_a_message_that_cannot_be_built_has_a_plain_text_that_can_be_tried_twice(
     harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ValueError
-
     monkeypatch.setattr(module, "sign_in_message", fail)
     harness.receiver.behave("invalid_payload", times=1)
     assert decided(harness.notifier(), event("saml-role")) == ("posted", "invalid_payload")
@@ -404,9 +401,6 @@ def test_a_report_that_cannot_be_posted_is_parked(harness: NotifierHarness) -> N
 def test_a_report_that_cannot_be_built_goes_out_in_plain_text(
     harness: NotifierHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ValueError("fake-secret")
-
     monkeypatch.setattr("chalicelib.mfa_audit.message.audit_message", fail)
     assert report_decided(harness.notifier(), AUDIT) == ("posted", None)
     (text,) = harness.texts

@@ -16,9 +16,14 @@ from tests.support.notifier_harness import SECONDS, NotifierHarness, event, even
 from tests.support.records import changed
 
 
+def redeliver(harness: NotifierHarness, *events: object) -> None:
+    """Park events, and let a function post them."""
+    harness.notifier().redeliver(harness.park(*events), SECONDS, report_in)
+
+
 def test_one_event_alone_is_posted_as_itself_and_how_late(harness: NotifierHarness) -> None:
     received = event("iam-user-with-mfa", minutes_ago=3)
-    harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
+    redeliver(harness, received)
     (text,) = harness.texts
     assert "alice" in text
     assert "posted 3 min late" in text
@@ -26,8 +31,7 @@ def test_one_event_alone_is_posted_as_itself_and_how_late(harness: NotifierHarne
 
 
 def test_deleting_a_batch_that_was_posted_whole_is_left_to_lambda(harness: NotifierHarness) -> None:
-    records = harness.park(*events("iam-user-with-mfa", "saml-role"))
-    harness.notifier().redeliver(records, SECONDS, report_in)
+    redeliver(harness, *events("iam-user-with-mfa", "saml-role"))
     assert len(harness.records()) == 2
 
 
@@ -37,7 +41,7 @@ def test_critical_sign_ins_are_posted_alone_and_first_the_rest_in_one_digest(
     received = events(
         "saml-role", "root-with-mfa", "iam-user-wrong-password", "root-wrong-mfa-code"
     )
-    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
+    redeliver(harness, *received)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, True, False]
     assert harness.texts[2].startswith(
         "[Warning] Signed in: minjun.kim@example.com. 1 failed sign-in to prod"
@@ -51,7 +55,7 @@ def test_a_report_in_the_queue_is_posted_alone_and_the_most_severe_first(
 ) -> None:
     report = {"detail-type": "signin-monitor MFA audit", "detail": {"without_mfa": 1}}
     received = [report, *events("saml-role", "root-with-mfa", "iam-user-with-mfa")]
-    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
+    redeliver(harness, *received)
     critical, audit, digest = harness.texts
     assert critical.startswith("[Critical]")
     assert "no MFA" in audit
@@ -59,14 +63,13 @@ def test_a_report_in_the_queue_is_posted_alone_and_the_most_severe_first(
 
 
 def test_messages_keep_slacks_pace_of_one_a_second(harness: NotifierHarness) -> None:
-    records = harness.park(*events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code"))
-    harness.notifier().redeliver(records, SECONDS, report_in)
+    redeliver(harness, *events("root-with-mfa", "root-without-mfa", "root-wrong-mfa-code"))
     assert harness.slept == [1, 1]
 
 
 def test_a_message_of_the_queue_waits_its_turn(harness: NotifierHarness) -> None:
     harness.receiver.behave("rate_limited", times=1, retry_after=20)
-    harness.notifier().redeliver(harness.park(event("saml-role")), SECONDS, report_in)
+    redeliver(harness, event("saml-role"))
     assert harness.slept == [20]
     assert len(harness.texts) == 1
 
@@ -153,7 +156,7 @@ def test_nobody_hides_a_sign_in_in_the_queue_behind_its_id(harness: NotifierHarn
     real = event("root-with-mfa")
     forged = changed(event("saml-role"), "detail", "eventID", to=id_of(real))
     report = {**real, "detail-type": "signin-monitor MFA audit"}
-    harness.notifier().redeliver(harness.park(forged, report, real, real), SECONDS, report_in)
+    redeliver(harness, forged, report, real, real)
     assert len(harness.texts) == 3
     assert harness.texts[0].startswith("[Critical] Root user signed in")
 
@@ -243,7 +246,7 @@ def test_a_digest_that_cannot_be_built_is_replaced_by_its_messages_critical_firs
 
     monkeypatch.setattr(module, "digests", fail)
     received = events("saml-role", "iam-user-with-mfa", "root-with-mfa")
-    harness.notifier().redeliver(harness.park(*received), SECONDS, report_in)
+    redeliver(harness, *received)
     assert [text.startswith("[Critical]") for text in harness.texts] == [True, False, False]
     failed = harness.log()[0]
     assert (failed["message"], failed["error"]) == ("The digest could not be built.", "ValueError")
@@ -277,7 +280,7 @@ def test_a_function_without_a_queue_of_its_own_still_fails_for_the_rest(
 def test_an_event_that_had_to_go_out_in_plain_text_says_why(harness: NotifierHarness) -> None:
     harness.receiver.behave("invalid_blocks", times=1)
     received = event("saml-role")
-    harness.notifier().redeliver(harness.park(received), SECONDS, report_in)
+    redeliver(harness, received)
     assert harness.decisions() == [("posted", "invalid_blocks", id_of(received))]
 
 

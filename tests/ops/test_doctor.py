@@ -14,7 +14,7 @@ from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
 from playground.slack.receiver import Receiver
 from tests.support import deployed_stage
-from tests.support.cli import Cli
+from tests.support.cli import Answer, Cli
 from tests.support.records import event, happened
 from tests.support.strict_aws import StrictAws
 
@@ -35,13 +35,17 @@ def deployment(
     return deployment
 
 
+def doctor(cli: Cli, *options: str) -> Answer:
+    return cli.ops("doctor", "--stage", "prod", *options)
+
+
 def faults(output: str) -> list[str]:
     return [line.split()[1] for line in output.splitlines() if line.startswith("FAULT")]
 
 
 @pytest.mark.usefixtures("deployment")
 def test_a_whole_stage_has_no_fault(cli: Cli) -> None:
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert run.status == 0, run.text
     assert not faults(run.text)
     doubts = [line for line in run.text.splitlines() if line.startswith("?")]
@@ -50,7 +54,7 @@ def test_a_whole_stage_has_no_fault(cli: Cli) -> None:
 
 
 def test_an_empty_account_shows_every_gap_with_its_remedy(cli: Cli) -> None:
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert run.status == 1
     assert faults(run.text) == [
         "settings",
@@ -73,7 +77,7 @@ def test_a_fault_is_reported_in_a_sentence_with_its_remedy_below(
     aws: EmbeddedAws, cli: Cli
 ) -> None:
     aws.client("cloudtrail").stop_logging(Name=deployed_stage.TRAIL)
-    lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
+    lines = doctor(cli).text.splitlines()
     (number,) = [number for number, line in enumerate(lines) if line.startswith("FAULT")]
     assert "The trail all-regions is not logging" in lines[number]
     remedy = "aws cloudtrail start-logging --region us-east-1 --name all-regions"
@@ -104,7 +108,7 @@ def test_a_role_that_cannot_do_its_work_is_named_with_its_remedy(
     for said, remedy_of_function, change in changes:
         change(function)
         change(forward)
-        run = cli.ops("doctor", "--stage", "prod")
+        run = doctor(cli)
         assert faults(run.text) == ["role", "role"]
         assert said.format(function) in run.text
         assert said.format(forward) in run.text
@@ -134,7 +138,7 @@ def test_what_stands_above_a_role_is_blamed_and_not_the_role(
     )
     headers = {"Content-Type": "text/xml"}
     aws.answer("iam:SimulatePrincipalPolicy", 200, headers, answer.encode())
-    lines = cli.ops("doctor", "--stage", "prod").text.splitlines()
+    lines = doctor(cli).text.splitlines()
     assert {tuple(line.split()[:2]) for line in lines if said in line} == {(status, "role")}
     asked = next(call for call in aws.calls if call.action == "iam:SimulatePrincipalPolicy")
     assert {"aws:RequestedRegion", "aws:PrincipalArn"} < set(asked.parameters.values())
@@ -149,7 +153,7 @@ def test_a_queue_that_would_lose_something_is_named(aws: EmbeddedAws, cli: Cli) 
     nobody = '{"Version": "2012-10-17", "Statement": []}'
     changes = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "5", "Policy": nobody}
     sqs.set_queue_attributes(QueueUrl=url, Attributes=changes)
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert "undelivered" in faults(run.text)
     said = run.text[run.text.index("differs from what setup makes") :]
     assert all(attribute in said for attribute in changes)
@@ -160,13 +164,13 @@ def test_an_alarm_that_does_nothing_or_is_gone_is_a_fault(aws: EmbeddedAws, cli:
     cloudwatch, names = aws.client("cloudwatch"), ["signin-monitor-prod-failed"]
     for change in (cloudwatch.disable_alarm_actions, cloudwatch.delete_alarms):
         change(AlarmNames=names)
-        assert faults(cli.ops("doctor", "--stage", "prod").text) == ["alarms"]
+        assert faults(doctor(cli).text) == ["alarms"]
 
 
 @pytest.mark.usefixtures("deployment")
 def test_where_no_region_may_be_read_no_sign_ins_are_counted(cli: Cli, aws: StrictAws) -> None:
     aws.deny("cloudtrail:LookupEvents")
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert run.status == 0
     assert "0 events" not in run.text
     assert "cloudtrail:LookupEvents is denied" in run.text
@@ -177,7 +181,7 @@ def test_an_action_that_is_denied_is_named_with_its_service(cli: Cli, aws: Stric
     denied = ("cloudwatch:DescribeAlarms", "iam:GetRole", "sqs:ListQueueTags")
     for action in denied:
         aws.deny(action)
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert run.status == 0
     assert all(f"{action} is denied" in run.text for action in denied)
 
@@ -187,7 +191,7 @@ def test_alarms_that_nobody_hears_are_named(aws: EmbeddedAws, cli: Cli) -> None:
     sns = aws.client("sns")
     for subscription in sns.list_subscriptions()["Subscriptions"]:
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert run.status == 0
     assert "signin-monitor-prod-alarms has no confirmed subscriber" in run.text
     assert "python -m ops setup --stage prod --alarm-email ADDRESS" in run.text
@@ -199,7 +203,7 @@ def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, c
         root = happened(event("root-without-mfa"), datetime.now(UTC))
         cloudtrail.remember(aws.url, root, region=region)
     cloudtrail.refuse(aws.url, "sa-east-1", "AccessDeniedException")
-    run = cli.ops("doctor", "--stage", "prod")
+    run = doctor(cli)
     assert "3 events in 2 regions in the last 3 days" in run.text
     assert "cloudtrail:LookupEvents is denied (sa-east-1)" in run.text
     assert run.status == 0
@@ -207,7 +211,7 @@ def test_the_sign_ins_of_the_last_days_are_counted_by_region(aws: EmbeddedAws, c
 
 @pytest.mark.usefixtures("deployment")
 def test_a_test_message_is_posted_when_asked_for(cli: Cli, receiver: Receiver) -> None:
-    run = cli.ops("doctor", "--stage", "prod", "--post-test")
+    run = doctor(cli, "--post-test")
     assert run.status == 0, run.text
     (post,) = receiver.messages
     assert post.payload["text"].startswith("Test message: signin-monitor (stage prod)")
@@ -216,7 +220,7 @@ def test_a_test_message_is_posted_when_asked_for(cli: Cli, receiver: Receiver) -
 @pytest.mark.usefixtures("deployment")
 def test_a_dead_webhook_is_reported_and_stays_secret(cli: Cli, receiver: Receiver) -> None:
     receiver.behave("no_service", 1)
-    run = cli.ops("doctor", "--stage", "prod", "--post-test")
+    run = doctor(cli, "--post-test")
     assert run.status == 1
     assert faults(run.text) == ["webhook"]
     assert "python -m ops setup --stage prod --rotate-webhook" in run.text
@@ -226,7 +230,7 @@ def test_a_dead_webhook_is_reported_and_stays_secret(cli: Cli, receiver: Receive
 @pytest.mark.usefixtures("deployment")
 def test_machines_get_json(aws: EmbeddedAws, cli: Cli) -> None:
     aws.client("events", "eu-west-1").disable_rule(Name="forward")
-    run = cli.ops("doctor", "--stage", "prod", "--json")
+    run = doctor(cli, "--json")
     assert run.status == 1
     results: list[dict[str, Any]] = json.loads(run.text)["checks"]
     assert [result for result in results if result["status"] == "fault"] == [
@@ -278,7 +282,7 @@ def test_waiting_ends_with_the_decision_of_a_real_sign_in(
         logs.put_log_events(**group, logEvents=lines)
 
     monkeypatch.setattr(wait, "sleep", sign_in)
-    run = cli.ops("doctor", "--stage", "prod", "--wait")
+    run = doctor(cli, "--wait")
     assert run.status == 0
     assert run.text.splitlines()[-1] == "ConsoleLogin was posted 61 s after it."
 
@@ -288,7 +292,7 @@ def test_waiting_in_vain_names_the_part_that_did_not_answer(
     aws: EmbeddedAws, cli: Cli, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wait, "SECONDS", 0)
-    run = cli.ops("doctor", "--stage", "prod", "--wait")
+    run = doctor(cli, "--wait")
     assert (run.status, "CloudTrail has recorded no sign-in" in run.text) == (1, True)
     clients, since = deployed_stage.clients(aws), datetime.now(UTC) - timedelta(minutes=1)
     for region, part in (

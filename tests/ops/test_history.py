@@ -23,6 +23,7 @@ from tests.support.records import event, happened
 
 pytestmark = pytest.mark.usefixtures("quick_history")
 NOW = datetime.now(UTC)
+POST = ("history", "--since", "150m", "--stage", "prod", "--post")
 
 
 @pytest.fixture
@@ -182,8 +183,7 @@ def deployed(
 def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
     cli: Cli, receiver: Receiver
 ) -> None:
-    arguments = ("--since", "150m", "--stage", "prod", "--post", "--yes")
-    run = cli.ops("history", *arguments)
+    run = cli.ops(*POST, "--yes")
     assert run.status == 0, run.text
     assert "To post by the stage prod: 2." in run.text
     assert "posted: 2" in run.text
@@ -197,9 +197,8 @@ def test_sign_ins_are_posted_through_the_deployed_function_marked_as_replayed(
 
 @pytest.mark.usefixtures("two_weeks")
 def test_a_stage_that_is_not_deployed_posts_nothing_and_says_what_to_do(cli: Cli) -> None:
-    post = ("history", "--since", "150m", "--stage", "prod", "--post", "--yes")
-    assert "None of them would be posted." in cli.ops(*post, "--user", "nobody").text
-    run = cli.ops(*post)
+    assert "None of them would be posted." in cli.ops(*POST, "--yes", "--user", "nobody").text
+    run = cli.ops(*POST, "--yes")
     assert run.status == 2
     assert "The stage prod is not deployed. First: chalice deploy --stage prod" in run.text
 
@@ -236,16 +235,14 @@ def test_a_slow_function_is_waited_for_and_not_asked_twice(
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
     hasty = Config(read_timeout=1, retries={"total_max_attempts": 2})
     monkeypatch.setattr("chalicelib.aws.clients.CONFIG", hasty)
-    arguments = ("--since", "90m", "--stage", "prod", "--post", "--yes")
-    answer = cli.ops("history", *arguments)
+    answer = cli.ops(*POST, "--yes", "--since", "90m")
     assert answer.text.endswith("posted: 1\n")
     assert len(asked) == 1
 
 
 @pytest.mark.usefixtures("two_weeks", "deployed")
 def test_nothing_is_posted_without_a_yes(cli: Cli, receiver: Receiver) -> None:
-    arguments = ("--since", "150m", "--stage", "prod", "--post")
-    run = cli.ops("history", *arguments, stdin="n\n")
+    run = cli.ops(*POST, stdin="n\n")
     assert (run.status, "Agree with --yes." in run.text) == (2, True)
     assert not receiver.posts
 
@@ -259,7 +256,6 @@ def test_a_function_that_fails_ends_the_posting_with_its_reason(
         return json.dumps({"errorMessage": "The settings are wrong."}), True, ""
 
     monkeypatch.setattr(LambdaFunction, "_invoke_lambda", fail)
-    arguments = ("--since", "150m", "--stage", "prod", "--post", "--yes")
-    run = cli.ops("history", *arguments)
+    run = cli.ops(*POST, "--yes")
     assert run.status == 2
     assert "failed after 0 of 2 sign-ins: The settings are wrong." in run.text
