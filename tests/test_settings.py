@@ -101,7 +101,6 @@ def test_an_empty_setting_counts_as_unset(name: str) -> None:
         ("CRITICAL_MENTION", "here", "here"),
         ("CRITICAL_MENTION", "U012AB3CD", "U012AB3CD"),
         ("CRITICAL_MENTION", "S012AB3CD", "S012AB3CD"),
-        ("FAILURES", "each", "each"),
         ("IGNORED_EVENTS", "CheckMfa, RenewRole,", {"CheckMfa", "RenewRole"}),
         (
             "IGNORED_PRINCIPALS",

@@ -140,11 +140,3 @@ def test_clients_without_number_are_few(baseline: MakeNotifier, aws: EmbeddedAws
         notifier.notify(alice(agent=f"agent-{number}/{number}"), SECONDS)
     (item,) = aws.items(TABLE)
     assert [name for name in item if name.startswith("client ")] == ["client /"]
-
-
-def test_networks_without_number_are_fifty(baseline: MakeNotifier, aws: EmbeddedAws) -> None:
-    notifier = baseline()
-    for number in range(60):
-        notifier.notify(alice(f"192.0.{number}.1"), SECONDS)
-    (item,) = aws.items(TABLE)
-    assert len([name for name in item if name.startswith("network ")]) == 50

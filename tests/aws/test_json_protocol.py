@@ -69,12 +69,7 @@ def test_an_action_of_each_service_is_called(
     aws.make_key("alias/a")
     ciphertext = aws.encrypt(SECRET, "alias/a", {"stage": "prod"})
     url = aws.make_queue("undelivered")
-    aws.client("dynamodb").create_table(
-        TableName="baseline",
-        KeySchema=[{"AttributeName": "person", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "person", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    aws.make_table("baseline", key="person", expiry="expires")
     item = {"person": {"S": "alice"}, "seen": {"N": "1"}}
     decrypted = client("kms").call(
         "Decrypt", CiphertextBlob=ciphertext, EncryptionContext={"stage": "prod"}

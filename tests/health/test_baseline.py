@@ -34,24 +34,19 @@ def dynamodb(aws: EmbeddedAws) -> Any:  # noqa: ANN401 — boto3's client
     return dynamodb
 
 
-def expire(dynamodb: Any, *, is_on: bool) -> None:  # noqa: ANN401
-    setting = {"Enabled": is_on, "AttributeName": EXPIRY}
-    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=setting)
+def never_expire(aws: EmbeddedAws) -> None:
+    setting = {"Enabled": False, "AttributeName": EXPIRY}
+    aws.client("dynamodb").update_time_to_live(TableName=TABLE, TimeToLiveSpecification=setting)
 
 
-def unprotect(dynamodb: Any) -> None:  # noqa: ANN401
-    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+def unprotect(aws: EmbeddedAws) -> None:
+    aws.client("dynamodb").update_table(TableName=TABLE, DeletionProtectionEnabled=False)
 
 
-def replace(dynamodb: Any) -> None:  # noqa: ANN401
-    unprotect(dynamodb)
-    dynamodb.delete_table(TableName=TABLE)
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+def replace(aws: EmbeddedAws) -> None:
+    unprotect(aws)
+    aws.client("dynamodb").delete_table(TableName=TABLE)
+    aws.make_table(TABLE, key="id", expiry=EXPIRY)
 
 
 @pytest.mark.usefixtures("dynamodb")
@@ -63,18 +58,16 @@ def test_a_table_as_setup_makes_it_is_ok(aws: EmbeddedAws) -> None:
 @pytest.mark.parametrize(
     ("break_it", "code"),
     [
-        (lambda dynamodb: expire(dynamodb, is_on=False), "table_forgets_nothing"),
+        (never_expire, "table_forgets_nothing"),
         (unprotect, "table_unprotected"),
         (replace, "table_key"),
     ],
 )
+@pytest.mark.usefixtures("dynamodb")
 def test_what_is_wrong_with_a_table_is_named(
-    aws: EmbeddedAws,
-    dynamodb: Any,  # noqa: ANN401
-    break_it: Callable[[Any], None],
-    code: str,
+    aws: EmbeddedAws, break_it: Callable[[EmbeddedAws], None], code: str
 ) -> None:
-    break_it(dynamodb)
+    break_it(aws)
     (result,) = check(aws.client, BASELINE_TABLE=TABLE)
     assert (result.code, result.resource) == (code, TABLE)
     assert result.remedy == "python -m ops setup --stage prod --baseline"

@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "MFA_AUDIT_SCHEDULE": "rate(7 days)",
     "SELF_CHECK_SCHEDULE": "rate(1 hour)",
 }
-IAM_NAMES = {"monitoring": "cloudwatch"}  # where IAM has another name than the endpoint
 LOOKS = ("Describe", "Filter", "Get", "List", "Lookup", "Simulate")
 
 
@@ -34,6 +33,15 @@ def settings(**changes: str) -> Settings:
 
 def statements(handler: str, **changes: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = grants.document(settings(**changes), handler)["Statement"]
+    return found
+
+
+def decrypting(handler: str, **changes: str) -> dict[str, Any]:
+    (found,) = [
+        statement
+        for statement in statements(handler, **changes)
+        if "kms:Decrypt" in statement["Action"]
+    ]
     return found
 
 
@@ -49,8 +57,7 @@ def granted(handler: str, **changes: str) -> dict[str, list[str]]:
 def real(action: str) -> bool:
     service, operation = action.split(":")
     session = botocore.session.get_session()
-    name = {"cloudwatch": "cloudwatch"}.get(service, service)
-    return operation in session.get_service_model(name).operation_names
+    return operation in session.get_service_model(service).operation_names
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -60,9 +67,7 @@ def test_aws_has_every_action(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_only_the_webhook_can_be_decrypted_and_only_as_this_stage(handler: str) -> None:
-    (decrypt,) = [
-        statement for statement in statements(handler) if "kms:Decrypt" in statement["Action"]
-    ]
+    decrypt = decrypting(handler)
     assert decrypt["Resource"] == ["arn:*:kms:*:*:key/*"]
     assert decrypt["Condition"] == {
         "StringEquals": {
@@ -88,20 +93,15 @@ def test_a_function_writes_its_own_log_and_no_other(handler: str) -> None:
         (
             "on_undelivered",
             {
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:GetQueueUrl",
-                "sqs:ReceiveMessage",
-                "sqs:SendMessage",
+                *("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+                *("sqs:GetQueueUrl", "sqs:SendMessage"),
             },
         ),
         (
             "audit_mfa",
             {
-                "iam:GenerateCredentialReport",
-                "iam:GetCredentialReport",
-                "sqs:GetQueueUrl",
-                "sqs:SendMessage",
+                *("iam:GenerateCredentialReport", "iam:GetCredentialReport"),
+                *("sqs:GetQueueUrl", "sqs:SendMessage"),
             },
         ),
     ],
@@ -150,11 +150,7 @@ def test_only_a_function_in_a_vpc_may_make_network_interfaces(cli: Cli, *, in_vp
 
 
 def test_without_a_context_the_webhook_is_bound_to_the_alias_alone() -> None:
-    (decrypt,) = [
-        statement
-        for statement in statements("on_sign_in", WEBHOOK_ENCRYPTION_CONTEXT="")
-        if "kms:Decrypt" in statement["Action"]
-    ]
+    decrypt = decrypting("on_sign_in", WEBHOOK_ENCRYPTION_CONTEXT="")
     assert set(decrypt["Condition"]) == {"ForAnyValue:StringEquals"}
 
 

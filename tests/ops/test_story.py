@@ -9,7 +9,7 @@ import pytest
 from playground.aws import cloudtrail, iam
 from playground.aws.embedded import EmbeddedAws
 from tests.support.cli import Cli
-from tests.support.deployed_stage import FORWARD_ROLE, QUEUE, TRAIL
+from tests.support.deployed_stage import FORWARD_ROLE, QUEUE, TRAIL, trail
 
 assert cloudtrail  # teaches moto CloudTrail's history
 assert iam  # and to simulate policies
@@ -108,16 +108,9 @@ def faults(cli: Cli) -> dict[str, str]:
     return {result["check"]: result["remedy"] for result in results if result["status"] == "fault"}
 
 
-def make_trail(aws: EmbeddedAws) -> None:
-    aws.client("s3").create_bucket(Bucket="trail")
-    trails = aws.client("cloudtrail")
-    trails.create_trail(Name=TRAIL, S3BucketName="trail", IsMultiRegionTrail=True)
-    trails.start_logging(Name=TRAIL)
-
-
 @pytest.fixture
 def whole(cli: Cli, aws: EmbeddedAws) -> Cli:
-    make_trail(aws)
+    trail(aws)
     for command in ("python -m ops setup", "chalice deploy", "python -m ops regions --apply"):
         cli.follow(f"{command} --stage prod")
     return cli
@@ -138,7 +131,7 @@ def test_the_doctor_leads_from_an_empty_account_to_a_whole_stage(
         "logs",
         "alarms",
     }
-    make_trail(aws)
+    trail(aws)
     cli.follow(found["settings"])
     found = faults(cli)
     assert set(found) == {"rule", "read_only_rule", "function", "logs"}
