@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-_POSITIVE: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
+_POSITIVE: Final = ("ArnEquals", "ArnLike", "Bool", "StringEquals", "StringLike")
 _NEGATIVE: Final = ("ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike")
+
+# What is true of every call of a service ("AWS global condition context keys", IAM User Guide).
+_OF_SERVICES: Final = {"aws:principalisawsservice": "true", "aws:securetransport": "true"}
 
 
 def lets_in(
@@ -16,6 +19,7 @@ def lets_in(
     `source` is what the service says of it, by condition key in lower case; a condition on anything
     else, such as an organisation, allows nothing and may deny.
     """
+    source = {**_OF_SERVICES, **source}
     statements = [
         statement
         for statement in as_list(policy.get("Statement"))
@@ -47,10 +51,11 @@ def _covers(statement: Mapping[str, Any], action: str) -> bool:
 def _is_met(
     conditions: Mapping[str, Mapping[str, Any]], source: Mapping[str, str], *, if_unknown: bool
 ) -> bool:
-    def is_met(operator: str, value: str | None, patterns: list[str]) -> bool:
+    def is_met(operator: str, value: str | None, patterns: list[str | bool]) -> bool:
         if value is None or operator not in (*_POSITIVE, *_NEGATIVE):
             return if_unknown
-        is_like = any(fnmatchcase(value, pattern) for pattern in patterns)
+        texts = (str(text).lower() if isinstance(text, bool) else text for text in patterns)
+        is_like = any(fnmatchcase(value, text) for text in texts)
         return is_like == (operator in _POSITIVE)
 
     return all(
