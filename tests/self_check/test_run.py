@@ -625,6 +625,13 @@ def test_a_sign_in_cannot_say_of_itself_in_the_log_that_it_was_posted(stage: Sta
     assert len(stage.check()) == 1
 
 
+def test_a_line_that_is_no_object_says_nothing(stage: Stage) -> None:
+    stage.happened("root-without-mfa")
+    stage.log("on_sign_in", '["decision", "posted"]')
+    (posted,) = stage.check()
+    assert posted.startswith("[Critical] Root user signed in")
+
+
 def deploy_again(stage: Stage, handler: str) -> None:
     functions = get_backend("lambda")[stage.deployment.account_id][stage.aws.region]
     function = functions.get_function(stage.deployment.function(handler))
