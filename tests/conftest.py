@@ -4,6 +4,7 @@ With `--unit` only those test files are read that need none of the three; that t
 """
 
 import fcntl
+import gc
 import os
 import re
 import sys
@@ -78,6 +79,14 @@ def clean_shell() -> Iterator[None]:
             shell.setenv(name, os.devnull)
         shell.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Where the stack is full, no finalizer of another test's garbage can run."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

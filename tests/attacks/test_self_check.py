@@ -78,6 +78,7 @@ def test_a_line_that_says_posted_is_written_into_the_log(
     assert "were not written by signin-monitor" in report
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_a_line_too_deep_to_be_read_is_written_into_the_log(stage: Stage) -> None:
     stage.happened("root-without-mfa")
     now = time.time_ns() // 1_000_000

@@ -197,6 +197,7 @@ def test_what_may_work_in_a_moment_is_called_once_more(
         assert client("kms").call("Decrypt") == {"a": 1}
 
 
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Sign in to the network</html>", b"[]", b"\xff", b"[" * 99_999]
 )

@@ -126,6 +126,7 @@ def test_a_word_that_is_new_is_quoted() -> None:
         "[" * 100_000,
     ],
 )
+@pytest.mark.usefixtures("without_collector")
 def test_what_is_no_word_is_not_quoted(body: str) -> None:
     failure = error_for(403, body)
     assert isinstance(failure, WebhookDead)

@@ -233,6 +233,7 @@ def test_a_queue_that_takes_not_even_the_cut_event_refuses_it(
         7,
     ],
 )
+@pytest.mark.usefixtures("without_collector")
 def test_a_poisoned_message_becomes_an_event_that_says_it_is_unreadable(body: object) -> None:
     event = event_in({"body": body, "receiptHandle": "h"})
     assert event == {"detail": {"unreadable": str(body)}}

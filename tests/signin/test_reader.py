@@ -362,6 +362,7 @@ def test_of_a_record_without_end_only_the_beginning_is_copied_for_the_excerpt() 
     assert peak < 1_000_000
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_nesting_without_end_is_cut() -> None:
     deep: dict[str, Any] = {}
     for _ in range(10_000):
