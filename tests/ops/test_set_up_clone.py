@@ -34,6 +34,7 @@ def test_the_tests_of_the_configuration_pass_in_a_set_up_clone(tmp_path: Path) -
     (clone / ".chalice").mkdir()
     (clone / ".chalice" / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command += [f"--basetemp={tmp_path / 'base'}"]  # or it clears away what other runs have left
     without_xdist = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
     run = subprocess.run(
         [*command, *CONFIGURATION],
