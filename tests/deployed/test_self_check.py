@@ -152,22 +152,6 @@ def forward_everything(aws: StrictAws) -> None:
     )
 
 
-def trail(verb: str) -> Change:
-    return lambda aws: getattr(aws.client("cloudtrail"), f"{verb}_logging")(
-        Name=deployed_stage.TRAIL
-    )
-
-
-def throttle(aws: StrictAws) -> None:
-    aws.client("lambda").put_function_concurrency(
-        FunctionName=FUNCTION, ReservedConcurrentExecutions=0
-    )
-
-
-def unthrottle(aws: StrictAws) -> None:
-    aws.client("lambda").delete_function_concurrency(FunctionName=FUNCTION)
-
-
 @pytest.mark.parametrize(
     ("break_it", "repair_it", "region", "fault", "cause"),
     [
@@ -185,22 +169,8 @@ def unthrottle(aws: StrictAws) -> None:
             "The rule forward, which forwards the sign-ins in eu-west-1, is disabled.",
             "Its region does not forward sign-ins to the home region.",
         ),
-        (
-            trail("stop"),
-            trail("start"),
-            "sa-east-1",
-            "The trail all-regions is not logging",
-            "No trail delivered it to EventBridge.",
-        ),
-        (
-            throttle,
-            unthrottle,
-            "us-east-1",
-            f"The function {FUNCTION} cannot run: its reserved concurrency is 0",
-            "The function's reserved concurrency was 0.",
-        ),
     ],
-    ids=["rule", "forward", "trail", "concurrency"],
+    ids=["rule", "forward"],
 )
 def test_a_sign_in_lost_on_its_way_is_posted_once_with_the_cause_and_so_is_the_fault(
     aws: StrictAws,
