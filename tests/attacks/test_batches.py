@@ -21,8 +21,8 @@ def failure(name: str, address: str = ATTACKER) -> dict[str, Any]:
 def posted(harness: NotifierHarness, *events: dict[str, Any]) -> list[str]:
     """Return what the channel shows of a batch."""
     records = [
-        {"body": json.dumps({"event": one}), "receiptHandle": f"{number}"}
-        for number, one in enumerate(events)
+        {"body": json.dumps({"event": content}), "receiptHandle": f"{number}"}
+        for number, content in enumerate(events)
     ]
     harness.notifier().redeliver(records, SECONDS, report_in)
     return harness.texts
@@ -60,7 +60,7 @@ def test_a_success_by_a_name_or_from_a_network_that_failed_is_a_warning(
 
 def test_two_sign_ins_without_an_address_have_nothing_in_common(harness: NotifierHarness) -> None:
     failed, succeeded = failure("x"), event("iam-user-with-mfa")
-    posted(harness, *(changed(one, *ADDRESS, to=None) for one in (failed, succeeded)))
+    posted(harness, *(changed(happened, *ADDRESS, to=None) for happened in (failed, succeeded)))
     (line,) = [line for line in harness.log() if line.get("outcome") == "Success"]
     assert line["severity"] == "info"
 
@@ -96,7 +96,7 @@ def test_of_many_warnings_that_succeeded_some_are_posted_alone_and_all_are_named
 ) -> None:
     without_mfa = event("iam-user-without-mfa")
     batch = [changed(without_mfa, *NAME, to=f"user-{number}") for number in range(22)]
-    batch = [changed(one, "detail", "eventID", to=f"e-{n}") for n, one in enumerate(batch)]
+    batch = [changed(content, "detail", "eventID", to=f"e-{n}") for n, content in enumerate(batch)]
     texts = posted(harness, *batch, event("root-without-mfa"))
     assert texts[0].startswith("[Critical] Root user signed in")
     assert len(texts) == 22

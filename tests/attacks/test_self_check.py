@@ -49,9 +49,9 @@ def root(stage: Stage) -> Iterator[dict[str, Any]]:
     assert any(text.startswith(ROOT_SIGNED_IN) for text in posted)
 
 
-def hide(stage: Stage, one: dict[str, Any]) -> str:
+def hide(stage: Stage, happened: dict[str, Any]) -> str:
     """Return an authentic line that says that a sign-in is parked, and empty the queue."""
-    stage.decided("on_sign_in", one, "parked")
+    stage.decided("on_sign_in", happened, "parked")
     (line,) = (text for text in stage.logged("on_sign_in") if text.startswith("{"))
     return line
 
@@ -254,7 +254,9 @@ def test_a_region_is_no_longer_listed(stage: Stage) -> None:
     stage.happened("root-without-mfa", region="eu-west-1")
 
     def leave_out(parsed: dict[str, Any], **_: object) -> None:
-        parsed["Regions"] = [one for one in parsed["Regions"] if one["RegionName"] != "eu-west-1"]
+        parsed["Regions"] = [
+            listed for listed in parsed["Regions"] if listed["RegionName"] != "eu-west-1"
+        ]
 
     with parts.hooked(parts_of(stage), "ec2", "after-call.*.DescribeRegions", leave_out):
         (report,) = stage.check()
@@ -447,10 +449,10 @@ def test_a_record_cannot_be_posted(stage: Stage, monkeypatch: pytest.MonkeyPatch
     stage.happened("iam-user-without-mfa")
     notify = stage.notifier.notify
 
-    def fail_for_root(one: dict[str, Any], seconds_left: float) -> object:
-        if one["detail"]["userIdentity"]["type"] == "Root":
+    def fail_for_root(happened: dict[str, Any], seconds_left: float) -> object:
+        if happened["detail"]["userIdentity"]["type"] == "Root":
             raise RuntimeError
-        return notify(one, seconds_left)
+        return notify(happened, seconds_left)
 
     monkeypatch.setattr(stage.notifier, "notify", fail_for_root)
     assert "IAM user" in stage.check()[0]

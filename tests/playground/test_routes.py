@@ -169,6 +169,6 @@ def test_a_deployed_stage_has_no_route_and_no_file_of_the_playground(tmp_path: P
     template = json.loads((copy.path / "build" / "template.json").read_text())
     files = zipfile.ZipFile(copy.path / "build" / "package.zip").namelist()
 
-    assert not [it["Type"] for it in template["Resources"].values() if "Api" in it["Type"]]
+    assert not [made["Type"] for made in template["Resources"].values() if "Api" in made["Type"]]
     assert not [file for file in files if file.startswith(("playground/", "ops/"))]
     assert "chalicelib/notifier.py" in files
