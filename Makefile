@@ -14,6 +14,8 @@ DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
+# .venv is this project's own: compile what is imported once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 # `chalice logs` and `chalice invoke` never import the app, which pins the region.
 HOME_REGION = $$($(BIN)/python -c 'from ops.project.config_file import ConfigFile; \
   print(ConfigFile.read().home_region("$(STAGE)"))')

@@ -81,6 +81,12 @@ def clean_shell() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def rare_collections() -> None:
+    """Look for garbage less often: what moto and botocore hold for good is most of what is seen."""
+    gc.set_threshold(20_000, 20, 50)
+
+
 @pytest.fixture
 def without_collector() -> Iterator[None]:
     """Where the stack is full, no finalizer of another test's garbage can run."""

@@ -6,10 +6,10 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -29,6 +29,7 @@ from chalicelib.signin.events import ALL_EVENTS, SIGN_IN_PATTERN
 from playground.aws.embedded import EmbeddedAws
 from tests.support import deployed_stage
 from tests.support.deployed_stage import HOME, QUEUE, TRAIL
+from tests.support.strict_aws import StrictAws
 
 
 @dataclass(frozen=True)
@@ -722,23 +723,12 @@ def test_an_empty_account_has_every_gap(stage: Stage) -> None:
     }
 
 
-def check_rights(aws: EmbeddedAws, after: str) -> None:
-    """Let moto check the rights of whoever calls, after so many calls."""
-    with closing(HTTPConnection(aws.url.removeprefix("http://"))) as connection:
-        connection.request("POST", "/moto-api/reset-auth", after)
-        assert connection.getresponse().status == 200
-
-
 def test_a_denied_action_is_named_and_says_nothing_of_the_link(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    aws: StrictAws, stage: Stage
 ) -> None:
-    stage.client("iam").create_user(UserName="nobody")
-    key = stage.client("iam").create_access_key(UserName="nobody")["AccessKey"]
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.aws.url)
-    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
-    check_rights(stage.aws, "0")
-    results = list(run_checks(stage.deployment, clients_of(session)))
-    check_rights(stage.aws, "inf")
+    aws.limit("nobody", {"Statement": []})
+    nobody = partial(aws.client, caller="nobody")
+    results = list(run_checks(stage.deployment, nobody))
     assert not [result for result in results if result.code != "denied"]
     assert {result.check: result.facts["action"] for result in results} == {
         "trail": "cloudtrail:DescribeTrails",
