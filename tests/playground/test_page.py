@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import pytest
@@ -48,36 +48,57 @@ def browser() -> Iterator[Browser]:
 Open = Callable[..., Page]
 
 
-@pytest.fixture
-def open_page(browser: Browser, demo: Demo) -> Iterator[Open]:
-    """Open the page as a browser with these properties shows it; no request may leave it."""
-    strangers: list[str] = []
+@pytest.fixture(scope="module")
+def strangers() -> list[str]:
+    """Return what no page may ask for or say: other hosts' addresses, dialogs and errors."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser, demo: Demo, strangers: list[str]) -> Open:
+    """Open a page that a browser with these properties will show."""
 
     def note(url: str) -> None:
         if not url.startswith(demo.address):
             strangers.append(url)
 
     def open_page(**properties: Any) -> Page:  # noqa: ANN401 — Chromium's own
-        context = browser.new_context(**properties)
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
+        page = browser.new_page(**properties)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: note(request.url))
         page.on("dialog", lambda dialog: strangers.append(dialog.message))
         page.on("pageerror", lambda error: strangers.append(str(error)))
+        return page
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def shared_page(open_page: Open) -> Page:
+    """Return a page for all tests: to open another takes longer than most of them do."""
+    return open_page()
+
+
+@pytest.fixture
+def visit(demo: Demo, strangers: list[str]) -> Iterator[Callable[[Page], Page]]:
+    """Let a page show the demo, which has come to rest."""
+
+    def visit(page: Page) -> Page:
         page.goto(demo.address)
         expect(page.locator("#connection")).to_have_text("live")
         return page
 
     demo.come_to_rest()
-    yield open_page
-    for context in browser.contexts:
-        context.close()
+    yield visit
     assert strangers == []
 
 
 @pytest.fixture
-def page(open_page: Open) -> Page:
-    return open_page()
+def page(shared_page: Page, visit: Callable[[Page], Page]) -> Page:
+    shared_page.unroute_all()
+    shared_page.emulate_media(color_scheme="light")
+    shared_page.set_viewport_size({"width": 1280, "height": 720})
+    return visit(shared_page)
 
 
 Take = Callable[[Page | Locator, str], None]
@@ -170,13 +191,14 @@ def test_a_critical_sign_in_shows_whom_it_mentions_and_its_colour(page: Page) ->
     assert bar == "#e01e5a"
 
 
-def test_times_are_in_the_readers_own_zone(open_page: Open) -> None:
-    page = open_page(timezone_id="Asia/Seoul", locale="en-GB")
+def test_times_are_in_the_readers_own_zone(open_page: Open, visit: Callable[[Page], Page]) -> None:
+    page = visit(open_page(timezone_id="Asia/Seoul", locale="en-GB"))
     page.get_by_label("as if it happened now").uncheck()
 
     try_out(page, "Email address changed")
 
     expect(newest(page).locator(".field time")).to_have_text("4 May 2026 11:31:55")
+    page.close()
 
 
 def test_messages_come_in_the_chosen_language(page: Page) -> None:
@@ -332,8 +354,8 @@ def test_the_page_can_be_used_by_keyboard(page: Page) -> None:
     expect(page.locator(".message")).to_have_count(before + 1)
 
 
-def test_on_a_phone_the_channel_never_covers_what_has_the_focus(open_page: Open) -> None:
-    page = open_page(viewport={"width": 390, "height": 740})
+def test_on_a_phone_the_channel_never_covers_what_has_the_focus(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 740})
     page.get_by_role("button", name="Send this event").focus()
 
     for _ in range(20):
@@ -342,16 +364,16 @@ def test_on_a_phone_the_channel_never_covers_what_has_the_focus(open_page: Open)
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024])
-def test_nothing_is_wider_than_the_screen(open_page: Open, width: int) -> None:
-    page = open_page(viewport={"width": width, "height": 800})
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#messages").evaluate("list => list.scrollWidth <= list.clientWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_follows_the_readers_colours(open_page: Open, scheme: str) -> None:
-    page = open_page(color_scheme=scheme)
+def test_the_page_follows_the_readers_colours(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
 
     ground = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     red = int(re.findall(r"\d+", ground)[0])
@@ -385,9 +407,9 @@ ROUTINE = (
 
 
 def test_twelve_routine_sign_ins_fit_and_a_critical_one_is_seen_at_once(
-    open_page: Open, take: Take
+    page: Page, take: Take
 ) -> None:
-    page = open_page(viewport={"width": 1440, "height": 900})
+    page.set_viewport_size({"width": 1440, "height": 900})
     before = page.locator(".message").count()
     for number, title in enumerate(ROUTINE, start=1):
         try_out(page, title)
