@@ -169,6 +169,13 @@ def critical_receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+@pytest.fixture(scope="session")
+def shared_receiver() -> Iterator[Receiver]:
+    """Return a receiver for the stages that are made once."""
+    with Receiver() as receiver:
+        yield receiver
+
+
 @pytest.fixture
 def harness(
     aws: "StrictAws",

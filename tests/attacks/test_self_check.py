@@ -338,8 +338,10 @@ def hanging(
     with parts.hooked(
         parts_of(stage), service, event, lambda **_: answered.wait(60) and None, region
     ):
-        yield
-    answered.set()
+        try:
+            yield
+        finally:
+            answered.set()
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ SETUP = "python -m ops setup --stage prod"
 
 
 @pytest.fixture
-def stage(aws: EmbeddedAws) -> Stage:
-    return Stage(aws, deployed_stage.build(aws))
+def stage(aws: StrictAws) -> Stage:
+    return Stage(aws, aws.made_once("stage", lambda: deployed_stage.build(aws)))
 
 
 def breaks(code: str, remedy: str = "chalice deploy --stage prod") -> Callable[[Break], Break]:

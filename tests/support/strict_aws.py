@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import cache
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
@@ -22,10 +22,13 @@ from playground.aws.embedded import ACCOUNT_ID, EmbeddedAws
 from playground.aws.policy_evaluation import faults
 from tests.support.aws_call import Call, read_call
 from tests.support.aws_rules import RULES
+from tests.support.moto_state import MotoState
 from tests.support.quick_aws import quick_aws
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+T = TypeVar("T")
 
 _FREE = ("sts:GetCallerIdentity",)  # nobody needs a right for it
 _OURS = "Credential=testing/"  # how the clients of `EmbeddedAws.client` sign
@@ -65,6 +68,7 @@ class StrictAws(EmbeddedAws):
         self._policies: dict[str, Mapping[str, Any]] = {}
         self._released = threading.Event()
         self._may_hang = False
+        self._made: dict[str, tuple[object, MotoState]] = {}
         self._stack = ExitStack()
         super().__init__()
 
@@ -96,6 +100,16 @@ class StrictAws(EmbeddedAws):
         self._policies.clear()
         self.beyond_policy.clear()
         super().reset()
+
+    def made_once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what a function makes in the empty account, which the next call brings back."""
+        if name in self._made:
+            made, state = self._made[name]
+            state.bring_back()
+        else:
+            made = make()
+            self._made[name] = made, MotoState()
+        return cast("T", made)
 
     def clear(self) -> None:
         """End every fault; what hangs gets an error."""
