@@ -120,19 +120,29 @@ def windows(
             yield Window(region=parked.region, start=parked.time, end=parked.time)
 
 
-def given_up(regions: Sequence[str], last: Checkpoint, now: datetime) -> Iterator[CheckResult]:
+def given_up(
+    regions: Sequence[str], last: Checkpoint, reading: Reading, now: datetime
+) -> Iterator[CheckResult]:
     """Yield what no run has read and none will: the sign-ins there may not be posted."""
     for region, known in last.regions.items():
         if region not in regions:
             since = f"{known.until:%Y-%m-%d %H:%M} UTC"
             yield CheckResult.fault("history", "region_gone", "", region=region, since=since)
-            continue
+    for region, (start, end) in given_up_gaps(last, reading, now):
+        since, until = f"{start:%Y-%m-%d %H:%M} UTC", f"{end:%Y-%m-%d %H:%M} UTC"
+        yield CheckResult.fault(
+            "history", "history_given_up", "", region=region, since=since, until=until
+        )
+
+
+def given_up_gaps(last: Checkpoint, reading: Reading, now: datetime) -> Iterator[tuple[str, Span]]:
+    """Yield the part of each gap that is too old to be read, once the rest is read or as old."""
+    earliest = now - LOOK_BACK
+    for region, known in last.regions.items():
+        left = reading.progress[region].gaps
         for start, end in known.gaps:
-            if end <= now - LOOK_BACK:
-                since, until = f"{start:%Y-%m-%d %H:%M} UTC", f"{end:%Y-%m-%d %H:%M} UTC"
-                yield CheckResult.fault(
-                    "history", "history_given_up", "", region=region, since=since, until=until
-                )
+            if start < earliest and not any(since <= start < until for since, until in left):
+                yield region, (start, min(end, earliest))
 
 
 def _spans(known: Progress, end: datetime) -> Iterator[Span]:
@@ -166,6 +176,13 @@ def read_history(
         if page.window.attribute:
             continue
         if page.refusal:
+            start = _begin_of_gap(last, region, start)
             progress[region] = progress[region].with_gap(start, page.reached)
             refusals.setdefault(region, unread_history(page.refusal))
     return Reading(records, progress, list(refusals.values()))
+
+
+def _begin_of_gap(last: Checkpoint, region: str, start: datetime) -> datetime:
+    """Return when a gap began whose window begins at `start`: a window looks back a few days."""
+    gaps = last.regions[region].gaps if region in last.regions else ()
+    return min([start, *(since for since, until in gaps if since <= start <= until)])

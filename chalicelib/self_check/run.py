@@ -24,7 +24,7 @@ from chalicelib.self_check.checkpoint import Checkpoint, Progress, Totals, Waiti
 from chalicelib.self_check.evidence import check_evidence
 from chalicelib.self_check.findings import Findings, Week
 from chalicelib.self_check.heartbeat import is_due, totals_since, week_of
-from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, given_up
+from chalicelib.self_check.history import LOOK_BACK, SHORT_LOOK_BACK, given_up, given_up_gaps
 from chalicelib.self_check.message import findings_report
 from chalicelib.self_check.missed import Known, Missed, Unposted, missed, waiting
 from chalicelib.self_check.observer import LastRun, Observed, Observer
@@ -185,7 +185,7 @@ class SelfCheck:
         """Yield what the run itself has found out, beside the checks."""
         last = last_run.checkpoint
         older = done.unposted.older if done.unposted else 0
-        yield from given_up(observed.regions, last, self._now)
+        yield from given_up(observed.regions, last, observed.reading, self._now)
         yield from check_evidence(
             self._deployment, last_run.decision_log, last, observed.logs_since, older
         )
@@ -278,7 +278,7 @@ class SelfCheck:
         """Return how far each region is done with: what was not posted, or is unverified, is not.
 
         Where the last run is not known, neither is what it left. A region that is gone is forgotten
-        once that is reported.
+        once that is reported, and so is what is given up.
         """
         if not last_run.key or done.unposted is None:
             return last_run.checkpoint.regions
@@ -289,7 +289,9 @@ class SelfCheck:
             unread = self._now - LOOK_BACK, self._now - SHORT_LOOK_BACK
             progress = {name: known.with_gap(*unread) for name, known in progress.items()}
         if is_reported:
-            progress = {name: progress[name] for name in observed.regions if name in progress}
+            return {name: progress[name] for name in observed.regions if name in progress}
+        for region, gap in given_up_gaps(last_run.checkpoint, observed.reading, self._now):
+            progress[region] = progress[region].with_gap(*gap)
         return progress
 
 

@@ -194,6 +194,13 @@ def no_time_for_a_second_page() -> AbstractContextManager[float]:
     return mock.patch.object(event_history, "PAUSE", 60.0)
 
 
+def refuse_and_delete_the_queue(stage: Stage) -> None:
+    """Let Slack refuse the next message, which cannot be parked either."""
+    sqs = stage.aws.client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"])
+    stage.receiver.behave("no_service", 1)
+
+
 def shown(stage: Stage) -> str:
     return json.dumps([post.payload for post in stage.receiver.messages])
 
@@ -468,9 +475,7 @@ def test_a_fault_that_can_no_longer_be_seen_is_not_called_fixed(stage: Stage) ->
 
 def test_a_fault_that_could_not_be_reported_is_reported_by_the_next_run(stage: Stage) -> None:
     disable_the_rule(stage)
-    queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
-    stage.aws.client("sqs").delete_queue(QueueUrl=queue)
-    stage.receiver.behave("no_service", 1)
+    refuse_and_delete_the_queue(stage)
     with pytest.raises(DeliveryError):
         stage.check()
     (report,) = stage.check()
@@ -479,9 +484,7 @@ def test_a_fault_that_could_not_be_reported_is_reported_by_the_next_run(stage: S
 
 def test_a_sign_in_that_could_not_be_posted_is_posted_by_the_next_run(stage: Stage) -> None:
     stage.happened("root-without-mfa")
-    queue = stage.aws.client("sqs").get_queue_url(QueueName=deployed_stage.QUEUE)["QueueUrl"]
-    stage.aws.client("sqs").delete_queue(QueueUrl=queue)
-    stage.receiver.behave("no_service", 1)
+    refuse_and_delete_the_queue(stage)
     with pytest.raises(DeliveryError):
         stage.check()
     stage.now += timedelta(hours=3)
@@ -607,6 +610,23 @@ def test_what_is_older_than_the_logs_is_given_up_and_said_once(stage: Stage) -> 
     assert "event history in us-east-1 was never read from" in report
     stage.now += timedelta(hours=1)
     assert stage.check() == []
+
+
+def test_what_grew_too_old_while_its_region_refused_is_said_once_the_rest_is_read(
+    stage: Stage,
+) -> None:
+    cloudtrail.refuse(stage.aws.url, "eu-west-1", "AccessDeniedException")
+    began = f"{stage.now:%Y-%m-%d}"
+    for days in (0, 5, 3):
+        stage.now += days * DAY
+        assert "was never read from" not in "".join(stage.check())
+    cloudtrail.refuse(stage.aws.url, "eu-west-1", None)
+    refuse_and_delete_the_queue(stage)
+    with pytest.raises(DeliveryError):
+        stage.check()
+    stage.check()
+    assert f"event history in eu-west-1 was never read from {began}" in shown(stage)
+    assert "was never read from" not in "".join(stage.check()) + shown(stage)
 
 
 def test_a_sign_in_that_there_is_no_time_to_post_is_the_next_runs(stage: Stage) -> None:
