@@ -46,6 +46,7 @@ def browser() -> Iterator[Browser]:
 
 
 Open = Callable[..., Page]
+Visit = Callable[[Page], Page]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def strangers() -> list[str]:
 
 @pytest.fixture(scope="module")
 def open_page(browser: Browser, demo: Demo, strangers: list[str]) -> Open:
-    """Open a page that a browser with these properties will show."""
+    """Return what opens an empty page in a browser with these properties."""
 
     def note(url: str) -> None:
         if not url.startswith(demo.address):
@@ -80,21 +81,22 @@ def shared_page(open_page: Open) -> Page:
 
 
 @pytest.fixture
-def visit(demo: Demo, strangers: list[str]) -> Iterator[Callable[[Page], Page]]:
-    """Let a page show the demo, which has come to rest."""
+def visit(demo: Demo, strangers: list[str]) -> Iterator[Visit]:
+    """Return what shows the demo, which has come to rest, in a page."""
 
     def visit(page: Page) -> Page:
         page.goto(demo.address)
         expect(page.locator("#connection")).to_have_text("live")
         return page
 
+    strangers.clear()
     demo.come_to_rest()
     yield visit
     assert strangers == []
 
 
 @pytest.fixture
-def page(shared_page: Page, visit: Callable[[Page], Page]) -> Page:
+def page(shared_page: Page, visit: Visit) -> Page:
     shared_page.unroute_all()
     shared_page.emulate_media(color_scheme="light")
     shared_page.set_viewport_size({"width": 1280, "height": 720})
@@ -191,7 +193,7 @@ def test_a_critical_sign_in_shows_whom_it_mentions_and_its_colour(page: Page) ->
     assert bar == "#e01e5a"
 
 
-def test_times_are_in_the_readers_own_zone(open_page: Open, visit: Callable[[Page], Page]) -> None:
+def test_times_are_in_the_readers_own_zone(open_page: Open, visit: Visit) -> None:
     page = visit(open_page(timezone_id="Asia/Seoul", locale="en-GB"))
     page.get_by_label("as if it happened now").uncheck()
 

@@ -48,10 +48,10 @@ def quick_aws(
         return _answer(url, serve, request)
 
     def sign(signer: RequestSigner, request: AWSRequest, **more: str) -> None:
-        if not (request.url or "").startswith(url):
-            sign_in_full(signer, request=request, **more)
-        else:
+        if (request.url or "").startswith(url):
             _name_the_caller(signer, request)
+        else:
+            sign_in_full(signer, request=request, **more)
 
     with (
         mock.patch.object(URLLib3Session, "send", send),
