@@ -1,7 +1,9 @@
 """What a SignIn says of each kind of event, and of events that are not as they should be."""
 
 import json
+import time
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +31,15 @@ OTHER = PrincipalType.OTHER
 
 def read(name: str) -> SignIn:
     return read_sign_in(event(name))
+
+
+@pytest.fixture
+def local_time_of_seoul() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as shell:
+        shell.setenv("TZ", "Asia/Seoul")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def known(fields: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +76,8 @@ def test_an_identity_that_calls_itself_root_without_an_arn_is_not_root() -> None
 
 
 def test_the_account_is_found_wherever_the_event_names_it() -> None:
+    forwarded = changed(event("iam-user-with-mfa"), "account", to=THERE)
+    assert read_sign_in(forwarded).account_id == HERE
     trimmed = without(event("iam-user-with-mfa"), "detail", "recipientAccountId")
     assert read_sign_in(trimmed).account_id == HERE
     bare = without(trimmed, "account")
@@ -199,6 +212,17 @@ def test_mfa_is_read_in_any_spelling_but_not_guessed(said: object, mfa: Mfa) -> 
 
 
 @pytest.mark.parametrize(
+    ("said", "mfa"), [("true", Mfa.YES), (True, Mfa.YES), (False, Mfa.UNKNOWN)]
+)
+def test_the_mfa_of_a_roles_session_is_read_as_word_and_as_truth_value(
+    said: object, mfa: Mfa
+) -> None:
+    path = "detail", "userIdentity", "sessionContext", "attributes", "mfaAuthenticated"
+    stated = changed(event("role-with-mfa-in-session"), *path, to=said)
+    assert read_sign_in(stated).mfa is mfa
+
+
+@pytest.mark.parametrize(
     ("factors", "mfa"),
     [
         ("PASSWORD", Mfa.NO),
@@ -259,7 +283,8 @@ def test_time_place_and_client_are_read() -> None:
         ("2026-05-04T04:22:47+02:00", datetime(2026, 5, 4, 2, 22, 47, tzinfo=UTC)),
     ],
 )
-def test_times_are_utc(said: str, read_as: datetime) -> None:
+@pytest.mark.usefixtures("local_time_of_seoul")
+def test_times_are_utc_wherever_they_are_read(said: str, read_as: datetime) -> None:
     stated = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
     assert read_sign_in(stated).event_time == read_as
 
@@ -309,6 +334,11 @@ def test_an_identity_of_an_unknown_kind_is_not_understood_but_named() -> None:
     assert read_sign_in(nameless).principal.name == f"arn:aws:iam::{HERE}:user/alice"
 
 
+def test_an_excerpt_has_every_script_as_it_is_read() -> None:
+    named = changed(event("event-never-seen-before"), "detail", "eventSource", to="로그인")
+    assert "로그인" in (read_sign_in(named).excerpt or "")
+
+
 def test_an_excerpt_is_cut_and_carries_no_credentials() -> None:
     token = changed(event("get-signin-token"), "detail", "eventName", to="GetSigninTokenV2")
     huge = changed(token, "detail", "padding", to="x" * 100_000)
@@ -329,7 +359,8 @@ def test_credentials_are_redacted_wherever_they_are() -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *("password", "sessionToken", "session_token", "SAMLResponse", "Client-Secret", "code"),
+        *("password", "sessionToken", "session_token", "SAMLResponse", "SAML-Response", "code"),
+        "Client-Secret",
         *("authCode", "device_code", "webIdentityToken"),
     ],
 )
