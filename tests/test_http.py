@@ -405,20 +405,21 @@ def test_a_host_that_needs_no_proxy_is_reached_without(
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "act"),
+    ("answer", "reason", "act", "remedy"),
     [
-        (b"407 Proxy Authentication Required", "proxy_407", "operator"),
-        (b"403 Forbidden", "proxy_403", "operator"),
-        (b"502 Bad Gateway", "proxy_error", "nobody"),
+        (b"407 Proxy Authentication Required", "proxy_407", "operator", "Correct its user"),
+        (b"403 Forbidden", "proxy_403", "operator", "Correct its user"),
+        (b"502 Bad Gateway", "proxy_error", "nobody", "later it may"),
     ],
 )
 def test_a_proxy_that_wants_another_password_is_the_operators_to_act_on(
-    answer: bytes, reason: str, act: str, monkeypatch: pytest.MonkeyPatch
+    answer: bytes, reason: str, act: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with RawServer(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:wrong@{proxy.host}")
         failure = no_answer(lambda: post(to("https://hooks.slack.com/services/T0/B0/fake")))
     assert (failure.reason, failure.act, failure.unsent) == (reason, act, True)
+    assert remedy in str(failure)
     assert "wrong" not in str(failure)
 
 

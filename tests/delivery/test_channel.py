@@ -29,6 +29,7 @@ from playground.aws.embedded import EmbeddedAws
 from playground.slack.rate import Rate
 from playground.slack.receiver import Receiver
 from tests.support.json_client import ScriptedClient, client_of, decrypted, refused
+from tests.support.raw_server import RawServer
 from tests.support.stage import stage
 
 KEY = "alias/signin-monitor-prod"
@@ -129,6 +130,21 @@ def test_a_message_that_slack_calls_invalid_goes_out_at_once_in_plain_text(
     line = json.loads(capsys.readouterr().out)
     assert line["level"] == "ERROR"
     assert "our payload wrong (invalid_attachments): please report this" in line["message"]
+
+
+def test_a_receiver_that_wants_another_format_gets_plain_text_and_a_warning_is_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    taken = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with (
+        RawServer(refusal, taken) as server,
+        decrypting(f"http://{server.host}/hooks/fake") as delivery,
+    ):
+        assert post(delivery, USUAL) == "http_400"
+    line = json.loads(capsys.readouterr().out)
+    assert line["level"] == "WARNING"
+    assert line["message"].startswith(f"The receiver {server.host} does not take the message")
 
 
 def test_plain_text_that_slack_calls_invalid_too_is_a_failure(

@@ -157,6 +157,7 @@ def test_with_no_time_left_nothing_is_posted_at_all(slack: Slack, receiver: Rece
     failure = post(slack, 0.4)
     assert isinstance(failure, NoAnswer)
     assert (failure.reason, str(failure)) == ("out_of_time", "There was no time left to post.")
+    assert not failure.possibly_posted
     assert receiver.posts == []
 
 
