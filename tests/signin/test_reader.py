@@ -157,6 +157,11 @@ def test_a_role_session_without_arn_is_named_by_its_issuer_and_id() -> None:
         assert (principal.name, principal.role) == ("minjun.kim@example.com", "Developers")
 
 
+def test_a_user_without_a_name_is_named_by_the_arn() -> None:
+    nameless = without(event("iam-user-with-mfa"), "detail", "userIdentity", "userName")
+    assert read_sign_in(nameless).principal.name == "alice"
+
+
 def test_a_permission_set_is_known_without_arn_too() -> None:
     bare = without(event("identity-center-permission-set"), "detail", "userIdentity", "arn")
     principal = read_sign_in(bare).principal
@@ -248,6 +253,8 @@ def test_identity_center_shows_mfa_by_the_factors_it_asked_for(factors: object, 
     [
         ("https://clients.amazonaws.com/workspaces/", "clients.amazonaws.com/workspaces"),
         ("https://chat.example/?auth_code=x&y=https://d-1.awsapps.com", "chat.example"),
+        ("https://chat.example/X/", "chat.example/X"),
+        ("https://çhat.example/", None),
         ("https://d-1234567890.awsapps.com/start/?state=x", None),
         ("https://start.us-gov-home.awsapps.com/directory/d-1234567890", None),
         ("https://start.home.awsapps.cn/directory/example", None),
@@ -286,7 +293,9 @@ def test_time_place_and_client_are_read() -> None:
 @pytest.mark.usefixtures("local_time_of_seoul")
 def test_times_are_utc_wherever_they_are_read(said: str, read_as: datetime) -> None:
     stated = changed(event("root-with-mfa"), "detail", "eventTime", to=said)
-    assert read_sign_in(stated).event_time == read_as
+    found = read_sign_in(stated).event_time
+    assert found
+    assert (found, found.tzinfo) == (read_as, UTC)
 
 
 @pytest.mark.parametrize("said", ["yesterday", "", None, 7, "0001-01-01T00:00:00+23:59"])
@@ -398,11 +407,12 @@ def test_nesting_without_end_is_cut() -> None:
     deep: dict[str, Any] = {}
     for _ in range(10_000):
         deep = {"deeper": deep}
-    assert "[too deep]" in json.dumps(redact(deep))
+    cut = json.dumps(redact(deep))
+    assert (cut.count("deeper"), cut.count('"[too deep]"')) == (41, 1)
     listed: list[Any] = []
     for _ in range(10_000):
         listed = [listed]
-    assert "[too deep]" in json.dumps(redact(listed))
+    assert json.dumps(redact(listed)) == f'{"[" * 41}"[too deep]"{"]" * 41}'
 
 
 WRONG: tuple[object, ...] = (
@@ -470,5 +480,5 @@ def test_what_lets_somebody_in_is_redacted_by_its_name(query: str) -> None:
 
 
 def test_an_outcome_under_an_events_name_is_no_credential() -> None:
-    outcome = {"GetSigninToken": "Success", "PasswordUpdated": "Failure"}
+    outcome = {"GetSigninToken": "Success", "PasswordUpdated": "Failure", "x": "?token=Success"}
     assert redact(outcome) == outcome
