@@ -72,7 +72,7 @@ class Answer(NamedTuple):
     @classmethod
     def from_response(cls, response: Response) -> Self:
         """Read an answer; what is no text in it is replaced."""
-        body = response.body.decode("utf-8", errors="replace").strip()
+        body = response.body.decode(errors="replace").strip()
         return cls(response.status, body, response.headers.get("Retry-After"))
 
 

@@ -144,7 +144,7 @@ def _shrinking_bodies(event: Any) -> Iterator[Any]:  # noqa: ANN401 — any JSON
     yield event
     whole = json.dumps(event, default=str).encode()
     if len(whole) <= _LARGEST_EVENT:
-        yield {"compressed": base64.b64encode(zlib.compress(whole)).decode("ascii")}
+        yield {"compressed": base64.b64encode(zlib.compress(whole)).decode()}
     yield {**trim(event), "cut": "This event was too big for the queue."}
 
 

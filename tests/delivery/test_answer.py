@@ -73,6 +73,7 @@ def test_a_bad_request_of_another_receiver_is_no_bug_of_signin_monitor() -> None
     assert isinstance(failure, PayloadInvalid)
     assert (failure.reason, failure.act) == ("http_400", "operator")
     assert "chat.example does not take the message (http_400). It is not Slack" in str(failure)
+    assert "plain text as well, name a receiver that takes Slack's format" in str(failure)
 
 
 def test_rate_limited_is_for_later_whatever_the_status() -> None:

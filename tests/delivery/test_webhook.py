@@ -132,6 +132,7 @@ NO_KEY = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this "
     "region, or you are not allowed to access."
 )
+ENABLE = "Enable it: aws kms cancel-key-deletion, then aws kms enable-key."
 POLICIES = "python -m ops policies --stage prod, then chalice deploy --stage prod"
 
 
@@ -142,13 +143,24 @@ POLICIES = "python -m ops policies --stage prod, then chalice deploy --stage pro
             "AccessDeniedException",
             NO_KEY,
             "kms_key_not_found",
-            ("no key for WEBHOOK_URL_ENCRYPTED in region us-east-1", POLICIES, AGAIN),
+            (
+                "no key for WEBHOOK_URL_ENCRYPTED in region us-east-1",
+                "account that the function's role may use. Correct SIGN_IN_REGION. Or let the role",
+                POLICIES,
+                AGAIN,
+            ),
         ),
         (
             "AccessDeniedException",
             "User: arn:… is not authorized to perform",
             "kms_access_denied",
-            ("decrypt WEBHOOK_URL_ENCRYPTED", str(CONTEXT), POLICIES, "up to five minutes", AGAIN),
+            (
+                "decrypt WEBHOOK_URL_ENCRYPTED",
+                str(CONTEXT),
+                POLICIES,
+                "up to five minutes to count. Or the key is another",
+                AGAIN,
+            ),
         ),
         (
             "NotFoundException",
@@ -160,8 +172,8 @@ POLICIES = "python -m ops policies --stage prod, then chalice deploy --stage pro
             ),
         ),
         ("IncorrectKeyException", "", "kms_key_not_found", ("Correct SIGN_IN_REGION",)),
-        ("DisabledException", "", "kms_key_disabled", ("aws kms enable-key.",)),
-        ("KMSInvalidStateException", "", "kms_key_disabled", ("aws kms cancel-key-deletion",)),
+        ("DisabledException", "", "kms_key_disabled", (ENABLE,)),
+        ("KMSInvalidStateException", "", "kms_key_disabled", (ENABLE,)),
         (
             "DryRunOperationException",
             "",
