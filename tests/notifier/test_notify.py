@@ -355,6 +355,7 @@ def test_what_is_no_event_is_ignored_and_described_without_its_values(
     (line,) = harness.log()
     found = (line["level"], line["decision"], line["reason"], line["received"])
     assert found == ("WARNING", "ignored", "not_an_event", described)
+    assert line["message"] == "What arrived is no event, and was ignored."
     assert "CloudTrail record" in line["expected"]
     assert "hush" not in json.dumps(line)
     assert harness.texts == []
