@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.signin.user_agent import browser_of, system_of
+from chalicelib.signin.user_agent import browser_of, client_of, system_of
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
@@ -58,6 +58,21 @@ def test_browser_and_system_are_named_for_people(
     user_agent: str, browser: str | None, system: str | None
 ) -> None:
     assert (browser_of(user_agent), system_of(user_agent)) == (browser, system)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "client"),
+    [
+        (f"(Linux; Android 15) {WEBKIT} SamsungBrowser/28.0 Chrome/1", "Samsung Internet/Android"),
+        ("curl/8.14.1", "curl/"),
+        (f"{WINDOWS} something new", "/Windows"),
+        (None, "/"),
+    ],
+)
+def test_the_client_that_a_baseline_knows_is_browser_and_system_without_versions(
+    user_agent: str | None, client: str
+) -> None:
+    assert client_of(user_agent) == client
 
 
 def test_a_user_agent_without_end_is_read_no_further_than_its_beginning() -> None:
