@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 from dataclasses import replace
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -345,6 +346,18 @@ def test_what_was_possibly_posted_is_sent_again_with_a_mark_once_and_deleted() -
         ("SendMessageBatch", [{"Id": "0", "MessageBody": marked, "DelaySeconds": 420}]),
         ("DeleteMessageBatch", [{"Id": "0", "ReceiptHandle": "a"}]),
     ]
+
+
+def test_of_more_than_one_batch_each_that_was_sent_again_is_deleted() -> None:
+    first = {"Successful": [{"Id": str(number)} for number in range(10)]}
+    queue, sqs = scripted(FOUND, first, {"Successful": [{"Id": "10"}, {"Id": "11"}]}, {}, {})
+    handles = [f"handle-{number}" for number in range(12)]
+    queue.mark_possibly_posted(
+        [Parked('{"event": {}}', handle, possibly_posted=False) for handle in handles]
+    )
+    batches: Any = [parameters["Entries"] for _, parameters in sqs.calls[1:]]
+    assert [entry["Id"] for entry in chain(*batches[:2])] == [str(number) for number in range(12)]
+    assert [entry["ReceiptHandle"] for entry in chain(*batches[2:])] == handles
 
 
 def test_what_cannot_be_marked_stays_as_it_is() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from chalicelib.messages.digest import LINES_PER_MESSAGE
 from tests.support.notifier_harness import SECONDS, NotifierHarness, decided, event
+from tests.support.records import changed
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,16 @@ def test_a_failure_that_cannot_wait_in_the_queue_is_posted_at_once(
 
 def test_without_that_setting_each_failure_is_posted_at_once(harness: NotifierHarness) -> None:
     assert decided(harness.notifier(), event("iam-user-wrong-password")) == ("posted", None)
+
+
+def test_more_than_one_message_holds_are_posted_in_several_and_decided_of_in_their_order(
+    harness: NotifierHarness,
+) -> None:
+    users = [
+        changed(event("iam-user-with-mfa"), "detail", "userIdentity", "userName", to=f"user{n}")
+        for n in range(LINES_PER_MESSAGE + 1)
+    ]
+    events = [changed(user, "detail", "eventID", to=str(n)) for n, user in enumerate(users)]
+    lines = harness.notifier().notify_together(events, SECONDS)
+    assert [line["event_id"] for line in lines] == [str(n) for n in range(len(events))]
+    assert len(harness.texts) == 2
