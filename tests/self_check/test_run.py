@@ -616,7 +616,6 @@ def test_what_grew_too_old_while_its_region_refused_is_said_once_the_rest_is_rea
     stage: Stage,
 ) -> None:
     cloudtrail.refuse(stage.aws.url, "eu-west-1", "AccessDeniedException")
-    began = f"{stage.now:%Y-%m-%d}"
     for days in (0, 5, 3):
         stage.now += days * DAY
         assert "was never read from" not in "".join(stage.check())
@@ -625,7 +624,7 @@ def test_what_grew_too_old_while_its_region_refused_is_said_once_the_rest_is_rea
     with pytest.raises(DeliveryError):
         stage.check()
     stage.check()
-    assert f"event history in eu-west-1 was never read from {began}" in shown(stage)
+    assert "event history in eu-west-1 was never read from" in shown(stage)
     assert "was never read from" not in "".join(stage.check()) + shown(stage)
 
 
