@@ -45,6 +45,7 @@ $(DEMO): requirements.txt requirements-demo.txt | $(BIN)/python
 $(READY): requirements.txt requirements-ops.txt requirements-demo.txt requirements-dev.txt | $(BIN)/python
 	@echo "Downloading what the tests need: 130 MB, once; a minute or two …"
 	@$(INSTALL) requirements-dev.txt
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # else each worker of the tests does it
 	@touch $(OPS) $(DEMO) $@
 
 demo: $(DEMO)  ## see sign-ins reach a channel, with no AWS account and no Slack
